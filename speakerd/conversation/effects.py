@@ -1,0 +1,169 @@
+"""What shall be done: the orders the core gives.
+
+Orders never fail: whoever carries one out reports what came of it as an event. Orders about a
+turn or a connection that is no longer there are ignored by the edges.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speakerd.conversation.events import SessionHandle, ToolCall
+    from speakerd.conversation.ledger import TurnRecord
+
+
+class Notice(enum.Enum):
+    """What the speaker tells the person by sound. The values name the earcon or the prompt."""
+
+    NO_REPLY = "no-reply"  # the model chose silence: quiet and neutral
+    NOT_DELIVERED = "not-delivered"  # the sentence could not be delivered: no connection in time
+    NO_ANSWER = "no-answer"  # delivered, twice, and never answered
+    ANSWER_CUT = "answer-cut"  # the connection was lost in mid-answer
+    RESULT_LOST = "result-lost"  # a tool has run, but its spoken result was lost
+    KEY_REFUSED = "key-refused"
+    MODEL_GONE = "model-gone"
+    SETUP_REFUSED = "setup-refused"
+    QUOTA_USED_UP = "quota-used-up"
+    NO_MICROPHONE = "no-microphone"
+    SPEAKER_LOST = "speaker-lost"  # usually not heard, but in the journal and the status
+
+
+# --- audio
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Begin the utterance of ``turn``: keep what is captured from ``not_before`` on.
+
+    ``not_before`` is a time of the core's clock in seconds, at most the pre-roll back.
+    """
+
+    turn: int
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGate:
+    """Complete the utterance: it must have all that was captured until ``covering`` (a time)."""
+
+    turn: int
+    covering: float
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardUtterance:
+    """Close the gate if it is open on ``turn`` and throw the sound away: it stays here."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectReply:
+    """From now on the reply of ``turn`` may be played, and no other."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishPlayback:
+    """Nothing more of this reply is expected: play what has come to its end, then report."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropPlayback:
+    """Silence at once, whatever is playing; nothing may be played until the next order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the person by sound (and in the journal)."""
+
+    notice: Notice
+
+
+# --- live
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open connection ``generation``, resuming with ``handle`` where there is one."""
+
+    generation: int
+    model: str
+    handle: SessionHandle | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close connection ``generation``, or stop trying to open it."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Send the utterance of ``turn`` over ``generation``, from its beginning.
+
+    activityStart, what is in the buffer, what is still being captured, then, when the utterance
+    is complete, activityEnd. With ``text`` it is the text that is sent instead.
+    """
+
+    generation: int
+    turn: int
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTools:
+    """Execute these calls of the model and send it the results."""
+
+    generation: int
+    turn: int
+    calls: tuple[ToolCall, ...]
+
+
+# --- service
+
+
+@dataclass(frozen=True, slots=True)
+class SaveHandle:
+    """Keep the conversation across restarts; None forgets it."""
+
+    handle: SessionHandle | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over: its line for the journal and its ledger for the status."""
+
+    record: TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SayRefused:
+    """A say cannot be taken now; ``reason`` is one line for whoever asked."""
+
+    reason: str
+
+
+Effect = (
+    OpenGate
+    | CloseGate
+    | DiscardUtterance
+    | ExpectReply
+    | FinishPlayback
+    | DropPlayback
+    | Tell
+    | Connect
+    | Disconnect
+    | Deliver
+    | RunTools
+    | SaveHandle
+    | TurnEnded
+    | SayRefused
+)

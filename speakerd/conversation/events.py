@@ -1,0 +1,368 @@
+"""What has happened: the facts the core is told.
+
+Every fact about a turn carries its ``turn`` (counted from 1), every fact about a connection its
+``generation`` (counted from 1). What comes back about an older one is stale, and the core drops
+it. Times and durations are seconds, sound is never in here.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from speakerd.errors import Failure
+
+
+class Device(enum.Enum):
+    """The devices a speaker is made of; the values are their keys in the status."""
+
+    MICROPHONE = "microphone"
+    SPEAKER = "speaker"
+    BUTTON = "button"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHandle:
+    """A resumption token with the model that issued it: to any other model it is poison."""
+
+    value: str = field(repr=False)
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one turn as the server counted them."""
+
+    prompt_tokens: int = 0
+    response_tokens: int = 0
+    total_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One function call of the model."""
+
+    id: str
+    name: str
+    args: Mapping[str, object] = field(default_factory=dict)
+
+
+# --- the daemon and the person
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The daemon stands; ``handle`` is the conversation kept from before, if there is one."""
+
+    handle: SessionHandle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonEdge:
+    """A raw, undebounced edge of the GPIO button. Released, then, is ``pressed=False``."""
+
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonHeldAtStart:
+    """The button was already down when it was first looked at: stuck until it is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class PressRequested:
+    """The control socket pressed: no bounce, and it stays pressed until it releases."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequested:
+    """The control socket released."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody wants silence: the answer ends, an unanswered sentence is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRequested:
+    """Somebody wants the conversation forgotten: the next one starts fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """Ask the model ``text`` as if it had been spoken."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequested:
+    """The daemon is ending: close what is open, keep what must be kept."""
+
+
+# --- the devices
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReady:
+    """``device`` has been opened (at the start, or again after it was lost)."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """``device`` is missing or has failed; its edge keeps trying to open it again."""
+
+    device: Device
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Xrun:
+    """An overrun at capture or an underrun at playback, already recovered by the edge."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStarted:
+    """The first captured frames of the utterance are in its buffer."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureEnded:
+    """The utterance is complete in its buffer: it lasts ``duration_s``, pre-roll and tail too."""
+
+    turn: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first sample of the reply has been written to the playback device."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarved:
+    """The queue ran dry although the reply was not finished: silence is being heard."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackResumed:
+    """Reply audio plays again after :class:`PlaybackStarved`."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDrained:
+    """All of the reply has been heard; ``duration_s`` of sound were played in this turn."""
+
+    turn: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeEnded:
+    """The earcon or prompt of a :class:`~speakerd.conversation.effects.Tell` has been heard."""
+
+
+# --- the connection
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOpened:
+    """The server has accepted the setup: the connection can be used."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """The socket is closed, or was never made. ``failure`` is None after our own Disconnect.
+
+    Comes exactly once for every Connect, last of all the facts of its generation.
+    """
+
+    generation: int
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoAwayReceived:
+    """The server will close this connection in ``time_left_s`` seconds."""
+
+    generation: int
+    time_left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandleIssued:
+    """A resumable session handle; it supersedes every earlier one."""
+
+    generation: int
+    handle: str = field(repr=False)
+
+
+# --- a turn on the wire
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStartSent:
+    """activityStart of this utterance has been written to the socket."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAudioSent:
+    """The first chunk of this utterance has been written to the socket."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceSent:
+    """activityEnd (or the text of a say) has been written: all of it is on the wire."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReceived:
+    """Some of a transcription of either side has come; the text goes another way."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The first reply audio of this turn on this connection has come."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationCompleted:
+    """The model has generated all of its answer (``generationComplete``)."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCompleted:
+    """The server calls the turn complete (``turnComplete``)."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """The server's token count of this turn."""
+
+    generation: int
+    turn: int
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The server says that it has cut the answer of this turn short (``interrupted``)."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallReceived:
+    """The model calls tools. While a blocking one is pending no realtime input may be sent."""
+
+    generation: int
+    turn: int
+    calls: tuple[ToolCall, ...]
+    blocking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolExecuted:
+    """A tool of this turn has been executed: its utterance must not be sent again."""
+
+    generation: int
+    turn: int
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResponseSent:
+    """The result of a call is on the wire: it is pending no longer."""
+
+    generation: int
+    turn: int
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallsCancelled:
+    """The server wants these calls undone or left alone (``toolCallCancellation``)."""
+
+    generation: int
+    call_ids: tuple[str, ...]
+
+
+Event = (
+    Started
+    | ButtonEdge
+    | ButtonHeldAtStart
+    | PressRequested
+    | ReleaseRequested
+    | StopRequested
+    | ForgetRequested
+    | SayRequested
+    | ShutdownRequested
+    | DeviceReady
+    | DeviceLost
+    | Xrun
+    | CaptureStarted
+    | CaptureEnded
+    | PlaybackStarted
+    | PlaybackStarved
+    | PlaybackResumed
+    | PlaybackDrained
+    | NoticeEnded
+    | ConnectionOpened
+    | ConnectionClosed
+    | GoAwayReceived
+    | HandleIssued
+    | ActivityStartSent
+    | FirstAudioSent
+    | UtteranceSent
+    | TranscriptReceived
+    | ReplyStarted
+    | GenerationCompleted
+    | TurnCompleted
+    | UsageReported
+    | Interrupted
+    | ToolCallReceived
+    | ToolExecuted
+    | ToolResponseSent
+    | ToolCallsCancelled
+)
