@@ -120,11 +120,16 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    """Execute these calls of the model and send it the results."""
+    """Execute these calls of the model and send it the results.
+
+    With ``execute`` False nobody waits for them any longer: only answer that they were cancelled,
+    because the server takes no input while a call is open.
+    """
 
     generation: int
     turn: int
     calls: tuple[ToolCall, ...]
+    execute: bool = True
 
 
 # --- service

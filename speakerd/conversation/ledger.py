@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from speakerd.conversation.events import Usage
+if TYPE_CHECKING:
+    from speakerd.conversation.events import Usage
 
 
 class Outcome(enum.Enum):
@@ -14,6 +16,7 @@ class Outcome(enum.Enum):
     ANSWERED = "answered"  # the reply was heard to its end
     SILENT = "silent"  # the model chose to say nothing
     STOPPED = "stopped"  # the person stopped it, or spoke into it
+    SPOKEN_ON = "spoken-on"  # unanswered when the person spoke on; it goes with the next turn
     CUT = "cut"  # the reply was lost in the middle
     NOT_DELIVERED = "not-delivered"  # no connection in time; the person was told
     NO_ANSWER = "no-answer"  # delivered, never answered; the person was told

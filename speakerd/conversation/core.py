@@ -1,0 +1,454 @@
+"""The core: facts and the time in, orders out.
+
+``handle(event, now)`` is total and never raises for anything a person, a network or a sound card
+does. ``next_deadline()`` says when to call ``wake(now)`` at the latest. The clock is any
+monotonic one, in seconds; a ``now`` behind an earlier one counts as that earlier one (facts from
+threads may come slightly out of order).
+
+The core sorts out what is stale by its turn or its generation, translates the rest into inputs
+of the machines (:mod:`~speakerd.conversation.button`, :mod:`~speakerd.conversation.turn`,
+:mod:`~speakerd.conversation.link`) and passes on what one machine has to tell the other.
+"""
+
+from __future__ import annotations
+
+import random as _random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.button import Button, Gesture
+from speakerd.conversation.dialogue import FOREVER, Dialogue, Turn
+from speakerd.conversation.link import Link, LinkChange, LinkState
+from speakerd.conversation.rules import Rules
+from speakerd.conversation.turn import TurnInput, TurnState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.conversation.ledger import TurnRecord
+
+#: The states in which somebody speaks or waits for an answer: the link is urgent.
+_ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
+_STATE_WORDS = {
+    TurnState.IDLE: "idle",
+    TurnState.ARMED: "listening",
+    TurnState.LISTENING: "listening",
+    TurnState.TAIL: "listening",
+    TurnState.THINKING: "thinking",
+    TurnState.SPEAKING: "speaking",
+    TurnState.SETTLING: "idle",
+}
+_LINK_WORDS = {LinkState.READY: "ready", LinkState.CONNECTING: "connecting"}
+_GESTURES = {Gesture.PRESS: TurnInput.PRESS, Gesture.RELEASE: TurnInput.RELEASE}
+
+#: The clock may have to be looked at again after each step it caused; no chain is longer.
+_LONGEST_CHAIN = 16
+
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is going on, for lamps, the journal and ``speakerd status``."""
+
+    state: str  # idle, listening, thinking, speaking, error
+    link: str  # down, connecting, ready
+    context: str  # resumed, fresh, none
+    model: str
+    turns: int  # ended since the start
+    reconnects: int  # connections after the first
+    last_error: str | None
+    devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
+    last_turn: TurnRecord | None = field(default=None, compare=False)
+
+
+class Core:
+    """One speaker's conversation.
+
+    ``random()`` gives numbers in [0, 1); the jitter of the backoff is all it is used for.
+    """
+
+    def __init__(
+        self,
+        rules: Rules | None = None,
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        self._rules = rules or Rules()
+        self._out: list[fx.Effect] = []
+        self._now = -FOREVER
+        self._link = Link(self._rules, random)
+        self._button = Button(self._rules.debounce_s)
+        self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
+        self._devices = dict.fromkeys(ev.Device, "starting")
+        self._last_error: str | None = None
+        self._forget = False  # as soon as the turn under way is over
+
+    # --- what the daemon calls
+
+    def handle(self, event: ev.Event, now: float) -> list[fx.Effect]:
+        """Take one fact that became known at ``now``; what is due by then comes first."""
+        self._advance(now)
+        self._HANDLERS[type(event)](self, event)
+        self._advance(now)
+        return self._take()
+
+    def wake(self, now: float) -> list[fx.Effect]:
+        """Do what is due at ``now``."""
+        self._advance(now)
+        return self._take()
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`wake` must be called at the latest; None while nothing is due ever."""
+        at = min(
+            self._button.deadline() or FOREVER,
+            self._dialogue.deadline(),
+            self._link.deadline(),
+            self._conversation_end(),
+        )
+        return at if at < FOREVER else None
+
+    @property
+    def status(self) -> Status:
+        """What is going on."""
+        dialogue, link = self._dialogue, self._link
+        state = _STATE_WORDS[dialogue.state]
+        microphone = self._devices[ev.Device.MICROPHONE]
+        broken = link.state is LinkState.REFUSED or microphone not in {READY, "starting"}
+        return Status(
+            state="error" if state == "idle" and broken else state,
+            link=_LINK_WORDS.get(link.state, "down"),
+            context=link.context.value,
+            model=link.model,
+            turns=dialogue.finished,
+            reconnects=max(0, link.opened - 1),
+            last_error=self._last_error,
+            devices=tuple((device.value, word) for device, word in self._devices.items()),
+            last_turn=dialogue.last_record,
+        )
+
+    @property
+    def turn_state(self) -> TurnState:
+        """The state of the turn machine."""
+        return self._dialogue.state
+
+    @property
+    def link_state(self) -> LinkState:
+        """The state of the link machine."""
+        return self._link.state
+
+    # --- time, and what the machines tell each other
+
+    def _take(self) -> list[fx.Effect]:
+        effects = self._out.copy()
+        self._out.clear()
+        return effects
+
+    def _advance(self, now: float) -> None:
+        """Bring every machine to ``now``, until none has anything left to do."""
+        self._now = self._dialogue.now = max(now, self._now)
+        for _ in range(_LONGEST_CHAIN):
+            self._gesture(self._button.wake(self._now))
+            moved = (due := self._dialogue.due()) is not None and self._dialogue.step(due)
+            moved = self._advance_link() or moved
+            if not moved:
+                break
+
+    def _advance_link(self) -> bool:
+        """Tell the link who needs it, and the dialogue what became of the link."""
+        state = self._dialogue.state
+        if state is TurnState.IDLE and (self._forget or self._now >= self._conversation_end()):
+            self._forget = False
+            self._dialogue.ended_at = self._now
+            self._link.forget(self._now, self._out)
+        self._link.urgent = state in _ASKING
+        self._link.busy = state is not TurnState.IDLE
+        self._link.wake(self._now, self._out)
+        changes = self._link.changes.copy()
+        self._link.changes.clear()
+        for change in changes:
+            match change:
+                case LinkChange.READY:
+                    self._dialogue.deliver()
+                case LinkChange.LOST:
+                    self._dialogue.link_lost()
+                case LinkChange.REFUSED:
+                    self._dialogue.step(TurnInput.REFUSED)
+        if changes and self._link.last_failure is not None:
+            self._last_error = str(self._link.last_failure)
+        return bool(changes)
+
+    def _conversation_end(self) -> float:
+        limit_s = self._rules.conversation_timeout_s
+        if limit_s <= 0 or self._link.handle is None or self._dialogue.state is not TurnState.IDLE:
+            return FOREVER
+        return self._dialogue.ended_at + limit_s
+
+    def _gesture(self, gesture: Gesture | None) -> None:
+        if gesture is not None:
+            self._dialogue.step(_GESTURES[gesture])
+
+    # --- the daemon and the person
+
+    def _started(self, event: ev.Started) -> None:
+        self._dialogue.ended_at = self._now
+        self._link.start(event.handle, self._now, self._out)
+
+    def _button_edge(self, event: ev.ButtonEdge) -> None:
+        self._gesture(self._button.edge(event.pressed, self._now))
+
+    def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
+        self._button.held_at_start()
+
+    def _press_requested(self, _event: ev.PressRequested) -> None:
+        self._gesture(self._button.control(pressed=True))
+
+    def _release_requested(self, _event: ev.ReleaseRequested) -> None:
+        self._gesture(self._button.control(pressed=False))
+
+    def _stop_requested(self, _event: ev.StopRequested) -> None:
+        self._dialogue.step(TurnInput.STOP)
+
+    def _forget_requested(self, _event: ev.ForgetRequested) -> None:
+        self._forget = True
+
+    def _say_requested(self, event: ev.SayRequested) -> None:
+        if not self._dialogue.say(event.text):
+            state = _STATE_WORDS[self._dialogue.state]
+            self._out.append(fx.SayRefused(f"the speaker is {state}: try again after this turn"))
+
+    def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
+        self._dialogue.step(TurnInput.SHUTDOWN)
+        self._link.shut(self._now, self._out)
+
+    # --- the devices
+
+    def _device_ready(self, event: ev.DeviceReady) -> None:
+        self._devices[event.device] = READY
+
+    def _device_lost(self, event: ev.DeviceLost) -> None:
+        self._devices[event.device] = self._last_error = event.reason
+        match event.device:
+            case ev.Device.MICROPHONE:
+                self._dialogue.step(TurnInput.CAPTURE_LOST)
+            case ev.Device.SPEAKER:
+                if self._dialogue.playing.reply and self._dialogue.turn is not None:
+                    self._dialogue.turn.cut = True  # the edge reports it drained
+            case ev.Device.BUTTON:
+                self._gesture(self._button.lost())
+
+    def _xrun(self, event: ev.Xrun) -> None:
+        if self._dialogue.turn is None or self._dialogue.state is TurnState.IDLE:
+            return
+        record = self._dialogue.turn.record
+        if event.device is ev.Device.SPEAKER:
+            record.underruns += 1
+        else:
+            record.overruns += 1
+
+    def _capture_started(self, event: ev.CaptureStarted) -> None:
+        self._dialogue.captured(event.turn)
+
+    def _capture_ended(self, event: ev.CaptureEnded) -> None:
+        if (turn := self._dialogue.find(event.turn)) is not None:
+            turn.record.utterance_s = event.duration_s
+
+    def _playback_started(self, event: ev.PlaybackStarted) -> None:
+        if (turn := self._playing(event.turn)) is not None:
+            turn.record.first_sample_at = turn.record.first_sample_at or self._now
+            self._sounding(turn)
+
+    def _playback_starved(self, event: ev.PlaybackStarved) -> None:
+        if (turn := self._playing(event.turn)) is not None:
+            self._dialogue.playing.ended(self._now)
+            turn.silent_since = None if turn.finishing else self._now
+
+    def _playback_resumed(self, event: ev.PlaybackResumed) -> None:
+        if (turn := self._playing(event.turn)) is not None:
+            self._sounding(turn)
+
+    def _playback_drained(self, event: ev.PlaybackDrained) -> None:
+        if (turn := self._playing(event.turn)) is None:
+            return
+        self._dialogue.playing.ended(self._now)
+        turn.record.reply_s = event.duration_s
+        turn.record.drained_at = self._now
+        if turn.cut:
+            self._dialogue.step(TurnInput.PLAYED_CUT)
+        elif turn.turn_done:
+            self._dialogue.step(TurnInput.PLAYED)
+        else:
+            self._dialogue.step(TurnInput.PLAYED_EARLY)
+
+    def _notice_ended(self, _event: ev.NoticeEnded) -> None:
+        if self._dialogue.playing.notice:
+            self._dialogue.playing.ended(self._now)
+
+    def _playing(self, number: int) -> Turn | None:
+        """The turn whose reply the speaker may be playing: never one that was spoken on."""
+        turn = self._dialogue.turn
+        return turn if turn is not None and turn.number == number else None
+
+    def _sounding(self, turn: Turn) -> None:
+        turn.silent_since = None
+        self._dialogue.playing.reply = True
+        self._dialogue.step(TurnInput.PLAYBACK_RESUMED)
+
+    # --- the connection
+
+    def _connection_opened(self, event: ev.ConnectionOpened) -> None:
+        self._link.connection_opened(event.generation, self._now)
+
+    def _connection_closed(self, event: ev.ConnectionClosed) -> None:
+        self._link.connection_closed(event.generation, event.failure, self._now, self._out)
+
+    def _go_away_received(self, event: ev.GoAwayReceived) -> None:
+        self._link.go_away(event.generation, event.time_left_s, self._now)
+
+    def _handle_issued(self, event: ev.HandleIssued) -> None:
+        self._link.handle_issued(event.generation, event.handle)
+
+    # --- a turn on the wire
+
+    def _current(self, generation: int) -> bool:
+        return generation == self._link.generation and self._link.state is LinkState.READY
+
+    def _asked(self, event: _OnTheWire) -> Turn | None:
+        """The turn an event of the living connection is about, if anybody still cares."""
+        return self._dialogue.find(event.turn) if self._current(event.generation) else None
+
+    def _replied(self, event: _OnTheWire) -> Turn | None:
+        """The same, for what the server says of the turn that is under way or the last one."""
+        turn = self._asked(event)
+        return turn if turn is self._dialogue.turn else None
+
+    def _activity_start_sent(self, event: ev.ActivityStartSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            turn.record.activity_start_at = self._now
+
+    def _first_audio_sent(self, event: ev.FirstAudioSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            turn.record.first_audio_sent_at = self._now
+
+    def _utterance_sent(self, event: ev.UtteranceSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            self._dialogue.sent(turn, event.generation)
+
+    def _transcript_received(self, event: ev.TranscriptReceived) -> None:
+        turn = self._replied(event)
+        if turn is not None and not turn.extended:
+            turn.extended = True
+            turn.alive_at = self._now
+
+    def _reply_started(self, event: ev.ReplyStarted) -> None:
+        if (turn := self._asked(event)) is None:
+            return
+        if turn is self._dialogue.turn:
+            self._dialogue.step(TurnInput.REPLY_AUDIO)
+        else:
+            self._dialogue.answered_late(turn)
+
+    def _generation_completed(self, event: ev.GenerationCompleted) -> None:
+        if (turn := self._replied(event)) is not None:
+            turn.generation_done = True
+            turn.record.generation_complete_at = self._now
+            self._dialogue.step(TurnInput.REPLY_ENDED)
+
+    def _turn_completed(self, event: ev.TurnCompleted) -> None:
+        if (turn := self._replied(event)) is None:
+            return
+        turn.turn_done = True
+        turn.record.turn_complete_at = self._now
+        if turn.answered:
+            self._dialogue.step(TurnInput.REPLY_ENDED)
+            self._dialogue.step(TurnInput.TURN_COMPLETE)
+        elif turn.interrupted:
+            turn.interrupted = turn.turn_done = False
+            self._dialogue.step(self._dialogue.overdue(turn))
+        else:
+            self._dialogue.step(TurnInput.SILENT_END)
+
+    def _usage_reported(self, event: ev.UsageReported) -> None:
+        if (turn := self._replied(event)) is not None:
+            turn.record.usage = event.usage
+
+    def _interrupted(self, event: ev.Interrupted) -> None:
+        if self._replied(event) is not None:
+            self._dialogue.step(TurnInput.INTERRUPTED)
+
+    def _tool_call_received(self, event: ev.ToolCallReceived) -> None:
+        if not self._current(event.generation):
+            return
+        if event.blocking:
+            self._dialogue.tools_called(tuple(call.id for call in event.calls))
+        current = self._replied(event) is not None and self._dialogue.state in {
+            TurnState.THINKING,
+            TurnState.SPEAKING,
+        }
+        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute=current))
+
+    def _tool_executed(self, event: ev.ToolExecuted) -> None:
+        if (turn := self._dialogue.find(event.turn)) is not None:
+            turn.tool_ran = True
+
+    def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
+        if self._current(event.generation):
+            self._dialogue.tools_done((event.call_id,))
+
+    def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
+        if self._current(event.generation):
+            self._dialogue.tools_done(event.call_ids)
+
+    _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - filled once, below
+        ev.Started: _started,
+        ev.ButtonEdge: _button_edge,
+        ev.ButtonHeldAtStart: _button_held_at_start,
+        ev.PressRequested: _press_requested,
+        ev.ReleaseRequested: _release_requested,
+        ev.StopRequested: _stop_requested,
+        ev.ForgetRequested: _forget_requested,
+        ev.SayRequested: _say_requested,
+        ev.ShutdownRequested: _shutdown_requested,
+        ev.DeviceReady: _device_ready,
+        ev.DeviceLost: _device_lost,
+        ev.Xrun: _xrun,
+        ev.CaptureStarted: _capture_started,
+        ev.CaptureEnded: _capture_ended,
+        ev.PlaybackStarted: _playback_started,
+        ev.PlaybackStarved: _playback_starved,
+        ev.PlaybackResumed: _playback_resumed,
+        ev.PlaybackDrained: _playback_drained,
+        ev.NoticeEnded: _notice_ended,
+        ev.ConnectionOpened: _connection_opened,
+        ev.ConnectionClosed: _connection_closed,
+        ev.GoAwayReceived: _go_away_received,
+        ev.HandleIssued: _handle_issued,
+        ev.ActivityStartSent: _activity_start_sent,
+        ev.FirstAudioSent: _first_audio_sent,
+        ev.UtteranceSent: _utterance_sent,
+        ev.TranscriptReceived: _transcript_received,
+        ev.ReplyStarted: _reply_started,
+        ev.GenerationCompleted: _generation_completed,
+        ev.TurnCompleted: _turn_completed,
+        ev.UsageReported: _usage_reported,
+        ev.Interrupted: _interrupted,
+        ev.ToolCallReceived: _tool_call_received,
+        ev.ToolExecuted: _tool_executed,
+        ev.ToolResponseSent: _tool_response_sent,
+        ev.ToolCallsCancelled: _tool_calls_cancelled,
+    }
+
+
+_OnTheWire = (
+    ev.ActivityStartSent
+    | ev.FirstAudioSent
+    | ev.UtteranceSent
+    | ev.TranscriptReceived
+    | ev.ReplyStarted
+    | ev.GenerationCompleted
+    | ev.TurnCompleted
+    | ev.UsageReported
+    | ev.Interrupted
+    | ev.ToolCallReceived
+)

@@ -1,0 +1,460 @@
+"""The dialogue: runs the turn machine, and carries its actions out as effects.
+
+Holds what is known of the turn under way (delivered? answered? cut?) and of the utterances that
+were spoken on before anything had answered them: those are delivered again, in their order and
+with the current one, whenever a connection is lost before the first reply audio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation.ledger import Outcome, TurnRecord
+from speakerd.conversation.link import Link, LinkState
+from speakerd.conversation.turn import TRANSITIONS, Action, TurnInput, TurnState
+from speakerd.errors import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from speakerd.conversation.button import Button
+    from speakerd.conversation.rules import Rules
+
+FOREVER = float("inf")
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn from its window on: the utterance to be delivered, then the reply."""
+
+    record: TurnRecord
+    text: str | None = None  # of a say; otherwise it is speech
+    captured: bool = False  # there is sound in its buffer
+    ordered_on: int = 0  # the generation it was last ordered to be delivered over
+    sent_on: int = 0  # the generation all of it is on the wire of
+    sends: int = 0  # whole deliveries
+    waiting_since: float = 0.0  # complete, but not on the wire, since then
+    alive_at: float = 0.0  # the last sign of life since it was sent
+    extended: bool = False  # a transcription has extended the limit
+    interrupted: bool = False  # by the server, before any audio
+    tool_ran: bool = False
+    answered: bool = False  # reply audio has come
+    generation_done: bool = False
+    turn_done: bool = False
+    finishing: bool = False  # the speaker knows that no more is coming
+    cut: bool = False
+    silent_since: float | None = None  # reply audio is missing since then
+
+    @property
+    def number(self) -> int:
+        """The turn's id in every event and effect."""
+        return self.record.turn
+
+
+@dataclass(slots=True)
+class Playing:
+    """What the speaker is known to be sounding: the pre-roll keeps away from it."""
+
+    reply: bool = False
+    notice: bool = False
+    ended_at: float = -FOREVER
+
+    def ended(self, now: float) -> None:
+        """Nothing sounds any longer."""
+        if self.reply or self.notice:
+            self.ended_at = now
+        self.reply = self.notice = False
+
+
+class Dialogue:
+    """The turn machine with its memory. ``out`` collects the orders; ``now`` is set by the core."""
+
+    def __init__(self, rules: Rules, link: Link, button: Button, out: list[fx.Effect]) -> None:
+        self._rules = rules
+        self._link = link
+        self._button = button
+        self._out = out
+        self.now = 0.0
+        self.state = TurnState.IDLE
+        self.turn: Turn | None = None  # under way, or the last one
+        self.playing = Playing()
+        self.finished = 0  # turns whose books are closed
+        self.last_record: TurnRecord | None = None
+        self.ended_at = 0.0  # when the last turn was over
+        self._entered = 0.0
+        self._numbers = 0
+        self._armed_captured = False
+        self._pressed_at = 0.0
+        self._text = ""  # of the say being begun
+        self._input = TurnInput.STOP  # the one being carried out
+        self._unanswered: list[Turn] = []
+        self._owed: fx.Notice | None = None  # to be told when there is time for it
+        self._calls: dict[str, float] = {}  # blocking tool calls of this connection: since when
+        self._actions: dict[Action, Callable[[], None]] = {
+            action: getattr(self, f"_{action.name.lower()}") for action in Action
+        }
+
+    # --- the machine
+
+    def step(self, event: TurnInput) -> bool:
+        """Take one input; False if it is nothing in this state (see ``turn.IGNORED``)."""
+        row = TRANSITIONS[self.state].get(event)
+        if row is None:
+            return False
+        self.state, action = row
+        self._entered = self.now
+        self._input = event
+        self._actions[action]()
+        return True
+
+    def deadline(self) -> float:
+        """When :meth:`due` has an input; infinity for never."""
+        return self._due()[0]
+
+    def due(self) -> TurnInput | None:
+        """The input the clock amounts to now, if any."""
+        at, event = self._due()
+        return event if at <= self.now else None
+
+    def _due(self) -> tuple[float, TurnInput]:
+        """When something is due, and what."""
+        rules, turn = self._rules, self.turn
+        at, event = FOREVER, TurnInput.SETTLED
+        match self.state:
+            case TurnState.ARMED:
+                at, event = self._pressed_at + rules.min_press_s, TurnInput.HELD
+            case TurnState.LISTENING:
+                at, event = self._pressed_at + rules.max_utterance_s, TurnInput.TOO_LONG
+            case TurnState.TAIL:
+                heard = turn is not None and turn.captured
+                event = TurnInput.TAIL_OVER if heard else TurnInput.NOTHING_CAPTURED
+                at = self._entered + rules.tail_s
+            case TurnState.THINKING if turn is not None:
+                at, event = self._thinking_due(turn)
+            case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
+                at, event = turn.silent_since + rules.reply_timeout_s, TurnInput.STALLED
+            case TurnState.SETTLING:
+                at = self._entered + rules.settle_s
+            case _:
+                pass
+        return at, event
+
+    def _thinking_due(self, turn: Turn) -> tuple[float, TurnInput]:
+        if self._calls:
+            return min(self._calls.values()) + self._rules.tool_timeout_s, self.overdue(turn)
+        if self._link.state is LinkState.READY and turn.sent_on == self._link.generation:
+            return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
+        return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
+
+    def overdue(self, turn: Turn) -> TurnInput:
+        """What a missing answer amounts to: once more, or the end."""
+        once_more = turn.sends < self._rules.max_deliveries and not turn.tool_ran
+        return TurnInput.OVERDUE if once_more else TurnInput.NO_ANSWER
+
+    # --- facts that need no transition
+
+    def find(self, number: int) -> Turn | None:
+        """The turn of that number, if it is under way, the last one, or still unanswered."""
+        return next((turn for turn in self._waiting() if turn.number == number), None)
+
+    def captured(self, number: int) -> None:
+        """The utterance has its first sound."""
+        if self.state is TurnState.ARMED and number == self._numbers:
+            self._armed_captured = True
+        elif (turn := self.find(number)) is not None:
+            turn.captured = True
+            self.deliver()
+
+    def sent(self, turn: Turn, generation: int) -> None:
+        """All of an utterance is on the wire."""
+        turn.sent_on = generation
+        turn.sends += 1
+        turn.extended = False
+        turn.alive_at = turn.record.activity_end_at = self.now
+
+    def answered_late(self, turn: Turn) -> None:
+        """The server has answered an utterance that was spoken on: it has it, let it go."""
+        if turn in self._unanswered:
+            self._unanswered.remove(turn)
+            self._out.append(fx.DiscardUtterance(turn.number))
+
+    def say(self, text: str) -> bool:
+        """Begin a turn of text; False while another one is under way."""
+        self._text = text
+        return self.step(TurnInput.SAY)
+
+    def tools_called(self, call_ids: tuple[str, ...]) -> None:
+        """Blocking calls are pending: no realtime input until they are answered."""
+        self._calls |= dict.fromkeys(call_ids, self.now)
+
+    def tools_done(self, call_ids: tuple[str, ...]) -> None:
+        """These calls are answered or cancelled."""
+        for call_id in call_ids:
+            self._calls.pop(call_id, None)
+        if self.turn is not None:
+            self.turn.alive_at = self.now
+        self.deliver()
+
+    def link_lost(self) -> None:
+        """The connection is gone, with what was pending on it."""
+        self._calls.clear()
+        for turn in [turn for turn in self._unanswered if turn.tool_ran]:
+            self.answered_late(turn)  # its tool has run: never again
+        self.step(TurnInput.LINK_LOST)
+
+    def deliver(self) -> None:
+        """Order every utterance that is not on this connection yet to be sent over it."""
+        if self._link.state is not LinkState.READY or self._calls:
+            return
+        if self.state in {TurnState.IDLE, TurnState.SPEAKING, TurnState.SETTLING}:
+            return
+        generation = self._link.generation
+        for turn in self._waiting():
+            if turn.ordered_on != generation and (turn.captured or turn.text is not None):
+                turn.ordered_on = generation
+                turn.record.deliveries += 1
+                turn.record.context = self._link.context
+                turn.record.model = self._link.model
+                self._out.append(fx.Deliver(generation, turn.number, turn.text))
+
+    def _waiting(self) -> Iterator[Turn]:
+        yield from self._unanswered
+        if self.turn is not None:
+            yield self.turn
+
+    # --- actions: the gate
+
+    def _arm(self) -> None:
+        self._close_books(Outcome.ANSWERED)
+        self._open_gate()
+
+    def _barge_in(self) -> None:
+        self._close_books(Outcome.STOPPED)
+        self._open_gate()
+
+    def _speak_on(self) -> None:
+        if self.turn is not None:
+            self._unanswered.append(self.turn)
+        if len(self._unanswered) > self._rules.max_unanswered:
+            self._lose(self._unanswered.pop(0))
+        self._open_gate()
+
+    def _open_gate(self) -> None:
+        self._hush()
+        self.turn = None
+        self._numbers += 1
+        self._armed_captured = False
+        self._pressed_at = self.now
+        earliest = max(
+            self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
+        )
+        self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
+        self._link.urgent = True
+        self._link.press(self.now, self._out)
+
+    def _disarm(self) -> None:
+        self._out.append(fx.DiscardUtterance(self._numbers))
+        self._let_go(Outcome.STOPPED)
+        self._pay()
+
+    def _open(self) -> None:
+        for turn in self._unanswered:
+            self._write(turn.record, Outcome.SPOKEN_ON)
+        record = TurnRecord(self._numbers, self._link.model, self._pressed_at)
+        self._begin(Turn(record, captured=self._armed_captured))
+
+    def _begin_tail(self) -> None:
+        if self.turn is not None:
+            self.turn.record.released_at = self.now
+
+    def _block(self) -> None:
+        self._button.block()
+        self._begin_tail()
+
+    def _continue(self) -> None:
+        if self.turn is not None:
+            self.turn.record.released_at = None
+
+    def _complete(self) -> None:
+        if self.turn is None:
+            return
+        record = self.turn.record
+        released_at = self.now if record.released_at is None else record.released_at
+        record.utterance_ended_at = self.turn.waiting_since = self.now
+        self._out.append(fx.CloseGate(self.turn.number, released_at))
+        if self._link.refusal is not None:
+            self.step(TurnInput.REFUSED)
+
+    def _fail_capture(self) -> None:
+        self._out.append(fx.DiscardUtterance(self._numbers))
+        self._let_go(Outcome.NOT_DELIVERED)
+        self._hush()
+        self._close_books(Outcome.EMPTY)
+        self._tell(fx.Notice.NO_MICROPHONE)
+
+    # --- actions: delivery
+
+    def _ask(self) -> None:
+        self._close_books(Outcome.ANSWERED)
+        self._hush()
+        self._numbers += 1
+        record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
+        record.utterance_ended_at = self.now
+        self._link.urgent = True
+        self._link.press(self.now, self._out)
+        self._begin(Turn(record, text=self._text, waiting_since=self.now))
+
+    def _begin(self, turn: Turn) -> None:
+        self.turn = turn
+        self._out.append(fx.ExpectReply(turn.number))
+        self.deliver()
+
+    def _retry(self) -> None:
+        turn = self.turn
+        if turn is None or self.state is not TurnState.THINKING:
+            return  # still being captured: it is delivered when there is a connection again
+        if turn.tool_ran or turn.sends >= self._rules.max_deliveries:
+            self.step(TurnInput.NO_ANSWER)
+        elif turn.sent_on == self._link.generation:
+            turn.waiting_since = self.now
+
+    def _reconnect(self) -> None:
+        self._restart("no answer to what was said")
+
+    def _note_interruption(self) -> None:
+        if self.turn is not None:
+            self.turn.interrupted = True
+
+    def _give_up(self) -> None:
+        why, turn = self._input, self.turn
+        if why is TurnInput.REFUSED and self._link.refusal is not None:
+            outcome, notice = Outcome.NOT_DELIVERED, self._link.refusal
+        elif turn is not None and turn.tool_ran:
+            outcome, notice = Outcome.RESULT_LOST, fx.Notice.RESULT_LOST
+        elif why is TurnInput.NO_ANSWER:
+            outcome, notice = Outcome.NO_ANSWER, fx.Notice.NO_ANSWER
+        else:
+            outcome, notice = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
+        self._let_go(outcome)
+        self._hush()
+        self._close_books(outcome)
+        self._tell(notice)
+        self._restart("no answer to what was said")  # the next press gets another connection
+
+    def _tell_refusal(self) -> None:
+        if self._link.refusal is not None:
+            self._tell(self._link.refusal)
+
+    # --- actions: the reply
+
+    def _hear(self) -> None:
+        if self.turn is None:
+            return
+        self.turn.answered = True
+        self.turn.silent_since = self.turn.record.first_reply_at = self.now
+        self._let_go(Outcome.SPOKEN_ON)
+        if self.turn.generation_done or self.turn.turn_done:
+            self._finish_playback()
+
+    def _finish_playback(self) -> None:
+        if self.turn is not None and not self.turn.finishing:
+            self.turn.finishing = True
+            self.turn.silent_since = None
+            self._out.append(fx.FinishPlayback(self.turn.number))
+
+    def _cut(self) -> None:
+        if self.turn is None:
+            return
+        if self.turn.generation_done:
+            self.turn.turn_done = True  # all of it had come
+        else:
+            self.turn.cut = True
+        self._finish_playback()
+
+    def _cut_and_reconnect(self) -> None:
+        self._cut()
+        self._restart("the answer stopped coming")
+
+    def _resume(self) -> None:
+        if self.turn is not None:
+            self.turn.silent_since = None
+
+    def _settle(self) -> None:
+        """Nothing is heard any longer; only the books are open."""
+
+    # --- actions: the end
+
+    def _end(self) -> None:
+        self._close_books(Outcome.ANSWERED)
+        self._pay()
+
+    def _end_silent(self) -> None:
+        self._let_go(Outcome.SPOKEN_ON)
+        self._close_books(Outcome.SILENT)
+        self._tell(fx.Notice.NO_REPLY)
+
+    def _end_cut(self) -> None:
+        self._close_books(Outcome.CUT)
+        self._tell(fx.Notice.ANSWER_CUT)
+
+    def _end_shutdown(self) -> None:
+        self._let_go(Outcome.SHUTDOWN)
+        self._hush()
+        self._close_books(Outcome.SHUTDOWN)
+
+    def _stop(self) -> None:
+        self._let_go(Outcome.STOPPED)
+        self._hush()
+        self._close_books(Outcome.STOPPED)
+        self._pay()
+
+    def _hush(self) -> None:
+        self._out.append(fx.DropPlayback())
+        self.playing.ended(self.now)
+
+    # --- inside
+
+    def _let_go(self, outcome: Outcome) -> None:
+        """Throw away every utterance kept; those spoken on end as ``outcome``, if not before."""
+        for turn in self._waiting():
+            if turn.text is None:
+                self._out.append(fx.DiscardUtterance(turn.number))
+        for turn in self._unanswered:
+            self._write(turn.record, outcome)
+        self._unanswered.clear()
+
+    def _lose(self, turn: Turn) -> None:
+        """Too many utterances wait: the oldest goes, and the person is told in the next pause."""
+        self._out.append(fx.DiscardUtterance(turn.number))
+        if turn.sends == 0:
+            self._owed = fx.Notice.NOT_DELIVERED
+        self._write(turn.record, Outcome.NOT_DELIVERED if turn.sends == 0 else Outcome.SPOKEN_ON)
+
+    def _pay(self) -> None:
+        if self._owed is not None:
+            self._tell(self._owed)
+
+    def _tell(self, notice: fx.Notice) -> None:
+        self._owed = None
+        self.playing.notice = True
+        self._out.append(fx.Tell(notice))
+
+    def _close_books(self, outcome: Outcome) -> None:
+        if self.turn is not None:
+            self._write(self.turn.record, outcome)
+
+    def _write(self, record: TurnRecord, outcome: Outcome) -> None:
+        if record.outcome is not None:
+            return
+        record.outcome = outcome
+        self.finished += 1
+        self.last_record = record
+        self.ended_at = self.now
+        self._out.append(fx.TurnEnded(record))
+        completed = outcome in {Outcome.ANSWERED, Outcome.SILENT}
+        self._link.turn_ended(self.now, self._out, completed=completed)
+
+    def _restart(self, reason: str) -> None:
+        self._link.restart(Failure(FailureKind.TIMEOUT, reason), self.now, self._out)

@@ -1,0 +1,403 @@
+"""The link machine: one conversation over many connections, at most one at a time.
+
+The session is the conversation, a connection is one socket. What is kept between connections is
+the newest session handle with the model that issued it; it is the only thing the conversation
+hangs on, so it is dropped only when the server has shown that it is no good.
+
+:data:`TRANSITIONS` is the table of states; the methods of :class:`Link` decide which input a fact
+amounts to. Time is an argument, randomness is given, orders are appended to ``out``.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+from typing import TYPE_CHECKING
+
+from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice, SaveHandle
+from speakerd.conversation.events import SessionHandle
+from speakerd.conversation.ledger import Context
+from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.errors import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FOREVER = float("inf")
+
+
+class LinkState(enum.Enum):
+    """Where the connection is."""
+
+    DOWN = "down"  # none, and none is wanted
+    CONNECTING = "connecting"
+    READY = "ready"  # the setup is accepted
+    CLOSING = "closing"  # ours to close; the next one waits until it is
+    WAITING = "waiting"  # wanted, but not before a certain time
+    REFUSED = "refused"  # trying again is no use until somebody has changed something
+
+
+class LinkInput(enum.Enum):
+    """What moves the link."""
+
+    CONNECT = "connect"
+    OPENED = "opened"
+    CLOSE = "close"
+    WAIT = "wait"  # lost, or closed; to be made again later
+    END = "end"  # lost, or closed; not wanted
+    REFUSE = "refuse"
+
+
+_S, _I = LinkState, LinkInput
+
+TRANSITIONS: dict[LinkState, dict[LinkInput, LinkState]] = {
+    _S.DOWN: {_I.CONNECT: _S.CONNECTING, _I.WAIT: _S.WAITING},
+    _S.CONNECTING: {
+        _I.OPENED: _S.READY,
+        _I.CLOSE: _S.CLOSING,
+        _I.WAIT: _S.WAITING,
+        _I.END: _S.DOWN,
+        _I.REFUSE: _S.REFUSED,
+    },
+    _S.READY: {
+        _I.CLOSE: _S.CLOSING,
+        _I.WAIT: _S.WAITING,
+        _I.END: _S.DOWN,
+        _I.REFUSE: _S.REFUSED,
+    },
+    _S.CLOSING: {_I.WAIT: _S.WAITING, _I.END: _S.DOWN},
+    _S.WAITING: {_I.CONNECT: _S.CONNECTING, _I.END: _S.DOWN},
+    _S.REFUSED: {_I.CONNECT: _S.CONNECTING, _I.WAIT: _S.WAITING},
+}
+
+#: What the person is told when the link gives up, by the kind of failure.
+_REFUSALS: dict[FailureKind, Notice] = {
+    FailureKind.KEY: Notice.KEY_REFUSED,
+    FailureKind.MODEL: Notice.MODEL_GONE,
+    FailureKind.SETUP: Notice.SETUP_REFUSED,
+}
+
+
+class LinkChange(enum.Enum):
+    """What a turn needs to know of the link."""
+
+    READY = "ready"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+class Link:
+    """Connects, reconnects and closes; keeps the handle.
+
+    ``random()`` gives numbers in [0, 1) for the jitter. ``busy`` (a turn is under way),
+    ``urgent`` (a turn waits for the link) are kept true by the core before each call.
+    """
+
+    def __init__(self, rules: Rules, random: Callable[[], float]) -> None:
+        self._rules = rules
+        self._random = random
+        self.state = LinkState.DOWN
+        self.generation = 0
+        self.busy = False
+        self.urgent = False
+        self.handle: SessionHandle | None = None
+        self.context = Context.NONE
+        self.last_failure: Failure | None = None
+        self.refusal: Notice | None = None  # why there is no use in waiting for a connection
+        self.opened = 0  # connections the server has accepted
+        self.changes: list[LinkChange] = []  # not yet taken by the core
+        self._saved: SessionHandle | None = None
+        self._model = 0  # index into rules.models
+        self._verified = False  # some server verdict on key and model has been seen
+        self._retry_at = 0.0  # in WAITING: when to connect
+        self._failures = 0  # in a row, for the backoff
+        self._connects: collections.deque[float] = collections.deque(
+            maxlen=rules.max_connects_per_minute
+        )
+        self._since = 0.0  # when the state was entered
+        self._idle_since = 0.0
+        self._go_away_at = _FOREVER
+        self._after_close: Failure | None = None  # why we are closing, if it is a failure
+        self._presented = False  # this connection was opened with a handle
+        self._strikes = 0  # server closes soon after resuming, in a row
+        self._running = False  # between start and shut
+
+    # --- what the core asks for
+
+    @property
+    def model(self) -> str:
+        """The model in use."""
+        return self._rules.models[self._model]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there should be a connection now, or as soon as one can be had."""
+        if not self._running:
+            return False
+        return self.urgent or not self._verified or self._rules.policy is LinkPolicy.ALWAYS
+
+    def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
+        """Begin, with the conversation kept from before (a handle of another model is left)."""
+        self._saved = handle
+        if handle is not None and handle.model == self.model:
+            self.handle = handle
+        self._idle_since = now
+        self._running = True
+        self.wake(now, out)
+
+    def press(self, now: float, out: list[Effect]) -> None:
+        """Somebody is about to speak: connect, also out of a backoff or a refusal."""
+        if not self._running:
+            return
+        if self.state is LinkState.REFUSED:
+            self.refusal = None
+            self._connect_when_due(now, out, 0.0)
+        elif self.state is LinkState.DOWN:
+            self._connect_when_due(now, out, 0.0)
+        elif self.state is LinkState.WAITING:
+            last = self._connects[-1] if self._connects else -_FOREVER
+            self.refusal = None
+            self._retry_at = min(self._retry_at, max(now, last + self._rules.backoff_first_s))
+            self._retry_at = max(self._retry_at, self._storm_limit())
+            self.wake(now, out)
+
+    def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
+        """A turn is over; ``completed``: the server has answered it."""
+        self._idle_since = now
+        if completed:
+            self._strikes = 0
+        self._save(out)
+
+    def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
+        """The connection does not answer: make a new one (the old one is closed first)."""
+        if self.state is LinkState.READY:
+            self._close(reason, now, out)
+
+    def forget(self, now: float, out: list[Effect]) -> None:
+        """Drop the conversation: the handle, its copy on disk, and the connection that has it."""
+        self.handle = None
+        self._save(out)
+        if self.state in {LinkState.READY, LinkState.CONNECTING}:
+            self._close(None, now, out)
+
+    def shut(self, now: float, out: list[Effect]) -> None:
+        """The daemon ends: close, and keep what must be kept."""
+        self._running = False
+        self._save(out)
+        if self.state in {LinkState.READY, LinkState.CONNECTING}:
+            self._close(None, now, out)
+        elif self.state is LinkState.WAITING:
+            self._move(LinkInput.END, now)
+
+    # --- what the edge reports
+
+    def connection_opened(self, generation: int, now: float) -> None:
+        """The setup of ``generation`` was accepted."""
+        if generation != self.generation or self.state is not LinkState.CONNECTING:
+            return
+        self._move(LinkInput.OPENED, now)
+        self.opened += 1
+        self._verified = True
+        self.refusal = None
+        self._idle_since = now
+        self.context = Context.RESUMED if self._presented else Context.FRESH
+        self.changes.append(LinkChange.READY)
+
+    def connection_closed(
+        self, generation: int, failure: Failure | None, now: float, out: list[Effect]
+    ) -> None:
+        """The socket of ``generation`` is closed, or could not be made."""
+        if generation != self.generation:
+            return
+        match self.state:
+            case LinkState.CLOSING:
+                self._closed_by_us(now, out)
+            case LinkState.CONNECTING:
+                self._not_made(failure, now, out)
+            case LinkState.READY:
+                self._lost(failure, now, out)
+            case LinkState.DOWN | LinkState.WAITING | LinkState.REFUSED:
+                pass  # it was given up before: its close comes late
+        self._save(out)
+
+    def go_away(self, generation: int, time_left_s: float, now: float) -> None:
+        """The server will close the connection; between turns we are quicker."""
+        if generation == self.generation and self.state is LinkState.READY:
+            margin_s = min(self._rules.go_away_margin_s, time_left_s / 2)
+            self._go_away_at = now + max(0.0, time_left_s - margin_s)
+
+    def handle_issued(self, generation: int, handle: str) -> None:
+        """The newest handle is the conversation."""
+        if generation == self.generation and self.state is LinkState.READY:
+            self.handle = SessionHandle(handle, self.model)
+
+    # --- time
+
+    def deadline(self) -> float:
+        """When :meth:`wake` has something to do; infinity for never."""
+        match self.state:
+            case LinkState.CONNECTING:
+                return self._since + self._rules.connect_timeout_s
+            case LinkState.CLOSING:
+                return self._since + self._rules.close_timeout_s
+            case LinkState.WAITING:
+                return self._retry_at
+            case LinkState.READY:
+                return min(self._go_away_at, self._linger_end())
+            case LinkState.DOWN | LinkState.REFUSED:
+                return _FOREVER
+
+    def wake(self, now: float, out: list[Effect]) -> None:
+        """Do what is due, also what has become due by ``busy`` or ``urgent``."""
+        match self.state:
+            case LinkState.DOWN if self.wanted:
+                self._connect_when_due(now, out, 0.0)
+            case LinkState.WAITING if not self.wanted:
+                self._move(LinkInput.END, now)
+            case LinkState.WAITING if now >= self._retry_at:
+                self._connect_when_due(now, out, 0.0)
+            case LinkState.CONNECTING if now >= self.deadline():
+                limit = self._rules.connect_timeout_s
+                failure = Failure(FailureKind.TIMEOUT, f"no answer within {limit:g} s")
+                self._close(failure, now, out)
+            case LinkState.CLOSING if now >= self.deadline():
+                self._closed_by_us(now, out)
+            case LinkState.READY if now >= self._go_away_at:
+                self._close(None, now, out)
+            case LinkState.READY if self._go_away_at < _FOREVER and not self.busy:
+                self._close(None, now, out)
+            case LinkState.READY if now >= self._linger_end():
+                self._close(None, now, out)
+            case _:
+                pass
+
+    # --- inside
+
+    def _linger_end(self) -> float:
+        if self.busy or self._rules.policy is LinkPolicy.ALWAYS:
+            return _FOREVER
+        return self._idle_since + self._rules.linger_s
+
+    def _move(self, event: LinkInput, now: float) -> None:
+        self.state = TRANSITIONS[self.state][event]
+        self._since = now
+
+    def _connect_when_due(self, now: float, out: list[Effect], delay_s: float) -> None:
+        """Connect now, or wait for ``delay_s`` and for the storm limit."""
+        self._retry_at = max(now + delay_s, self._storm_limit())
+        if self._retry_at > now:
+            if self.state is not LinkState.WAITING:
+                self._move(LinkInput.WAIT, now)
+            return
+        self._move(LinkInput.CONNECT, now)
+        self.generation += 1
+        self._connects.append(now)
+        self._go_away_at = _FOREVER
+        self._after_close = None
+        self._presented = self.handle is not None
+        out.append(Connect(self.generation, self.model, self.handle))
+
+    def _storm_limit(self) -> float:
+        """Never more than so many connections a minute, whatever happens."""
+        if len(self._connects) < self._rules.max_connects_per_minute:
+            return -_FOREVER
+        return self._connects[0] + 60.0
+
+    def _close(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
+        was_ready = self.state is LinkState.READY
+        self._move(LinkInput.CLOSE, now)
+        self._after_close = failure
+        self.context = Context.NONE
+        out.append(Disconnect(self.generation))
+        if was_ready:
+            self.changes.append(LinkChange.LOST)
+
+    def _closed_by_us(self, now: float, out: list[Effect]) -> None:
+        failure, self._after_close = self._after_close, None
+        if failure is None:
+            self._again(now, out, 0.0)
+        else:
+            self.last_failure = failure
+            self._again(now, out, self._backoff_s())
+
+    def _not_made(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
+        """A connection could not be made, or its setup was refused."""
+        failure = failure or Failure(FailureKind.SERVER, "the connection ended during its setup")
+        self.last_failure = failure
+        match failure.kind:
+            case FailureKind.HANDLE:
+                self._drop_handle()
+                self._again(now, out, self._backoff_s())
+            case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
+                self._model += 1
+                self._drop_handle()
+                self._again(now, out, 0.0)
+            case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
+                self._refuse(failure, now)
+            case FailureKind.QUOTA:
+                self._wait_for_quota(now, out)
+            case _:
+                self._again(now, out, self._backoff_s())
+
+    def _lost(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
+        """An open connection ended, not by us."""
+        failure = failure or Failure(FailureKind.SERVER, "closed without a reason")
+        age_s = now - self._since
+        if failure.kind is not FailureKind.IDLE or self.busy:
+            self.last_failure = failure
+        if age_s >= self._rules.stable_s:
+            self._failures = 0
+            self._strikes = 0
+        elif self._presented and failure.kind in {FailureKind.SERVER, FailureKind.SETUP}:
+            self._strikes += 1
+        if failure.kind is FailureKind.HANDLE or self._strikes >= 2:
+            self._drop_handle()
+        self.context = Context.NONE
+        self.changes.append(LinkChange.LOST)
+        match failure.kind:
+            case FailureKind.KEY:
+                self._refuse(failure, now)
+            case FailureKind.QUOTA:
+                self._wait_for_quota(now, out)
+            case _:
+                self._again(now, out, self._backoff_s())
+
+    def _refuse(self, failure: Failure, now: float) -> None:
+        self._verified = True
+        self.refusal = _REFUSALS[failure.kind]
+        self._move(LinkInput.REFUSE, now)
+        self.changes.append(LinkChange.REFUSED)
+
+    def _wait_for_quota(self, now: float, out: list[Effect]) -> None:
+        self._verified = True
+        self.refusal = Notice.QUOTA_USED_UP
+        self.changes.append(LinkChange.REFUSED)
+        self._again(now, out, self._rules.quota_backoff_s * (1 + self._random()))
+
+    def _again(self, now: float, out: list[Effect], delay_s: float) -> None:
+        """The connection is gone: make another one if one is wanted."""
+        self._go_away_at = _FOREVER
+        if not self.wanted:
+            self._move(LinkInput.END, now)
+            return
+        self._move(LinkInput.WAIT, now)
+        self._connect_when_due(now, out, delay_s)
+
+    def _backoff_s(self) -> float:
+        """The pause before the next try: none, then doubling with jitter up to the cap."""
+        self._failures += 1
+        if self._failures == 1:
+            return 0.0
+        cap_s = self._rules.backoff_urgent_s if self.urgent else self._rules.backoff_max_s
+        full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._failures - 2, 16))
+        return full_s * (0.5 + self._random() / 2)
+
+    def _drop_handle(self) -> None:
+        self.handle = None
+        self._strikes = 0
+
+    def _save(self, out: list[Effect]) -> None:
+        """Order the handle to be kept, if it is another than the one that is."""
+        if self.handle != self._saved:
+            self._saved = self.handle
+            out.append(SaveHandle(self.handle))

@@ -1,0 +1,47 @@
+"""Every time-out and limit of the core, in one place. All durations are seconds."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class LinkPolicy(enum.Enum):
+    """When there is a connection; the values are those of ``SPEAKERD_LINK``."""
+
+    ON_DEMAND = "on-demand"  # once at the start, then from the press until the linger is over
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules one core lives by; the daemon makes them from the settings."""
+
+    models: tuple[str, ...] = ("gemini-3.8-live",)  # the model, then its fallbacks, in order
+    policy: LinkPolicy = LinkPolicy.ON_DEMAND
+
+    debounce_s: float = 0.03  # edges this soon after an accepted one are bounce
+    preroll_s: float = 0.3
+    echo_guard_s: float = 0.1  # the pre-roll keeps this far from the speaker's own sound
+    min_press_s: float = 0.25  # a shorter press opens no window
+    tail_s: float = 0.3
+    max_utterance_s: float = 60.0
+
+    reply_timeout_s: float = 15.0  # activityEnd to the first sign of life; also a stalled reply
+    patience_s: float = 20.0  # a complete utterance waits this long to be on the wire
+    tool_timeout_s: float = 60.0  # a pending tool call without a result
+    settle_s: float = 10.0  # turnComplete may trail the last audible sample by 7 to 9 s
+    max_deliveries: int = 2  # whole deliveries of one utterance, the first included
+    max_unanswered: int = 4  # utterances kept because nothing has answered them yet
+
+    connect_timeout_s: float = 10.0  # TCP, TLS, upgrade and setupComplete together
+    close_timeout_s: float = 3.0  # an edge that has not closed by then is not waited for
+    linger_s: float = 60.0
+    conversation_timeout_s: float = 0.0  # 0: never
+    go_away_margin_s: float = 2.0
+    stable_s: float = 30.0  # a connection this old resets the backoff, and trusts its handle
+    backoff_first_s: float = 1.0
+    backoff_max_s: float = 60.0
+    backoff_urgent_s: float = 3.0  # the cap while somebody waits for an answer
+    quota_backoff_s: float = 60.0
+    max_connects_per_minute: int = 10
