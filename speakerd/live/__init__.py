@@ -1,0 +1,1 @@
+"""The Gemini edge: one Live API connection at a time. The only importer of google.genai."""

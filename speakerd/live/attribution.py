@@ -1,0 +1,76 @@
+"""Which turn is a server message about? The wire does not say; the order of things does.
+
+The server answers only after activityEnd. So what comes while a window is open is about an
+earlier turn, and when a window was opened into an unfinished answer, what comes after its
+activityEnd may still be the rest of that answer, until the server has ended it (``interrupted``,
+``turnComplete``). That it does so is documented; that it always does is not, so the wait for it
+is limited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: How long after an activityEnd messages may still be taken for the rest of an earlier answer
+#: whose end has not come. Longer than any round trip, shorter than any answer takes to come.
+STALE_LIMIT_S = 1.0
+
+
+@dataclass(slots=True)
+class Attribution:
+    """The turns of one connection, as the server sees them. Turn 0 is nobody's."""
+
+    limit_s: float = STALE_LIMIT_S
+    _asked: int = 0  # the turn whose utterance was completed last
+    _ended: bool = True  # the server has ended its answer
+    _open: bool = False  # a window is open
+    _stale: list[int] = field(default_factory=list)  # spoken into, and not ended yet
+    _interrupted: bool = False  # the server has begun to end the oldest stale one
+    _stale_until: float = 0.0
+
+    def window_opened(self) -> None:
+        """activityStart is about to be sent."""
+        if not self._ended:
+            self._stale.append(self._asked)
+            self._ended = True
+        self._open = True
+
+    def utterance_sent(self, turn: int, now: float) -> None:
+        """activityEnd (or a text) of ``turn`` is about to be sent at ``now`` (seconds)."""
+        self._open = False
+        self._asked = turn
+        self._ended = False
+        self._stale_until = now + self.limit_s
+
+    def audio(self, now: float) -> int:
+        """The turn that reply audio received at ``now`` belongs to."""
+        if self._interrupted and not self._open:
+            self._stale.clear()  # late audio comes before ``interrupted``, never after it
+        self._interrupted = self._interrupted and self._open
+        return self._about(now)
+
+    def other(self, now: float) -> int:
+        """The turn that anything but audio and the ends of turns is about."""
+        return self._about(now)
+
+    def interrupted(self, now: float) -> int:
+        """The turn that ``interrupted`` is about."""
+        turn = self._about(now)
+        self._interrupted = bool(self._stale)
+        return turn
+
+    def turn_complete(self, now: float) -> int:
+        """The turn that ``turnComplete`` ends."""
+        turn = self._about(now)
+        if self._stale:
+            self._stale.pop(0)
+            self._interrupted = False
+        elif not self._open:
+            self._ended = True
+        return turn
+
+    def _about(self, now: float) -> int:
+        if self._stale and not self._open and now >= self._stale_until:
+            self._stale.clear()
+            self._interrupted = False
+        return self._stale[0] if self._stale else self._asked

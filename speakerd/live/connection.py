@@ -1,0 +1,288 @@
+"""One connection to the Live API: made, used and closed by google-genai.
+
+A :class:`Connection` reports its life as events; ConnectionClosed comes exactly once, last of
+all, whatever happens. Control and milestones go to ``post``; reply audio goes straight to
+``play``, because sound does not pass through the core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from speakerd.conversation import events as ev
+from speakerd.errors import Failure, FailureKind
+from speakerd.live import failures, messages, setup
+from speakerd.live.attribution import Attribution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from google import genai
+    from google.genai.live import AsyncSession
+
+    from speakerd.audio.buffers import Utterance
+
+log = logging.getLogger(__name__)
+
+#: 40 ms of S16_LE mono at 16 kHz: the Live API's best practices recommend 20 to 40 ms, and the
+#: server answers only after activityEnd, so that larger chunks cost nothing and save wake-ups.
+CHUNK_BYTES = 1280
+MIME_TYPE = "audio/pcm;rate=16000"
+
+#: Pings keep the way through a home router open. Pongs have been seen to take 8 to 30 s on a
+#: healthy connection; the one that matters, a connection that dies under an utterance, is found
+#: by the core's reply time-out long before.
+PING_INTERVAL_S = 20.0
+PING_TIMEOUT_S = 60.0
+#: A dead peer costs this much at every close, and the daemon has to stop within two seconds.
+CLOSE_TIMEOUT_S = 1.0
+#: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+class Text(Protocol):
+    """Takes pieces of transcription: ``("heard" or "spoken", turn, text)``."""
+
+    def __call__(self, side: str, turn: int, text: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where a connection reports to. All are called in the loop's thread and must not block."""
+
+    post: Callable[[ev.Event], None]
+    play: Callable[[int, bytes, int], None]  # turn, S16_LE mono PCM, rate in Hz
+    transcript: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance to be delivered, from its beginning."""
+
+    turn: int
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text to be delivered as a turn of its own."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of a tool call."""
+
+    turn: int
+    call_id: str
+    name: str
+    response: Mapping[str, object]
+
+
+class Connection:
+    """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered."""
+
+    def __init__(self, generation: int, outlets: Outlets) -> None:
+        self._generation = generation
+        self._outlets = outlets
+        self._queue: asyncio.Queue[Spoken | Written | Result] = asyncio.Queue()
+        self._attribution = Attribution()
+        self._answered = 0  # the newest turn whose reply audio has been reported
+
+    def send(self, item: Spoken | Written | Result) -> None:
+        """Deliver ``item`` after what was queued before it."""
+        self._queue.put_nowait(item)
+
+    async def run(
+        self,
+        client: Callable[[], genai.Client],
+        model: str,
+        config: Mapping[str, str],
+        handle: str | None,
+    ) -> None:
+        """Connect, serve until the connection ends or the task is cancelled, report the end."""
+        failure: Failure | None = None
+        try:
+            failure = await self._serve(client, model, config, handle)
+        except asyncio.CancelledError:
+            failure = None  # our own close; whoever cancelled expects the event, not the exception
+        finally:
+            self._outlets.post(ev.ConnectionClosed(self._generation, failure))
+
+    async def _serve(
+        self,
+        client: Callable[[], genai.Client],
+        model: str,
+        config: Mapping[str, str],
+        handle: str | None,
+    ) -> Failure:
+        await load_sdk()
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                session = await stack.enter_async_context(
+                    client().aio.live.connect(
+                        model=model, config=setup.config(**config, handle=handle)
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 - the SDK lets anything through; all is told
+                return failures.of_connecting(error)
+            if session.setup_complete is None:
+                return Failure(FailureKind.SERVER, "the server did not confirm the setup")
+            self._outlets.post(ev.ConnectionOpened(self._generation))
+            sender = asyncio.create_task(self._send(session), name="live sender")
+            try:
+                return await self._receive(session)
+            finally:
+                sender.cancel()
+                await asyncio.gather(sender, return_exceptions=True)
+
+    # --- receiving
+
+    async def _receive(self, session: AsyncSession) -> Failure:
+        from google.genai.errors import APIError  # noqa: PLC0415 - heavy, and loaded by now
+
+        while True:
+            try:
+                # The SDK ends its iteration at every turnComplete.
+                async for message in session.receive():
+                    self._report(messages.read(message))
+            except APIError as error:
+                return failures.of_close(error)
+            except (TypeError, ValueError) as error:
+                # A message the SDK cannot read (unknown keys only, not JSON, wrong types). It
+                # is consumed and the connection is fine.
+                log.warning("passed over a message that the SDK cannot read: %s", _brief(error))
+
+    def _report(self, said: messages.Said) -> None:
+        now = time.monotonic()
+        generation, post, attribution = self._generation, self._outlets.post, self._attribution
+        if said.handle is not None:
+            post(ev.HandleIssued(generation, said.handle))
+        for pcm, rate_hz in said.audio:
+            self._reply(attribution.audio(now), pcm, rate_hz)
+        self._transcripts(said, attribution.other(now))
+        if said.calls:
+            post(ev.ToolCallReceived(generation, attribution.other(now), said.calls))
+        if said.cancelled:
+            post(ev.ToolCallsCancelled(generation, said.cancelled))
+        if said.interrupted:
+            post(ev.Interrupted(generation, attribution.interrupted(now)))
+        if said.generation_complete:
+            post(ev.GenerationCompleted(generation, attribution.other(now)))
+        if said.usage is not None:
+            post(ev.UsageReported(generation, attribution.other(now), said.usage))
+        if said.turn_complete:
+            post(ev.TurnCompleted(generation, attribution.turn_complete(now)))
+        if said.go_away_s is not None:
+            post(ev.GoAwayReceived(generation, said.go_away_s))
+
+    def _reply(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        self._outlets.play(turn, pcm, rate_hz)
+        if turn > self._answered:
+            self._answered = turn
+            self._outlets.post(ev.ReplyStarted(self._generation, turn))
+
+    def _transcripts(self, said: messages.Said, turn: int) -> None:
+        for side, text in (("heard", said.heard), ("spoken", said.spoken)):
+            if text:
+                self._outlets.transcript(side, turn, text)
+                self._outlets.post(ev.TranscriptReceived(self._generation, turn))
+
+    # --- sending
+
+    async def _send(self, session: AsyncSession) -> None:
+        """Deliver what is queued. A send that fails is no news: the receiver has it first."""
+        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded by now
+
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                match await self._queue.get():
+                    case Spoken(turn, utterance):
+                        await self._speak(session, turn, utterance)
+                    case Written(turn, text):
+                        await self._write(session, turn, text)
+                    case Result(turn, call_id, name, response):
+                        await self._answer(session, turn, call_id, name, response)
+
+    async def _speak(self, session: AsyncSession, turn: int, utterance: Utterance) -> None:
+        from google.genai import types  # noqa: PLC0415 - heavy, and loaded by now
+
+        if utterance.discarded:
+            return
+        generation, post = self._generation, self._outlets.post
+        self._attribution.window_opened()
+        await session.send_realtime_input(activity_start=types.ActivityStart())
+        post(ev.ActivityStartSent(generation, turn))
+        position_bytes = 0
+        while True:
+            await utterance.wait_for(position_bytes, CHUNK_BYTES)
+            chunk = utterance.read(position_bytes, CHUNK_BYTES)
+            if not chunk:
+                break
+            await session.send_realtime_input(audio=types.Blob(data=chunk, mime_type=MIME_TYPE))
+            if position_bytes == 0:
+                post(ev.FirstAudioSent(generation, turn))
+            position_bytes += len(chunk)
+        # A window that was opened is closed, also when the utterance has been thrown away.
+        self._attribution.utterance_sent(turn, time.monotonic())
+        await session.send_realtime_input(activity_end=types.ActivityEnd())
+        post(ev.UtteranceSent(generation, turn))
+
+    async def _write(self, session: AsyncSession, turn: int, text: str) -> None:
+        self._attribution.window_opened()
+        self._attribution.utterance_sent(turn, time.monotonic())
+        await session.send_realtime_input(text=text)
+        self._outlets.post(ev.UtteranceSent(self._generation, turn))
+
+    async def _answer(
+        self,
+        session: AsyncSession,
+        turn: int,
+        call_id: str,
+        name: str,
+        response: Mapping[str, object],
+    ) -> None:
+        from google.genai import types  # noqa: PLC0415 - heavy, and loaded by now
+
+        answer = types.FunctionResponse(id=call_id, name=name, response=dict(response))
+        await session.send_tool_response(function_responses=answer)
+        self._outlets.post(ev.ToolResponseSent(self._generation, turn, call_id))
+
+
+def _brief(error: Exception) -> str:
+    """The first line of an error, cut: a message may be megabytes."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+async def load_sdk() -> None:
+    """Import google-genai in a thread of its own: on a small Pi that takes five seconds.
+
+    A daemon thread, because nothing may keep the daemon from ending meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def finish(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_exception(error) if error else done.set_result(None)
+
+    def load() -> None:
+        error: BaseException | None = None
+        try:
+            importlib.import_module("google.genai.live")
+        except ImportError as broken:
+            error = broken
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+            loop.call_soon_threadsafe(finish, error)
+
+    threading.Thread(target=load, name="import google-genai", daemon=True).start()
+    await done

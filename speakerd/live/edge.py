@@ -1,0 +1,114 @@
+"""The Gemini edge as the daemon sees it: connections by generation, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from speakerd.live.connection import (
+    CLOSE_TIMEOUT_S,
+    MAX_MESSAGE_BYTES,
+    PING_INTERVAL_S,
+    PING_TIMEOUT_S,
+    Connection,
+    Outlets,
+    Result,
+    Spoken,
+    Written,
+)
+from speakerd.live.setup import API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google import genai
+    from pydantic import SecretStr
+
+    from speakerd.audio.buffers import Utterance
+    from speakerd.conversation.events import SessionHandle, ToolCall
+
+
+class LiveEdge:
+    """Carries out Connect, Disconnect and Deliver; everything else comes back as events.
+
+    ``voice``, ``language`` and ``system_instruction`` may be empty. ``connect_timeout_s`` bounds
+    the opening handshake; the core bounds the wait for the setup as well.
+    """
+
+    def __init__(
+        self,
+        outlets: Outlets,
+        *,
+        api_key: SecretStr,
+        voice: str = "",
+        language: str = "",
+        system_instruction: str = "",
+        connect_timeout_s: float = 10.0,
+    ) -> None:
+        self._outlets = outlets
+        self._api_key = api_key
+        self._setup = {
+            "voice": voice,
+            "language": language,
+            "system_instruction": system_instruction,
+        }
+        self._connect_timeout_s = connect_timeout_s
+        self._client: genai.Client | None = None
+        self._connections: dict[int, tuple[Connection, asyncio.Task[None]]] = {}
+
+    def connect(self, generation: int, model: str, handle: SessionHandle | None) -> None:
+        """Begin connection ``generation``."""
+        connection = Connection(generation, self._outlets)
+        task = asyncio.create_task(
+            connection.run(self._make_client, model, self._setup, handle.value if handle else None),
+            name=f"live connection {generation}",
+        )
+        self._connections[generation] = (connection, task)
+        task.add_done_callback(lambda _: self._connections.pop(generation, None))
+
+    def disconnect(self, generation: int) -> None:
+        """Close connection ``generation``, or stop trying to open it."""
+        if generation in self._connections:
+            self._connections[generation][1].cancel()
+
+    def deliver(self, generation: int, turn: int, what: Utterance | str) -> None:
+        """Send an utterance (from its beginning, and as it grows) or a text."""
+        item = Written(turn, what) if isinstance(what, str) else Spoken(turn, what)
+        if generation in self._connections:
+            self._connections[generation][0].send(item)
+
+    def respond(
+        self, generation: int, turn: int, call: ToolCall, response: Mapping[str, object]
+    ) -> None:
+        """Send the result of a tool call."""
+        if generation in self._connections:
+            self._connections[generation][0].send(Result(turn, call.id, call.name, response))
+
+    async def close(self) -> None:
+        """Close whatever is open; returns when it is, after the close time-out at the latest."""
+        tasks = [task for _, task in self._connections.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _make_client(self) -> genai.Client:
+        """The SDK's client, made when it is first needed: it is slow to import and to make."""
+        from google import genai  # noqa: PLC0415 - heavy, and loaded by now
+        from google.genai import types  # noqa: PLC0415
+
+        if self._client is None:
+            self._client = genai.Client(
+                api_key=self._api_key.get_secret_value(),
+                http_options=types.HttpOptions(
+                    api_version=API_VERSION,
+                    async_client_args={
+                        "compression": None,  # base64 of speech hardly shrinks, and costs a Pi
+                        "max_size": MAX_MESSAGE_BYTES,
+                        "open_timeout": self._connect_timeout_s,
+                        "ping_interval": PING_INTERVAL_S,
+                        "ping_timeout": PING_TIMEOUT_S,
+                        "close_timeout": CLOSE_TIMEOUT_S,
+                    },
+                ),
+            )
+        return self._client
