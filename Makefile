@@ -124,8 +124,9 @@ sound-server: | $(STAMP)-runtime
 	dpkg-deb -x pulseaudio_*.deb . && rm pulseaudio_*.deb
 	core=$$(find usr -name 'libpulsecore-*.so')
 	modules=$$(find usr -type d -name modules)
+	# LD_BIND_NOW: or it would look for itself in /usr/bin, to start again with it
 	printf '%s\n' '#!/bin/sh' 'here=$$(dirname "$$(dirname "$$(readlink -f "$$0")")")' \
-		"LD_LIBRARY_PATH=\$$here/$${core%/*} exec \"\$$here/usr/bin/pulseaudio\" --dl-search-path=\"\$$here/$$modules\" \"\$$@\"" >bin/pulseaudio
+		"LD_BIND_NOW=1 LD_LIBRARY_PATH=\$$here/$${core%/*} exec \"\$$here/usr/bin/pulseaudio\" --dl-search-path=\"\$$here/$$modules\" \"\$$@\"" >bin/pulseaudio
 	chmod +x bin/pulseaudio
 	quietly bin/pulseaudio --version
 
