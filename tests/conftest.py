@@ -1,0 +1,51 @@
+"""What all tests share: the leak guard, an environment without the user's, hypothesis' profiles."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = ["pytester", "tests.guard"]
+
+# What speakerd and its libraries read from the environment: no test may depend on what the person
+# or the service manager that started it has set there.
+_READ_FROM_ENVIRONMENT = re.compile(
+    r"(SPEAKERD|GEMINI|GOOGLE|GPIOZERO|PULSE|ALSA|XDG|SSL_CERT)_.*"
+    r"|(NOTIFY_SOCKET|WATCHDOG_(USEC|PID)|JOURNAL_STREAM|INVOCATION_ID|LISTEN_(FDS|PID|FDNAMES))"
+    r"|(CREDENTIALS|STATE|RUNTIME|CONFIGURATION|CACHE|LOGS)_DIRECTORY"
+    r"|(https?|all|no|wss?)_proxy",
+    re.IGNORECASE,
+)
+# At import, before a module under test can read any of it.
+for _name in list(filter(_READ_FROM_ENVIRONMENT.fullmatch, os.environ)):
+    del os.environ[_name]
+
+# No deadline anywhere: pytest-timeout bounds a test, and a busy machine is not a bug.
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,  # the same examples every time: a red run is due to the change
+    database=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # the machine's fault, not the test's
+)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home without the user's .asoundrc, PulseAudio cookie and the like."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
