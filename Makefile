@@ -78,16 +78,16 @@ help: ## List the targets
 		printf '  make %-8s %s\n' "$$target" "$$text"
 	done
 
-demo: $(STAMP)-installed | sound-server ## Hold the button, speak, hear the answer (CARD=default: through your own sound card)
+demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer (CARD=default: through your own sound card)
 	@$(VENV)/bin/speakerd demo $(if $(CARD),--card '$(CARD)')
 
-test: lint | sound-server ## Lint, then the whole test suite (ARGS="-k name": a part of it)
+test: sound-server lint ## Lint, then the whole test suite (ARGS="-k name": a part of it)
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaScript SDK
 	@$(VENV)/bin/python tests/js/run.py
 
-bench: $(STAMP)-dev | sound-server ## Measure the latencies and what a turn costs
+bench: sound-server $(STAMP)-dev ## Measure the latencies and what a turn costs
 	@$(VENV)/bin/python -m tests.bench
 
 lint: $(STAMP)-dev ## ruff and mypy
@@ -167,8 +167,8 @@ $(STAMP)-js: $(STAMP)-runtime tests/js/package.json tests/js/package-lock.json |
 	quietly npm ci --prefix tests/js --ignore-scripts --no-audit --no-fund
 	touch $@
 
-# One section each for what pip builds with, what speakerd runs on, and what only developers need.
-# Pins that still fit stay as they are, unless UPGRADE=1.
+# One section each for what pip builds with, what speakerd runs on, what it needs besides where there
+# are GPIO pins, and what only developers need. Pins that still fit stay as they are, unless UPGRADE=1.
 lock: ## Renew requirements.lock from pyproject.toml (UPGRADE=1: with the newest versions)
 	@$(functions)
 	tmp=$$(mktemp -d)
@@ -186,13 +186,14 @@ lock: ## Renew requirements.lock from pyproject.toml (UPGRADE=1: with the newest
 	$(PYTHON) -c 'import tomllib; print("pip", *tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' >"$$tmp/build.in"
 	compile build "$$tmp/build.in" --no-annotate
 	compile runtime pyproject.toml -c "$$tmp/build" $$elsewhere $$(without "$$tmp/build")
+	compile pi pyproject.toml --extra pi -c "$$tmp/build" -c "$$tmp/runtime" $$elsewhere $$(without "$$tmp/build" "$$tmp/runtime")
 	compile development pyproject.toml --extra dev -c "$$tmp/build" -c "$$tmp/runtime" $$elsewhere $$(without "$$tmp/build" "$$tmp/runtime")
 	{
 		echo "# The versions that speakerd is tested with, for CPython 3.11 and newer on amd64, arm64 and armhf."
 		echo '# Made by `make lock`; the Makefile reads the headings.'
-		for section in build runtime development; do
+		for section in build runtime pi development; do
 			printf '\n# == %s\n' "$$section"
-			sed '/^# The following packages were excluded/,$$d' "$$tmp/$$section"
+			sed '/^# The following packages were excluded/,$$d; /^$$/d' "$$tmp/$$section"
 		done
 	} >"$$tmp/lock"
 	cp "$$tmp/lock" requirements.lock
