@@ -216,8 +216,8 @@ class Connection:
     async def _speak(self, session: AsyncSession, turn: int, utterance: Utterance) -> None:
         from google.genai import types  # noqa: PLC0415 - heavy, and loaded by now
 
-        if utterance.discarded:
-            return
+        if utterance.complete and utterance.size_bytes == 0:
+            return  # thrown away before its window was opened
         generation, post = self._generation, self._outlets.post
         self._attribution.window_opened()
         await session.send_realtime_input(activity_start=types.ActivityStart())
