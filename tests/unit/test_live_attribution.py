@@ -1,0 +1,85 @@
+"""Which turn a server message is about."""
+
+from __future__ import annotations
+
+from speakerd.live.attribution import Attribution
+
+
+def asked(*turns: int, at: float = 0.0) -> Attribution:
+    attribution = Attribution(limit_s=1.0)
+    for turn in turns:
+        attribution.window_opened()
+        attribution.utterance_sent(turn, at)
+    return attribution
+
+
+def test_nothing_asked_is_nobodys() -> None:
+    assert Attribution().audio(0.0) == 0
+
+
+def test_a_greeting_inside_the_first_window_is_nobodys() -> None:
+    attribution = Attribution()
+    attribution.window_opened()
+    assert attribution.audio(0.0) == 0
+
+
+def test_what_comes_after_activity_end_answers_it() -> None:
+    attribution = asked(1)
+    assert attribution.audio(0.1) == 1
+    assert attribution.turn_complete(0.2) == 1
+
+
+def test_an_ended_answer_leaves_nothing_to_wait_for() -> None:
+    attribution = asked(1)
+    attribution.turn_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.audio(0.2) == 2
+
+
+def test_audio_while_a_window_is_open_belongs_to_the_answer_spoken_into() -> None:
+    attribution = asked(1)
+    attribution.window_opened()
+    assert attribution.audio(0.1) == 1
+    assert attribution.interrupted(0.1) == 1
+
+
+def test_late_audio_after_the_next_activity_end_still_belongs_to_the_old_answer() -> None:
+    attribution = asked(1, 2)
+    assert attribution.audio(0.1) == 1
+    assert attribution.interrupted(0.2) == 1
+    assert attribution.turn_complete(0.2) == 1
+    assert attribution.audio(0.3) == 2
+    assert attribution.turn_complete(0.4) == 2
+
+
+def test_audio_after_interrupted_is_new_though_turn_complete_never_came() -> None:
+    attribution = asked(1, 2)
+    attribution.interrupted(0.1)
+    assert attribution.audio(0.2) == 2
+    assert attribution.turn_complete(0.3) == 2
+
+
+def test_a_missing_end_of_the_old_answer_is_not_waited_for_any_longer_than_the_limit() -> None:
+    attribution = asked(1, 2, at=5.0)
+    assert attribution.audio(5.9) == 1
+    assert attribution.audio(6.0) == 2
+    assert attribution.turn_complete(6.1) == 2
+
+
+def test_an_interruption_within_the_window_ends_with_its_turn_complete() -> None:
+    attribution = asked(1)
+    attribution.window_opened()
+    attribution.interrupted(0.1)
+    assert attribution.turn_complete(0.1) == 1
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.other(0.2) == 2
+    assert attribution.audio(0.2) == 2
+
+
+def test_two_answers_spoken_into_end_in_their_order() -> None:
+    attribution = asked(1, 2, 3)
+    assert attribution.turn_complete(0.1) == 1
+    assert attribution.turn_complete(0.2) == 2
+    assert attribution.audio(0.3) == 3
+    assert attribution.turn_complete(0.4) == 3
