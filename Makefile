@@ -132,7 +132,7 @@ sound-server: | $(STAMP)-runtime
 
 node: | packages
 	@$(functions)
-	suits() { command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < $(NODE_MAJOR))' 2>/dev/null; }
+	suits() { command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < $(NODE_MAJOR) ? 1 : 0)' 2>/dev/null; }
 	suits || apt_install nodejs npm
 	suits || { echo "test-js needs npm and Node.js $(NODE_MAJOR) or newer; the node on PATH is $$(node -v 2>&1)" >&2; exit 1; }
 
