@@ -1,0 +1,203 @@
+"""ALSA devices, opened and checked; the only importer of pyalsaaudio (0.11).
+
+Everything is opened with PCM_NONBLOCK and nothing here blocks, for what blocks in alsa-lib cannot
+be interrupted: a blocking open of a busy device waits for ever with the GIL held, and a drain()
+through the ``pulse`` plugin goes on for 30 s when the stream is dropped meanwhile. close() drains
+as well, therefore playback is always dropped before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import alsaaudio
+
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, PERIOD_MS, XrunError, frames_of_ms
+from speakerd.errors import DeviceError
+
+if TYPE_CHECKING:
+    from speakerd.audio.pcm import CapturePcm, PlaybackPcm
+
+#: Capture has to outlast whoever holds the GIL: an import takes a good part of a second of it on
+#: a small board.
+_CAPTURE_BUFFER_MS = 1000
+#: What is in the buffer plays on while this process is busy. drop() discards it, so its length
+#: delays no barge-in.
+_PLAYBACK_BUFFER_MS = 200
+
+_FORMAT = "S16_LE"
+_NAMES_LISTED = 10
+
+
+def open_capture(device: str, period_ms: int = PERIOD_MS) -> CapturePcm:
+    """Open the ALSA PCM ``device`` for capture at 16 kHz, S16_LE mono, not running yet.
+
+    Raises :class:`~speakerd.errors.DeviceError` with the reason and the remedy in one line.
+    """
+    return _Capture(device, period_ms)
+
+
+def open_playback(device: str, rate_hz: int) -> PlaybackPcm:
+    """Open the ALSA PCM ``device`` for playback at ``rate_hz``, S16_LE mono, not running yet.
+
+    Raises :class:`~speakerd.errors.DeviceError` with the reason and the remedy in one line.
+    """
+    return _Playback(device, rate_hz)
+
+
+class _Pcm:
+    """What both directions share: opening, checking, and errors a person can read."""
+
+    def __init__(
+        self, direction: int, device: str, rate_hz: int, period_ms: int, buffer_ms: int
+    ) -> None:
+        self._device = device
+        try:
+            self._pcm: Any = alsaaudio.PCM(
+                type=direction,
+                mode=alsaaudio.PCM_NONBLOCK,
+                device=device,
+                rate=rate_hz,
+                channels=1,
+                format=alsaaudio.PCM_FORMAT_S16_LE,
+                periodsize=frames_of_ms(period_ms, rate_hz),
+                periods=max(2, buffer_ms // period_ms),
+            )
+        except alsaaudio.ALSAAudioError as error:
+            raise DeviceError(_why_not(device, direction, rate_hz, str(error))) from error
+        info = self._pcm.info()
+        self.buffer_frames: int = info["buffer_size"]
+        if (info["rate"], info["channels"], info["format_name"]) != (rate_hz, 1, _FORMAT):
+            self._pcm.close()
+            raise DeviceError(
+                f"{device} does {info['rate']} Hz, {info['channels']} channels,"
+                f" {info['format_name']} instead of {_wanted(rate_hz)}: {_plug_advice(device)}"
+            )
+
+    def _checked(self, frames: int) -> int:
+        """Turn the negative numbers that pyalsaaudio returns into exceptions."""
+        if frames == -errno.EPIPE:
+            raise XrunError
+        if frames < 0:
+            raise DeviceError(f"{self._device}: {os.strerror(-frames)}")
+        return frames
+
+    def _lost(self, error: alsaaudio.ALSAAudioError) -> DeviceError:
+        return DeviceError(f"{self._device}: {_without_device(str(error))}")
+
+
+class _Capture(_Pcm):
+    def __init__(self, device: str, period_ms: int) -> None:
+        super().__init__(
+            alsaaudio.PCM_CAPTURE, device, CAPTURE_RATE_HZ, period_ms, _CAPTURE_BUFFER_MS
+        )
+
+    def read(self) -> bytes:
+        try:
+            frames, pcm = self._pcm.read()
+        except alsaaudio.ALSAAudioError as error:
+            raise self._lost(error) from error
+        self._checked(frames)
+        return bytes(pcm)
+
+    def waiting_frames(self) -> int:
+        try:
+            return self._checked(self._pcm.avail())
+        except XrunError:
+            return self.buffer_frames  # full, and more was lost: the next read reports it
+        except alsaaudio.ALSAAudioError as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        self._pcm.close()
+
+
+class _Playback(_Pcm):
+    def __init__(self, device: str, rate_hz: int) -> None:
+        super().__init__(alsaaudio.PCM_PLAYBACK, device, rate_hz, PERIOD_MS, _PLAYBACK_BUFFER_MS)
+
+    def write(self, pcm: memoryview) -> int:
+        try:
+            return self._checked(self._pcm.write(pcm))
+        except alsaaudio.ALSAAudioError as error:
+            raise self._lost(error) from error
+
+    def queued_frames(self) -> int:
+        try:
+            available = self._checked(self._pcm.avail())
+        except XrunError:
+            self.drop()  # avail() reports an underrun but leaves it; write() would recover
+            raise
+        except alsaaudio.ALSAAudioError as error:
+            raise self._lost(error) from error
+        return max(0, self.buffer_frames - available)
+
+    def drop(self) -> None:
+        try:
+            self._pcm.drop()
+        except alsaaudio.ALSAAudioError as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        # A drop that fails means that the device is lost: close() has nothing to wait for.
+        with contextlib.suppress(alsaaudio.ALSAAudioError):
+            self._pcm.drop()
+        self._pcm.close()
+
+
+# --- errors for people
+
+
+def _wanted(rate_hz: int) -> str:
+    return f"{rate_hz} Hz, mono, {_FORMAT}"
+
+
+def _without_device(message: str) -> str:
+    """Cut the "[device]" off that pyalsaaudio appends to alsa-lib's message."""
+    return message.partition(" [")[0]
+
+
+def _plug_advice(device: str) -> str:
+    """Name the spelling of ``device`` that converts rate, channels and format."""
+    if device.startswith("hw:"):
+        return f"use plug{device}, which converts"
+    if device.startswith(("plughw:", "plug:")):
+        return "the device cannot be converted to it either"
+    return f"use plug:'{device}', which converts"
+
+
+def _why_not(device: str, direction: int, rate_hz: int, message: str) -> str:
+    reason = _without_device(message)
+    match {os.strerror(number): number for number in errno.errorcode}.get(reason):
+        case errno.EBUSY:
+            advice = "another program has it open: `fuser -v /dev/snd/*` shows which"
+        case errno.EINVAL:
+            advice = f"it does not do {_wanted(rate_hz)}: {_plug_advice(device)}"
+        case errno.ENOENT | errno.ENODEV | errno.ENXIO:
+            advice = _whats_there(direction)
+        case errno.EACCES | errno.EPERM:
+            advice = "the user who runs speakerd must be in the group audio"
+        case _:
+            advice = "`aplay -L` and `arecord -L` list the devices"
+    return f"{device}: {reason}: {advice}"
+
+
+def _whats_there(direction: int) -> str:
+    cards = [_card_id(index) for index in alsaaudio.card_indexes()]
+    pcms = [name for name in alsaaudio.pcms(direction) if ":" not in name and name != "null"]
+    return (
+        f"cards: {', '.join(cards) or 'none'} (plughw:CARD=name,DEV=0);"
+        f" other PCMs: {', '.join(pcms[:_NAMES_LISTED]) or 'none'}"
+    )
+
+
+def _card_id(index: int) -> str:
+    """The name that addresses a card; alsaaudio.cards() has no index and fails on any busy one."""
+    try:
+        return Path(f"/proc/asound/card{index}/id").read_text().strip()
+    except OSError:
+        return str(index)

@@ -1,0 +1,181 @@
+"""Where captured sound waits: the ring from before the press, and the utterance of a hold."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import math
+import threading
+from typing import NamedTuple
+
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, seconds_of
+
+
+class Block(NamedTuple):
+    """Captured sound (S16_LE mono 16 kHz) and the time at which its last frame was captured."""
+
+    pcm: bytes
+    end: float
+
+    @property
+    def start(self) -> float:
+        """The time at which its first frame was captured."""
+        return self.end - seconds_of(len(self.pcm), CAPTURE_RATE_HZ)
+
+    def since(self, time: float) -> bytes:
+        """The frames that were captured at ``time`` or later."""
+        # A millionth of a frame is rounding, not sound.
+        early_frames = math.ceil((time - self.start) * CAPTURE_RATE_HZ - 1e-6)
+        return self.pcm[max(0, early_frames) * SAMPLE_BYTES :]
+
+    def until(self, time: float) -> bytes:
+        """The frames that were captured before ``time``."""
+        late_frames = math.floor((self.end - time) * CAPTURE_RATE_HZ + 1e-6)
+        return self.pcm[: len(self.pcm) - max(0, late_frames) * SAMPLE_BYTES]
+
+
+class PrerollRing:
+    """The newest ``duration_s`` of captured sound; older sound is gone.
+
+    Not thread-safe: the microphone guards it.
+    """
+
+    def __init__(self, duration_s: float) -> None:
+        self._duration_s = duration_s
+        self._blocks: collections.deque[Block] = collections.deque()
+
+    def append(self, block: Block) -> None:
+        """Keep ``block`` and forget what is older than the ring is long."""
+        self._blocks.append(block)
+        oldest = block.end - self._duration_s
+        while self._blocks and self._blocks[0].end <= oldest:
+            self._blocks.popleft()
+
+    def take_since(self, time: float) -> bytes:
+        """Empty the ring and return what was captured at ``time`` or later, to the frame.
+
+        A block's time may be late (a busy machine), never early; as the sound is gapless, no
+        block can have ended after the next one began, and that is where it is put.
+        """
+        pieces: list[bytes] = []
+        latest_end = math.inf
+        for block in reversed(self._blocks):
+            placed = Block(block.pcm, min(block.end, latest_end))
+            latest_end = placed.start
+            pieces.append(placed.since(time))
+        self._blocks.clear()
+        return b"".join(reversed(pieces))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._blocks.clear()
+
+
+class _Waiter(NamedTuple):
+    size_bytes: int
+    loop: asyncio.AbstractEventLoop
+    woken: asyncio.Event
+
+
+class Utterance:
+    """The sound of one hold, S16_LE mono 16 kHz, from its pre-roll to its tail.
+
+    Written by the capture thread, read by any number of readers at positions of their own: after
+    a reconnect it is sent again from its beginning. Beyond ``max_bytes`` nothing more is taken:
+    the beginning of a sentence is worth more than its end. Thread-safe.
+    """
+
+    def __init__(self, turn: int, max_bytes: int) -> None:
+        self.turn = turn
+        self._max_bytes = max_bytes - max_bytes % SAMPLE_BYTES
+        self._lock = threading.Lock()
+        self._pcm = bytearray()
+        self._complete = False
+        self._discarded = False
+        self._waiters: list[_Waiter] = []
+        self._waking = False  # a wake-up is on its way to the loop
+
+    @property
+    def size_bytes(self) -> int:
+        """How much has been captured so far."""
+        return len(self._pcm)
+
+    @property
+    def duration_s(self) -> float:
+        """How long what has been captured so far lasts."""
+        return seconds_of(len(self._pcm), CAPTURE_RATE_HZ)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more will come."""
+        return self._complete
+
+    @property
+    def discarded(self) -> bool:
+        """Whether it was thrown away: nothing of it may leave any more."""
+        return self._discarded
+
+    def append(self, pcm: bytes) -> None:
+        """Add whole frames; what is beyond the bound, or comes when it is complete, is dropped."""
+        with self._lock:
+            if not self._complete:
+                self._pcm += pcm[: self._max_bytes - len(self._pcm)]
+                self._notify()
+
+    def finish(self) -> None:
+        """Nothing more will come: let the readers have what there is."""
+        with self._lock:
+            self._complete = True
+            self._notify()
+
+    def discard(self) -> None:
+        """Throw the sound away and let the readers find nothing."""
+        with self._lock:
+            self._pcm = bytearray()
+            self._complete = self._discarded = True
+            self._notify()
+
+    def read(self, position_bytes: int, max_bytes: int) -> bytes:
+        """Up to ``max_bytes`` from ``position_bytes`` on; empty where there is nothing (yet)."""
+        with self._lock:
+            return bytes(self._pcm[position_bytes : position_bytes + max_bytes])
+
+    async def wait_for(self, position_bytes: int, minimum_bytes: int) -> None:
+        """Return when ``minimum_bytes`` lie past ``position_bytes``, or it is complete."""
+        waiter = _Waiter(
+            position_bytes + minimum_bytes, asyncio.get_running_loop(), asyncio.Event()
+        )
+        with self._lock:
+            if self._satisfies(waiter):
+                return
+            self._waiters.append(waiter)
+        try:
+            await waiter.woken.wait()
+        finally:
+            with self._lock:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+
+    def _satisfies(self, waiter: _Waiter) -> bool:
+        return self._complete or len(self._pcm) >= waiter.size_bytes
+
+    def _notify(self) -> None:
+        """Wake the loop once, and only if somebody waits for what is there now (lock held)."""
+        if self._waking:
+            return
+        for waiter in self._waiters:
+            if self._satisfies(waiter):
+                # A closed loop has no readers left to wake.
+                with contextlib.suppress(RuntimeError):
+                    waiter.loop.call_soon_threadsafe(self._wake)
+                    self._waking = True
+                return
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._waking = False
+            woken = [waiter for waiter in self._waiters if self._satisfies(waiter)]
+            self._waiters = [waiter for waiter in self._waiters if waiter not in woken]
+        for waiter in woken:
+            waiter.woken.set()

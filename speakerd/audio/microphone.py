@@ -1,0 +1,250 @@
+"""The microphone: one capture thread, a gate, and the pre-roll from before it opened.
+
+While the gate is closed, sound goes round in the pre-roll ring and nowhere else; with a pre-roll
+of 0 the device is closed then. (Stopping it would not do: through ALSA's ``pulse`` plugin a
+dropped capture stream goes on collecting sound.) While the gate is open, sound goes into the
+utterance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from speakerd.audio.alsa import open_capture
+from speakerd.audio.buffers import Block, PrerollRing
+from speakerd.audio.pcm import (
+    CAPTURE_RATE_HZ,
+    PERIOD_MS,
+    SAMPLE_BYTES,
+    XrunError,
+    frames_of_ms,
+    retry_delays_s,
+)
+from speakerd.conversation.events import (
+    CaptureEnded,
+    CaptureStarted,
+    Device,
+    DeviceLost,
+    DeviceReady,
+    Xrun,
+)
+from speakerd.errors import DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.audio.buffers import Utterance
+    from speakerd.audio.pcm import CapturePcm
+    from speakerd.conversation.events import Event
+
+_LOG = logging.getLogger(__name__)
+
+_COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn open
+_STALL_S = 2.0  # an open device that gives nothing for so long is lost
+_STEADY_S = 1.0  # a device that failed after so long a time is tried again before it is lost
+_STOP_TIMEOUT_S = 1.0
+
+
+class _Gate:
+    """The gate while it is open: where the sound goes, and what it waits for to close."""
+
+    def __init__(self, utterance: Utterance, not_before: float) -> None:
+        self.utterance = utterance
+        self.not_before = not_before
+        self.started = False
+        self.covering: float | None = None
+        self.deadline = 0.0
+
+
+class Microphone:
+    """Captures 16 kHz S16_LE mono; see :class:`~speakerd.audio.interfaces.MicrophonePort`.
+
+    ``post`` takes events from any thread, in their order, and does not block. ``clock`` gives
+    seconds on the scale of the times in the orders. A device that is missing or fails is reported
+    lost and tried again after 0.5 s to 30 s, at once when a gate is opened.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        preroll_ms: int,
+        post: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
+        open_pcm: Callable[[str, int], CapturePcm] = open_capture,
+        period_ms: int = PERIOD_MS,
+    ) -> None:
+        self._device = device
+        self._always_on = preroll_ms > 0
+        self._post = post
+        self._clock = clock
+        self._open_pcm = open_pcm
+        self._period_ms = period_ms
+        self._period_frames = frames_of_ms(period_ms, CAPTURE_RATE_HZ)
+        self._changed = threading.Condition()  # guards all that follows
+        self._ring = PrerollRing(preroll_ms / 1000)
+        self._gate: _Gate | None = None
+        self._captured_until = -float("inf")
+        self._present: bool | None = None  # None: not known yet
+        self._retry_now = False
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self.overruns = 0
+        self.captured_frames = 0
+
+    def start(self) -> None:
+        """Begin to look after the device."""
+        self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Complete what is open and let go of the device, within 1 s."""
+        with self._changed:
+            self._stopping = True
+            self._complete()
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+
+    def open_gate(self, utterance: Utterance, not_before: float) -> None:
+        """Let what is captured from ``not_before`` on into ``utterance``, pre-roll included."""
+        with self._changed:
+            self._complete()
+            self._gate = _Gate(utterance, not_before)
+            self._admit(self._gate, self._ring.take_since(not_before))
+            self._retry_now = True
+            self._changed.notify_all()
+
+    def close_gate(self, turn: int, covering: float) -> None:
+        """Complete the utterance when it has all that was captured until ``covering``."""
+        with self._changed:
+            if self._gate is not None and self._gate.utterance.turn == turn:
+                self._gate.covering = covering
+                self._gate.deadline = self._clock() + _COVER_TIMEOUT_S
+                self._complete_if_due()
+
+    def discard(self, turn: int) -> None:
+        """Close the gate if it is open on ``turn``; the sound is thrown away."""
+        with self._changed:
+            if self._gate is not None and self._gate.utterance.turn == turn:
+                self._gate.utterance.discard()
+                self._gate = None
+
+    # --- the gate (the lock is held)
+
+    def _take(self, block: Block) -> None:
+        """Let captured sound go where it belongs."""
+        self.captured_frames += len(block.pcm) // SAMPLE_BYTES
+        self._captured_until = block.end
+        gate = self._gate
+        if gate is None:
+            self._ring.append(block)
+        elif gate.covering is None or block.end <= gate.covering:
+            self._admit(gate, block.since(gate.not_before))
+        else:
+            inside = Block(block.until(gate.covering), gate.covering)
+            self._admit(gate, inside.since(gate.not_before))
+            self._ring.append(Block(block.since(gate.covering), block.end))
+
+    def _admit(self, gate: _Gate, pcm: bytes) -> None:
+        if not pcm:
+            return
+        gate.utterance.append(pcm)
+        if not gate.started:
+            gate.started = True
+            self._post(CaptureStarted(gate.utterance.turn))
+
+    def _complete_if_due(self) -> None:
+        gate = self._gate
+        if gate is None or gate.covering is None:
+            return
+        covered = self._captured_until >= gate.covering
+        if covered or self._present is False or self._clock() >= gate.deadline:
+            self._complete()
+
+    def _complete(self) -> None:
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.utterance.finish()
+            self._post(CaptureEnded(gate.utterance.turn, gate.utterance.duration_s))
+
+    # --- the capture thread
+
+    def _run(self) -> None:
+        delays = retry_delays_s()
+        while not self._stopping:
+            opened_at = self._clock()
+            captured_before = self.captured_frames
+            try:
+                self._capture()
+            except DeviceError as error:
+                reason = str(error)
+            except Exception as error:  # noqa: BLE001 - a dead thread is a deaf speaker
+                _LOG.exception("the capture thread failed; it goes on")
+                reason = f"{self._device}: {error!r}"
+            else:
+                continue
+            if self.captured_frames > captured_before:
+                delays = retry_delays_s()
+                if self._clock() - opened_at > _STEADY_S:
+                    continue
+            self._lose(reason)
+            self._wait_for_retry(next(delays))
+
+    def _capture(self) -> None:
+        """Open the device, capture as long as it is wanted, close it, wait until it is wanted."""
+        with contextlib.closing(self._open_pcm(self._device, self._period_ms)) as pcm:
+            self._found()
+            fresh_at = self._clock()
+            while self._is_wanted():
+                if self._capture_some(pcm):
+                    fresh_at = self._clock()
+                elif self._clock() - fresh_at > _STALL_S:
+                    raise DeviceError(f"{self._device}: is open and gives no sound")
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._is_wanted())
+
+    def _capture_some(self, pcm: CapturePcm) -> bool:
+        """Take up to a period, or wait for one; whether there was any."""
+        try:
+            captured = pcm.read()
+        except XrunError:
+            self.overruns += 1
+            self._post(Xrun(Device.MICROPHONE))
+            return True
+        waiting_frames = pcm.waiting_frames()
+        with self._changed:
+            if captured:
+                self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))
+            self._complete_if_due()
+            missing_frames = self._period_frames - waiting_frames
+            if missing_frames > 0 and not self._stopping:
+                self._changed.wait(missing_frames / CAPTURE_RATE_HZ)
+        return bool(captured)
+
+    def _is_wanted(self) -> bool:
+        return not self._stopping and (self._always_on or self._gate is not None)
+
+    def _found(self) -> None:
+        with self._changed:
+            if not self._present:
+                self._present = True
+                self._post(DeviceReady(Device.MICROPHONE))
+
+    def _lose(self, reason: str) -> None:
+        with self._changed:
+            # Whoever has just pressed the button hears of it even if it is not new.
+            if self._present is not False or self._gate is not None:
+                self._present = False
+                self._post(DeviceLost(Device.MICROPHONE, reason))
+            self._ring.clear()
+            self._retry_now = False
+            self._complete_if_due()
+
+    def _wait_for_retry(self, delay_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._retry_now, delay_s)

@@ -1,0 +1,266 @@
+"""What is to be played: the reply that is expected, and clips.
+
+A reply starts when its prebuffer is full, when all of it has come, or when a clip waits behind
+it. When the queue runs dry, silence follows the last sample (a sound card that runs dry plays its
+old buffer again); what comes before all was heard is played at once. When all was heard the reply
+has drained if it is finished, else it is starved: it goes on when the prebuffer is full again.
+What is fed after it has drained is played too (PlaybackResumed) and drains again.
+"""
+
+from __future__ import annotations
+
+import collections
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speakerd.audio.pcm import (
+    PERIOD_MS,
+    PLAYBACK_RATE_HZ,
+    SAMPLE_BYTES,
+    XrunError,
+    bytes_of_ms,
+    frames_of_ms,
+    seconds_of,
+)
+from speakerd.conversation.events import (
+    Device,
+    NoticeEnded,
+    PlaybackDrained,
+    PlaybackResumed,
+    PlaybackStarted,
+    PlaybackStarved,
+    Xrun,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.audio.output import Output
+    from speakerd.conversation.events import Event
+
+#: 15 minutes, 43 MB; what comes when it is full is refused.
+MAX_QUEUED_BYTES = bytes_of_ms(15 * 60_000, PLAYBACK_RATE_HZ)
+
+_REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
+_GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
+_TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
+_SHORTEST_PAUSE_S = 0.002
+
+
+@dataclass(slots=True)
+class _Sound:
+    """Some sound in the queue; ``turn`` is None for a clip."""
+
+    turn: int | None
+    rate_hz: int
+    pcm: memoryview
+
+
+@dataclass(slots=True)
+class _Reply:
+    """How far the reply of ``turn`` is."""
+
+    turn: int
+    carry: bytes = b""  # half a sample, until its other half comes
+    queued_bytes: int = 0
+    written_s: float = 0.0
+    end: int = 0  # the output's position after its last sample
+    started: bool = False
+    flowing: bool = False  # past its prebuffer
+    finished: bool = False
+    drained: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether its end, or that it is starved, has been reported."""
+        return self.drained if self.finished else not self.flowing
+
+
+class Playlist:
+    """The queue, and what is reported of it to ``post``. Not thread-safe: the speaker guards it."""
+
+    def __init__(self, prebuffer_ms: int, post: Callable[[Event], None]) -> None:
+        self._prebuffer_ms = prebuffer_ms
+        self._post = post
+        self._sounds: collections.deque[_Sound] = collections.deque()
+        self._reply: _Reply | None = None
+        self._clip_ends: collections.deque[int] = collections.deque()  # the output's positions
+        self._end = 0  # the output's position after the last sample of anything
+        self.hungry = True  # more sound would change what step() does next
+        self.underruns = 0
+        self.discarded_bytes = 0
+
+    # --- orders
+
+    def expect(self, turn: int) -> bool:
+        """Admit the reply of ``turn`` and no other; whether another one was cut short by it."""
+        old = self._reply
+        if old is not None and old.turn == turn:
+            return False
+        self._reply = _Reply(turn)
+        self._sounds = collections.deque(s for s in self._sounds if s.turn is None)
+        return old is not None and old.flowing
+
+    def feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        """Queue reply audio, without copying it; another turn's is discarded."""
+        reply = self._reply
+        if reply is None or reply.turn != turn or self._is_full(len(pcm)):
+            self.discarded_bytes += len(pcm)
+            return
+        if reply.carry:
+            pcm = reply.carry + pcm
+        whole_bytes = len(pcm) - len(pcm) % SAMPLE_BYTES
+        reply.carry = pcm[whole_bytes:]
+        if whole_bytes:
+            self._sounds.append(_Sound(turn, rate_hz, memoryview(pcm)[:whole_bytes]))
+            reply.queued_bytes += whole_bytes
+            reply.drained = False
+
+    def finish(self, turn: int) -> None:
+        """Nothing more is expected: it drains when all there is was heard."""
+        if self._reply is not None and self._reply.turn == turn:
+            self._reply.finished = True
+            self._reply.drained = False
+
+    def add_clip(self, pcm: bytes) -> None:
+        """Queue a clip (whole frames, 24 kHz) behind all there is."""
+        self._sounds.append(_Sound(None, PLAYBACK_RATE_HZ, memoryview(pcm)))
+
+    def refuse(self, pcm: bytes) -> None:
+        """Count reply audio that there is no device to play on."""
+        self.discarded_bytes += len(pcm)
+
+    def drop(self) -> None:
+        """Forget everything; nothing of it is reported."""
+        self._reply = None
+        self._sounds.clear()
+        self._clip_ends.clear()
+
+    # --- playing
+
+    def step(self, out: Output) -> float | None:
+        """Report what was heard and give ``out`` more.
+
+        Returns after how many seconds to come again; None: when there is something new.
+        """
+        try:
+            out.update()
+            self._report(out)
+            self._fill(out)
+        except XrunError:
+            self._report(out)
+            if self._next(out) is not None:
+                self.underruns += 1
+                self._post(Xrun(Device.SPEAKER))
+            return 0.0
+        self.hungry = self._next(out) is None
+        return self._pause(out)
+
+    def other_rate_hz(self, out: Output) -> int | None:
+        """The rate at which to open the device anew now, if ``out`` is not the right one."""
+        if not self._sounds or out.running or self._sounds[0].rate_hz == out.rate_hz:
+            return None
+        return self._sounds[0].rate_hz
+
+    def give_up(self, out: Output | None) -> None:
+        """The device of ``out`` is lost: discard all and report its end, so that turns end."""
+        for sound in self._sounds:
+            self.discarded_bytes += len(sound.pcm)
+        clips = len(self._clip_ends) + sum(sound.turn is None for sound in self._sounds)
+        self._sounds.clear()
+        self._clip_ends.clear()
+        for _ in range(clips):
+            self._post(NoticeEnded())
+        reply = self._reply
+        if reply is not None:
+            if out is not None and reply.end > out.heard:
+                reply.written_s -= (reply.end - out.heard) / out.rate_hz
+                reply.end = out.heard
+            if reply.finished or reply.started or reply.queued_bytes:
+                self._drained(reply)
+            reply.queued_bytes = 0
+
+    def _next(self, out: Output) -> _Sound | None:
+        """The sound that ``out`` may have now."""
+        if not self._sounds:
+            return None
+        sound = self._sounds[0]
+        if sound.rate_hz != out.rate_hz or self._is_held_back(sound):
+            return None
+        return sound
+
+    def _is_held_back(self, sound: _Sound) -> bool:
+        reply = self._reply
+        if sound.turn is None or reply is None or reply.flowing or reply.finished:
+            return False
+        prebuffer_bytes = bytes_of_ms(self._prebuffer_ms, sound.rate_hz)
+        return reply.queued_bytes < prebuffer_bytes and self._sounds[-1].turn is not None
+
+    def _fill(self, out: Output) -> None:
+        while (sound := self._next(out)) is not None:
+            taken_bytes = out.write(sound.pcm) * SAMPLE_BYTES
+            if taken_bytes and sound.turn is not None and self._reply is not None:
+                self._count(self._reply, taken_bytes, out)
+            if taken_bytes:
+                self._end = out.written
+            if taken_bytes < len(sound.pcm):
+                sound.pcm = sound.pcm[taken_bytes:]
+                return
+            if sound.turn is None:
+                self._clip_ends.append(out.written)
+            self._sounds.popleft()
+        if not out.running:
+            return
+        if out.heard < self._end + frames_of_ms(_TRAIL_MS, out.rate_hz):
+            out.pad(self._pad_ms())
+        else:
+            out.drop()
+
+    def _pad_ms(self) -> int:
+        more_may_come = self._reply is not None and not self._reply.finished
+        return _GAP_MS if more_may_come else _TRAIL_MS
+
+    def _count(self, reply: _Reply, taken_bytes: int, out: Output) -> None:
+        reply.queued_bytes -= taken_bytes
+        reply.written_s += seconds_of(taken_bytes, out.rate_hz)
+        reply.end = out.written
+        if not reply.flowing:
+            reply.flowing = True
+            self._post((PlaybackResumed if reply.started else PlaybackStarted)(reply.turn))
+            reply.started = True
+
+    def _report(self, out: Output) -> None:
+        while self._clip_ends and self._clip_ends[0] <= out.heard:
+            self._clip_ends.popleft()
+            self._post(NoticeEnded())
+        reply = self._reply
+        if reply is None or reply.silent or reply.queued_bytes or out.heard < reply.end:
+            return
+        if reply.finished:
+            self._drained(reply)
+        else:
+            reply.flowing = False
+            self._post(PlaybackStarved(reply.turn))
+
+    def _drained(self, reply: _Reply) -> None:
+        reply.flowing = False
+        if not reply.drained:
+            reply.drained = True
+            self._post(PlaybackDrained(reply.turn, reply.written_s))
+
+    def _pause(self, out: Output) -> float | None:
+        if not out.running:
+            return None
+        to_half_the_pad_s = out.queued / out.rate_hz - self._pad_ms() / 2000
+        pause_s = to_half_the_pad_s if self.hungry else _REFILL_S
+        reply = self._reply
+        milestones = list(self._clip_ends)[:1]
+        if reply is not None and not reply.silent and not reply.queued_bytes:
+            milestones.append(reply.end)
+        for position in milestones:
+            pause_s = min(pause_s, (position - out.heard) / out.rate_hz)
+        return max(_SHORTEST_PAUSE_S, pause_s)
+
+    def _is_full(self, more_bytes: int) -> bool:
+        queued_bytes = self._reply.queued_bytes if self._reply is not None else 0
+        return queued_bytes + more_bytes > MAX_QUEUED_BYTES
