@@ -1,0 +1,1 @@
+"""What lets speakerd be tried without hardware."""
