@@ -127,8 +127,8 @@ sound-server: | $(STAMP)-runtime
 	# LD_BIND_NOW: or it would look for itself in /usr/bin, to start again with it
 	printf '%s\n' '#!/bin/sh' 'here=$$(dirname "$$(dirname "$$(readlink -f "$$0")")")' \
 		"LD_BIND_NOW=1 LD_LIBRARY_PATH=\$$here/$${core%/*} exec \"\$$here/usr/bin/pulseaudio\" --dl-search-path=\"\$$here/$$modules\" \"\$$@\"" >bin/pulseaudio
+	quietly sh bin/pulseaudio --version
 	chmod +x bin/pulseaudio
-	quietly bin/pulseaudio --version
 
 node: | packages
 	@$(functions)
