@@ -126,7 +126,7 @@ sound-server: | $(STAMP)-runtime
 	modules=$$(find usr -type d -name modules)
 	# LD_BIND_NOW: or it would look for itself in /usr/bin, to start again with it
 	printf '%s\n' '#!/bin/sh' 'here=$$(dirname "$$(dirname "$$(readlink -f "$$0")")")' \
-		"LD_BIND_NOW=1 LD_LIBRARY_PATH=\$$here/$${core%/*} exec \"\$$here/usr/bin/pulseaudio\" --dl-search-path=\"\$$here/$$modules\" \"\$$@\"" >bin/pulseaudio
+		"LD_BIND_NOW=1 LD_LIBRARY_PATH=\$$here/$${core%/*}:\$$here/$$modules exec \"\$$here/usr/bin/pulseaudio\" --dl-search-path=\"\$$here/$$modules\" \"\$$@\"" >bin/pulseaudio
 	quietly sh bin/pulseaudio --version
 	chmod +x bin/pulseaudio
 
