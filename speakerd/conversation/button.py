@@ -2,13 +2,14 @@
 
 Acts on the first edge and ignores what bounces after it; when the bounce is over, the level that
 remained counts. The GPIO button and the control socket each hold the one logical button; it is
-pressed while either does. A blocked button (stuck at start, or held beyond the longest
-utterance) gives nothing until it has been released.
+pressed while either does. A blocked one of the two (stuck at the start, or held beyond the
+longest utterance) counts as released until it really has been.
 """
 
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 
 class Gesture(enum.Enum):
@@ -18,74 +19,86 @@ class Gesture(enum.Enum):
     RELEASE = "release"
 
 
+@dataclass(slots=True)
+class _Holder:
+    """One of those who can hold the button down."""
+
+    down: bool = False
+    blocked: bool = False  # down for too long: not counted until it was up
+
+    @property
+    def holds(self) -> bool:
+        return self.down and not self.blocked
+
+    def move(self, *, down: bool) -> None:
+        self.down = down
+        self.blocked = self.blocked and down
+
+
 class Button:
     """Debounces the GPIO level and merges it with the control socket's."""
 
     def __init__(self, debounce_s: float) -> None:
         self._debounce_s = debounce_s
         self._raw = False  # the GPIO level by its last edge
-        self._level = False  # the GPIO level that counts
-        self._quiet_at: float | None = None  # when the bounce after an accepted edge is over
-        self._control = False
-        self._blocked = False
+        self._quiet_at = float("inf")  # when the bounce after an accepted edge is over
+        self._gpio = _Holder()
+        self._control = _Holder()
 
     @property
     def held(self) -> bool:
-        """Whether the logical button is down (blocked or not)."""
-        return self._level or self._control
+        """Whether somebody holds the button down who is not blocked."""
+        return self._gpio.holds or self._control.holds
 
-    def edge(self, pressed: bool, now: float) -> Gesture | None:
+    def edge(self, now: float, *, pressed: bool) -> Gesture | None:
         """Take a raw GPIO edge."""
         self._raw = pressed
-        if self._quiet_at is not None and now < self._quiet_at:
-            return None
-        return self._accept(now)
+        bouncing = now < self._quiet_at < float("inf")
+        return None if bouncing else self._accept(now)
 
     def wake(self, now: float) -> Gesture | None:
         """When the bounce is over: accept the level that remained, if it is another."""
-        if self._quiet_at is None or now < self._quiet_at:
-            return None
-        return self._accept(now)
+        return self._accept(now) if now >= self._quiet_at else None
 
-    def deadline(self) -> float | None:
-        """When :meth:`wake` has something to look at."""
+    def deadline(self) -> float:
+        """When :meth:`wake` has something to look at; infinity for never."""
         return self._quiet_at
 
-    def control(self, pressed: bool) -> Gesture | None:
+    def control(self, *, pressed: bool) -> Gesture | None:
         """Take a press or a release of the control socket."""
-        before = self.held
-        self._control = pressed
-        return self._gesture(before)
+        return self._move(self._control, down=pressed)
 
     def lost(self) -> Gesture | None:
         """The GPIO edge is gone: nobody holds a button that is not there."""
+        self._raw = False
+        self._quiet_at = float("inf")
+        return self._move(self._gpio, down=False)
+
+    def held_at_start(self) -> Gesture | None:
+        """The GPIO button was down when it was first looked at: blocked until it is released."""
         before = self.held
-        self._raw = self._level = False
-        self._quiet_at = None
+        self._quiet_at = float("inf")
+        self._raw = self._gpio.down = self._gpio.blocked = True
         return self._gesture(before)
 
-    def held_at_start(self) -> None:
-        """The GPIO button was down when it was first looked at."""
-        self._raw = self._level = True
-        self.block()
-
     def block(self) -> None:
-        """Give nothing more until the button has been released."""
-        self._blocked = self.held
+        """Whoever holds the button gives nothing more until it has been released."""
+        for holder in (self._gpio, self._control):
+            holder.blocked = holder.down
 
     def _accept(self, now: float) -> Gesture | None:
-        self._quiet_at = None
-        if self._raw == self._level:
+        self._quiet_at = float("inf")
+        if self._raw == self._gpio.down:
             return None
-        before = self.held
-        self._level = self._raw
         self._quiet_at = now + self._debounce_s
+        return self._move(self._gpio, down=self._raw)
+
+    def _move(self, holder: _Holder, *, down: bool) -> Gesture | None:
+        before = self.held
+        holder.move(down=down)
         return self._gesture(before)
 
     def _gesture(self, before: bool) -> Gesture | None:
         if self.held == before:
-            return None
-        if self._blocked:
-            self._blocked = False  # this was its release
             return None
         return Gesture.PRESS if self.held else Gesture.RELEASE

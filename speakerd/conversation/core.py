@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.button import Button, Gesture
-from speakerd.conversation.dialogue import FOREVER, Dialogue, Turn
+from speakerd.conversation.dialogue import Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
+from speakerd.conversation.memory import FOREVER, Turn
 from speakerd.conversation.rules import Rules
 from speakerd.conversation.turn import TurnInput, TurnState
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: The states in which somebody speaks or waits for an answer: the link is urgent.
 _ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
+#: The states in which the model works on an answer: it may call tools.
+_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
 _STATE_WORDS = {
     TurnState.IDLE: "idle",
     TurnState.ARMED: "listening",
@@ -41,12 +44,11 @@ _STATE_WORDS = {
     TurnState.SETTLING: "idle",
 }
 _LINK_WORDS = {LinkState.READY: "ready", LinkState.CONNECTING: "connecting"}
-_GESTURES = {Gesture.PRESS: TurnInput.PRESS, Gesture.RELEASE: TurnInput.RELEASE}
 
 #: The clock may have to be looked at again after each step it caused; no chain is longer.
 _LONGEST_CHAIN = 16
 
-READY = "ready"
+READY, STARTING = "ready", "starting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ class Core:
         self._link = Link(self._rules, random)
         self._button = Button(self._rules.debounce_s)
         self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
-        self._devices = dict.fromkeys(ev.Device, "starting")
+        self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._forget = False  # as soon as the turn under way is over
+        self._over = False  # shut down: nothing begins any more
 
     # --- what the daemon calls
 
@@ -102,7 +105,7 @@ class Core:
     def next_deadline(self) -> float | None:
         """When :meth:`wake` must be called at the latest; None while nothing is due ever."""
         at = min(
-            self._button.deadline() or FOREVER,
+            self._button.deadline(),
             self._dialogue.deadline(),
             self._link.deadline(),
             self._conversation_end(),
@@ -114,8 +117,8 @@ class Core:
         """What is going on."""
         dialogue, link = self._dialogue, self._link
         state = _STATE_WORDS[dialogue.state]
-        microphone = self._devices[ev.Device.MICROPHONE]
-        broken = link.state is LinkState.REFUSED or microphone not in {READY, "starting"}
+        sound = {self._devices[device] for device in (ev.Device.MICROPHONE, ev.Device.SPEAKER)}
+        broken = link.state is LinkState.REFUSED or not sound <= {READY, STARTING}
         return Status(
             state="error" if state == "idle" and broken else state,
             link=_LINK_WORDS.get(link.state, "down"),
@@ -150,56 +153,70 @@ class Core:
         self._now = self._dialogue.now = max(now, self._now)
         for _ in range(_LONGEST_CHAIN):
             self._gesture(self._button.wake(self._now))
-            moved = (due := self._dialogue.due()) is not None and self._dialogue.step(due)
-            moved = self._advance_link() or moved
+            moved = self._advance_link()
+            due = self._dialogue.due()
+            if due is not None:
+                moved = self._dialogue.step(due) or moved
             if not moved:
                 break
 
     def _advance_link(self) -> bool:
         """Tell the link who needs it, and the dialogue what became of the link."""
-        state = self._dialogue.state
-        if state is TurnState.IDLE and (self._forget or self._now >= self._conversation_end()):
+        dialogue, link = self._dialogue, self._link
+        if dialogue.state is TurnState.IDLE and (
+            self._forget or self._now >= self._conversation_end()
+        ):
             self._forget = False
-            self._dialogue.ended_at = self._now
-            self._link.forget(self._now, self._out)
-        self._link.urgent = state in _ASKING
-        self._link.busy = state is not TurnState.IDLE
-        self._link.wake(self._now, self._out)
-        changes = self._link.changes.copy()
-        self._link.changes.clear()
+            dialogue.ended_at = None
+            link.forget(self._now, self._out)
+        link.urgent = dialogue.state in _ASKING
+        link.busy = dialogue.state is not TurnState.IDLE
+        link.wake(self._now, self._out)
+        for failure in link.failures:
+            self._last_error = str(failure)
+        link.failures.clear()
+        changes = link.changes.copy()
+        link.changes.clear()
         for change in changes:
             match change:
                 case LinkChange.READY:
-                    self._dialogue.deliver()
+                    dialogue.deliver()
                 case LinkChange.LOST:
-                    self._dialogue.link_lost()
+                    dialogue.link_lost()
                 case LinkChange.REFUSED:
-                    self._dialogue.step(TurnInput.REFUSED)
-        if changes and self._link.last_failure is not None:
-            self._last_error = str(self._link.last_failure)
+                    dialogue.step(TurnInput.REFUSED)
         return bool(changes)
 
     def _conversation_end(self) -> float:
-        limit_s = self._rules.conversation_timeout_s
-        if limit_s <= 0 or self._link.handle is None or self._dialogue.state is not TurnState.IDLE:
+        """When the conversation is forgotten, if no turn begins before."""
+        dialogue, limit_s = self._dialogue, self._rules.conversation_timeout_s
+        if limit_s <= 0 or dialogue.ended_at is None or dialogue.state is not TurnState.IDLE:
             return FOREVER
-        return self._dialogue.ended_at + limit_s
+        return dialogue.ended_at + limit_s
 
     def _gesture(self, gesture: Gesture | None) -> None:
-        if gesture is not None:
-            self._dialogue.step(_GESTURES[gesture])
+        match gesture:
+            case Gesture.PRESS if not self._over:
+                self._dialogue.press()
+            case Gesture.RELEASE:
+                self._dialogue.step(TurnInput.RELEASE)
+            case _:
+                pass
 
     # --- the daemon and the person
 
     def _started(self, event: ev.Started) -> None:
-        self._dialogue.ended_at = self._now
+        if self._over:
+            return
+        if event.handle is not None:
+            self._dialogue.ended_at = self._now
         self._link.start(event.handle, self._now, self._out)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
-        self._gesture(self._button.edge(event.pressed, self._now))
+        self._gesture(self._button.edge(self._now, pressed=event.pressed))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
-        self._button.held_at_start()
+        self._gesture(self._button.held_at_start())
 
     def _press_requested(self, _event: ev.PressRequested) -> None:
         self._gesture(self._button.control(pressed=True))
@@ -214,11 +231,14 @@ class Core:
         self._forget = True
 
     def _say_requested(self, event: ev.SayRequested) -> None:
-        if not self._dialogue.say(event.text):
+        if self._over:
+            self._out.append(fx.SayRefused("the speaker is being shut down"))
+        elif not self._dialogue.say(event.text):
             state = _STATE_WORDS[self._dialogue.state]
             self._out.append(fx.SayRefused(f"the speaker is {state}: try again after this turn"))
 
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
+        self._over = True
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)
 
@@ -226,6 +246,8 @@ class Core:
 
     def _device_ready(self, event: ev.DeviceReady) -> None:
         self._devices[event.device] = READY
+        if event.device is ev.Device.SPEAKER:
+            self._dialogue.speaker_lost = False
 
     def _device_lost(self, event: ev.DeviceLost) -> None:
         self._devices[event.device] = self._last_error = event.reason
@@ -233,8 +255,9 @@ class Core:
             case ev.Device.MICROPHONE:
                 self._dialogue.step(TurnInput.CAPTURE_LOST)
             case ev.Device.SPEAKER:
-                if self._dialogue.playing.reply and self._dialogue.turn is not None:
-                    self._dialogue.turn.cut = True  # the edge reports it drained
+                self._dialogue.speaker_lost = True
+                self._dialogue.playing.silenced(self._now)
+                self._dialogue.step(TurnInput.SPEAKER_LOST)
             case ev.Device.BUTTON:
                 self._gesture(self._button.lost())
 
@@ -261,7 +284,7 @@ class Core:
 
     def _playback_starved(self, event: ev.PlaybackStarved) -> None:
         if (turn := self._playing(event.turn)) is not None:
-            self._dialogue.playing.ended(self._now)
+            self._dialogue.playing.reply_ended(self._now)
             turn.silent_since = None if turn.finishing else self._now
 
     def _playback_resumed(self, event: ev.PlaybackResumed) -> None:
@@ -271,7 +294,7 @@ class Core:
     def _playback_drained(self, event: ev.PlaybackDrained) -> None:
         if (turn := self._playing(event.turn)) is None:
             return
-        self._dialogue.playing.ended(self._now)
+        self._dialogue.playing.reply_ended(self._now)
         turn.record.reply_s = event.duration_s
         turn.record.drained_at = self._now
         if turn.cut:
@@ -282,12 +305,11 @@ class Core:
             self._dialogue.step(TurnInput.PLAYED_EARLY)
 
     def _notice_ended(self, _event: ev.NoticeEnded) -> None:
-        if self._dialogue.playing.notice:
-            self._dialogue.playing.ended(self._now)
+        self._dialogue.playing.notice_ended(self._now)
 
     def _playing(self, number: int) -> Turn | None:
-        """The turn whose reply the speaker may be playing: never one that was spoken on."""
-        turn = self._dialogue.turn
+        """The turn of that number, if it is the one that the speaker may play."""
+        turn = self._dialogue.expected
         return turn if turn is not None and turn.number == number else None
 
     def _sounding(self, turn: Turn) -> None:
@@ -316,12 +338,16 @@ class Core:
 
     def _asked(self, event: _OnTheWire) -> Turn | None:
         """The turn an event of the living connection is about, if anybody still cares."""
-        return self._dialogue.find(event.turn) if self._current(event.generation) else None
+        turn = self._dialogue.find(event.turn) if self._current(event.generation) else None
+        return turn if turn is not None and turn.ordered_on == event.generation else None
 
     def _replied(self, event: _OnTheWire) -> Turn | None:
-        """The same, for what the server says of the turn that is under way or the last one."""
+        """The same, for what the server says of the turn that is under way or the last one.
+
+        It can say nothing about an utterance that is not complete.
+        """
         turn = self._asked(event)
-        return turn if turn is self._dialogue.turn else None
+        return turn if turn is self._dialogue.turn and turn is not None and turn.complete else None
 
     def _activity_start_sent(self, event: ev.ActivityStartSent) -> None:
         if (turn := self._asked(event)) is not None:
@@ -333,7 +359,7 @@ class Core:
 
     def _utterance_sent(self, event: ev.UtteranceSent) -> None:
         if (turn := self._asked(event)) is not None:
-            self._dialogue.sent(turn, event.generation)
+            self._dialogue.sent(turn)
 
     def _transcript_received(self, event: ev.TranscriptReceived) -> None:
         turn = self._replied(event)
@@ -350,7 +376,8 @@ class Core:
             self._dialogue.answered_late(turn)
 
     def _generation_completed(self, event: ev.GenerationCompleted) -> None:
-        if (turn := self._replied(event)) is not None:
+        turn = self._replied(event)
+        if turn is not None and turn.answered:  # before any audio it says nothing
             turn.generation_done = True
             turn.record.generation_complete_at = self._now
             self._dialogue.step(TurnInput.REPLY_ENDED)
@@ -358,15 +385,15 @@ class Core:
     def _turn_completed(self, event: ev.TurnCompleted) -> None:
         if (turn := self._replied(event)) is None:
             return
-        turn.turn_done = True
         turn.record.turn_complete_at = self._now
         if turn.answered:
+            turn.turn_done = True
             self._dialogue.step(TurnInput.REPLY_ENDED)
             self._dialogue.step(TurnInput.TURN_COMPLETE)
         elif turn.interrupted:
-            turn.interrupted = turn.turn_done = False
             self._dialogue.step(self._dialogue.overdue(turn))
-        else:
+        elif not self._dialogue.tools_pending:  # otherwise the answer comes after the results
+            turn.turn_done = True
             self._dialogue.step(TurnInput.SILENT_END)
 
     def _usage_reported(self, event: ev.UsageReported) -> None:
@@ -382,15 +409,14 @@ class Core:
             return
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
-        current = self._replied(event) is not None and self._dialogue.state in {
-            TurnState.THINKING,
-            TurnState.SPEAKING,
-        }
-        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute=current))
+        turn = self._replied(event)
+        asked = turn is not None and self._dialogue.state in _ANSWERING
+        if asked and turn is not None:
+            turn.alive_at = self._now
+        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute=asked))
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
-        if (turn := self._dialogue.find(event.turn)) is not None:
-            turn.tool_ran = True
+        self._dialogue.tool_executed(event.turn)
 
     def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
         if self._current(event.generation):

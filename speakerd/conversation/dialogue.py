@@ -7,12 +7,12 @@ with the current one, whenever a connection is lost before the first reply audio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation.ledger import Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
+from speakerd.conversation.memory import FOREVER, Playing, Turn
 from speakerd.conversation.turn import TRANSITIONS, Action, TurnInput, TurnState
 from speakerd.errors import Failure, FailureKind
 
@@ -21,51 +21,6 @@ if TYPE_CHECKING:
 
     from speakerd.conversation.button import Button
     from speakerd.conversation.rules import Rules
-
-FOREVER = float("inf")
-
-
-@dataclass(slots=True)
-class Turn:
-    """One turn from its window on: the utterance to be delivered, then the reply."""
-
-    record: TurnRecord
-    text: str | None = None  # of a say; otherwise it is speech
-    captured: bool = False  # there is sound in its buffer
-    ordered_on: int = 0  # the generation it was last ordered to be delivered over
-    sent_on: int = 0  # the generation all of it is on the wire of
-    sends: int = 0  # whole deliveries
-    waiting_since: float = 0.0  # complete, but not on the wire, since then
-    alive_at: float = 0.0  # the last sign of life since it was sent
-    extended: bool = False  # a transcription has extended the limit
-    interrupted: bool = False  # by the server, before any audio
-    tool_ran: bool = False
-    answered: bool = False  # reply audio has come
-    generation_done: bool = False
-    turn_done: bool = False
-    finishing: bool = False  # the speaker knows that no more is coming
-    cut: bool = False
-    silent_since: float | None = None  # reply audio is missing since then
-
-    @property
-    def number(self) -> int:
-        """The turn's id in every event and effect."""
-        return self.record.turn
-
-
-@dataclass(slots=True)
-class Playing:
-    """What the speaker is known to be sounding: the pre-roll keeps away from it."""
-
-    reply: bool = False
-    notice: bool = False
-    ended_at: float = -FOREVER
-
-    def ended(self, now: float) -> None:
-        """Nothing sounds any longer."""
-        if self.reply or self.notice:
-            self.ended_at = now
-        self.reply = self.notice = False
 
 
 class Dialogue:
@@ -79,10 +34,12 @@ class Dialogue:
         self.now = 0.0
         self.state = TurnState.IDLE
         self.turn: Turn | None = None  # under way, or the last one
+        self.expected: Turn | None = None  # the one whose reply the speaker may play
         self.playing = Playing()
+        self.speaker_lost = False
         self.finished = 0  # turns whose books are closed
         self.last_record: TurnRecord | None = None
-        self.ended_at = 0.0  # when the last turn was over
+        self.ended_at: float | None = None  # when the last turn of the conversation was over
         self._entered = 0.0
         self._numbers = 0
         self._armed_captured = False
@@ -134,7 +91,8 @@ class Dialogue:
             case TurnState.THINKING if turn is not None:
                 at, event = self._thinking_due(turn)
             case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
-                at, event = turn.silent_since + rules.reply_timeout_s, TurnInput.STALLED
+                at = self._tools_due() if self._calls else turn.silent_since + rules.reply_timeout_s
+                event = TurnInput.STALLED
             case TurnState.SETTLING:
                 at = self._entered + rules.settle_s
             case _:
@@ -143,15 +101,36 @@ class Dialogue:
 
     def _thinking_due(self, turn: Turn) -> tuple[float, TurnInput]:
         if self._calls:
-            return min(self._calls.values()) + self._rules.tool_timeout_s, self.overdue(turn)
-        if self._link.state is LinkState.READY and turn.sent_on == self._link.generation:
+            return self._tools_due(), self.overdue(turn)
+        if turn.sent:
             return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
         return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
 
+    def _tools_due(self) -> float:
+        return min(self._calls.values()) + self._rules.tool_timeout_s
+
     def overdue(self, turn: Turn) -> TurnInput:
         """What a missing answer amounts to: once more, or the end."""
-        once_more = turn.sends < self._rules.max_deliveries and not turn.tool_ran
-        return TurnInput.OVERDUE if once_more else TurnInput.NO_ANSWER
+        return TurnInput.OVERDUE if self._may_be_sent_again(turn) else TurnInput.NO_ANSWER
+
+    def _may_be_sent_again(self, turn: Turn) -> bool:
+        return turn.sends < self._rules.max_deliveries and not turn.tool_ran
+
+    # --- the person
+
+    def press(self) -> None:
+        """The button is pressed. The longest utterance is not gone on with: another one begins."""
+        if self.state is TurnState.TAIL and self.now >= self._longest_at():
+            self.step(self._due()[1])
+        self.step(TurnInput.PRESS)
+
+    def _longest_at(self) -> float:
+        return self._pressed_at + self._rules.max_utterance_s
+
+    def say(self, text: str) -> bool:
+        """Begin a turn of text; False while another one is under way."""
+        self._text = text
+        return self.step(TurnInput.SAY)
 
     # --- facts that need no transition
 
@@ -167,23 +146,22 @@ class Dialogue:
             turn.captured = True
             self.deliver()
 
-    def sent(self, turn: Turn, generation: int) -> None:
+    def sent(self, turn: Turn) -> None:
         """All of an utterance is on the wire."""
-        turn.sent_on = generation
+        turn.sent = True
         turn.sends += 1
-        turn.extended = False
+        turn.extended = turn.interrupted = False
         turn.alive_at = turn.record.activity_end_at = self.now
 
     def answered_late(self, turn: Turn) -> None:
         """The server has answered an utterance that was spoken on: it has it, let it go."""
         if turn in self._unanswered:
-            self._unanswered.remove(turn)
-            self._out.append(fx.DiscardUtterance(turn.number))
+            self._forsake(turn, Outcome.STOPPED)
 
-    def say(self, text: str) -> bool:
-        """Begin a turn of text; False while another one is under way."""
-        self._text = text
-        return self.step(TurnInput.SAY)
+    @property
+    def tools_pending(self) -> bool:
+        """Whether the server waits for results, and takes no realtime input."""
+        return bool(self._calls)
 
     def tools_called(self, call_ids: tuple[str, ...]) -> None:
         """Blocking calls are pending: no realtime input until they are answered."""
@@ -195,13 +173,29 @@ class Dialogue:
             self._calls.pop(call_id, None)
         if self.turn is not None:
             self.turn.alive_at = self.now
+            if self.turn.silent_since is not None:
+                self.turn.silent_since = self.now
         self.deliver()
+
+    def tool_executed(self, number: int) -> None:
+        """A tool of that turn has run: from now on its utterance is not sent again."""
+        if (turn := self.find(number)) is None:
+            return
+        turn.tool_ran = True
+        if self._is_on_the_way(turn):
+            return
+        if turn in self._unanswered:  # its connection was lost before
+            self._lose(turn)
+        elif self.state is TurnState.THINKING:
+            self.step(TurnInput.NO_ANSWER)
 
     def link_lost(self) -> None:
         """The connection is gone, with what was pending on it."""
         self._calls.clear()
-        for turn in [turn for turn in self._unanswered if turn.tool_ran]:
-            self.answered_late(turn)  # its tool has run: never again
+        for turn in self._unanswered.copy():
+            turn.sent = False
+            if not self._may_be_sent_again(turn):
+                self._lose(turn)
         self.step(TurnInput.LINK_LOST)
 
     def deliver(self) -> None:
@@ -210,14 +204,17 @@ class Dialogue:
             return
         if self.state in {TurnState.IDLE, TurnState.SPEAKING, TurnState.SETTLING}:
             return
-        generation = self._link.generation
         for turn in self._waiting():
-            if turn.ordered_on != generation and (turn.captured or turn.text is not None):
-                turn.ordered_on = generation
+            if not self._is_on_the_way(turn) and (turn.captured or turn.text is not None):
+                turn.ordered_on = self._link.generation
                 turn.record.deliveries += 1
                 turn.record.context = self._link.context
                 turn.record.model = self._link.model
-                self._out.append(fx.Deliver(generation, turn.number, turn.text))
+                self._out.append(fx.Deliver(turn.ordered_on, turn.number, turn.text))
+
+    def _is_on_the_way(self, turn: Turn) -> bool:
+        """Whether it has been ordered to be sent over the living connection."""
+        return self._link.state is LinkState.READY and turn.ordered_on == self._link.generation
 
     def _waiting(self) -> Iterator[Turn]:
         yield from self._unanswered
@@ -238,7 +235,7 @@ class Dialogue:
         if self.turn is not None:
             self._unanswered.append(self.turn)
         if len(self._unanswered) > self._rules.max_unanswered:
-            self._lose(self._unanswered.pop(0))
+            self._lose(self._unanswered[0])
         self._open_gate()
 
     def _open_gate(self) -> None:
@@ -251,13 +248,12 @@ class Dialogue:
             self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
         )
         self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
-        self._link.urgent = True
-        self._link.press(self.now, self._out)
+        self._call_link()
 
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
         self._let_go(Outcome.STOPPED)
-        self._pay()
+        self._tell()
 
     def _open(self) -> None:
         for turn in self._unanswered:
@@ -283,15 +279,17 @@ class Dialogue:
         record = self.turn.record
         released_at = self.now if record.released_at is None else record.released_at
         record.utterance_ended_at = self.turn.waiting_since = self.now
+        self.turn.complete = True
         self._out.append(fx.CloseGate(self.turn.number, released_at))
         if self._link.refusal is not None:
             self.step(TurnInput.REFUSED)
 
     def _fail_capture(self) -> None:
-        self._out.append(fx.DiscardUtterance(self._numbers))
+        if self.turn is None:
+            self._out.append(fx.DiscardUtterance(self._numbers))
         self._let_go(Outcome.NOT_DELIVERED)
-        self._hush()
         self._close_books(Outcome.EMPTY)
+        self._hush()
         self._tell(fx.Notice.NO_MICROPHONE)
 
     # --- actions: delivery
@@ -302,23 +300,26 @@ class Dialogue:
         self._numbers += 1
         record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
         record.utterance_ended_at = self.now
+        self._call_link()
+        self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
+
+    def _call_link(self) -> None:
         self._link.urgent = True
         self._link.press(self.now, self._out)
-        self._begin(Turn(record, text=self._text, waiting_since=self.now))
 
     def _begin(self, turn: Turn) -> None:
-        self.turn = turn
+        self.turn = self.expected = turn
         self._out.append(fx.ExpectReply(turn.number))
         self.deliver()
 
     def _retry(self) -> None:
-        turn = self.turn
-        if turn is None or self.state is not TurnState.THINKING:
-            return  # still being captured: it is delivered when there is a connection again
-        if turn.tool_ran or turn.sends >= self._rules.max_deliveries:
+        if self.turn is None:
+            return
+        if not self._may_be_sent_again(self.turn):
             self.step(TurnInput.NO_ANSWER)
-        elif turn.sent_on == self._link.generation:
-            turn.waiting_since = self.now
+        elif self.turn.sent:
+            self.turn.sent = False
+            self.turn.waiting_since = self.now
 
     def _reconnect(self) -> None:
         self._restart("no answer to what was said")
@@ -337,15 +338,16 @@ class Dialogue:
             outcome, notice = Outcome.NO_ANSWER, fx.Notice.NO_ANSWER
         else:
             outcome, notice = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
+        if why is TurnInput.NO_ANSWER and turn is not None and turn.interrupted:
+            self._link.session_is_wedged()
         self._let_go(outcome)
-        self._hush()
         self._close_books(outcome)
+        self._hush()
         self._tell(notice)
         self._restart("no answer to what was said")  # the next press gets another connection
 
     def _tell_refusal(self) -> None:
-        if self._link.refusal is not None:
-            self._tell(self._link.refusal)
+        self._tell(self._link.refusal)
 
     # --- actions: the reply
 
@@ -353,10 +355,11 @@ class Dialogue:
         if self.turn is None:
             return
         self.turn.answered = True
-        self.turn.silent_since = self.turn.record.first_reply_at = self.now
+        self.turn.record.first_reply_at = self.now
+        self.turn.silent_since = None if self.playing.reply else self.now
         self._let_go(Outcome.SPOKEN_ON)
-        if self.turn.generation_done or self.turn.turn_done:
-            self._finish_playback()
+        if self.speaker_lost:
+            self.step(TurnInput.SPEAKER_LOST)
 
     def _finish_playback(self) -> None:
         if self.turn is not None and not self.turn.finishing:
@@ -367,7 +370,7 @@ class Dialogue:
     def _cut(self) -> None:
         if self.turn is None:
             return
-        if self.turn.generation_done:
+        if self.turn.generation_done or self.turn.turn_done:
             self.turn.turn_done = True  # all of it had come
         else:
             self.turn.cut = True
@@ -378,8 +381,10 @@ class Dialogue:
         self._restart("the answer stopped coming")
 
     def _resume(self) -> None:
+        """Late audio: it is part of the answer, and more of it may or may not come."""
         if self.turn is not None:
-            self.turn.silent_since = None
+            self.turn.cut = False
+            self._finish_playback()
 
     def _settle(self) -> None:
         """Nothing is heard any longer; only the books are open."""
@@ -388,7 +393,7 @@ class Dialogue:
 
     def _end(self) -> None:
         self._close_books(Outcome.ANSWERED)
-        self._pay()
+        self._tell()
 
     def _end_silent(self) -> None:
         self._let_go(Outcome.SPOKEN_ON)
@@ -399,47 +404,65 @@ class Dialogue:
         self._close_books(Outcome.CUT)
         self._tell(fx.Notice.ANSWER_CUT)
 
+    def _end_unheard(self) -> None:
+        self._close_books(Outcome.CUT)
+        self._hush()
+        self._tell(fx.Notice.SPEAKER_LOST)
+
     def _end_shutdown(self) -> None:
         self._let_go(Outcome.SHUTDOWN)
-        self._hush()
         self._close_books(Outcome.SHUTDOWN)
+        self._hush()
 
     def _stop(self) -> None:
         self._let_go(Outcome.STOPPED)
-        self._hush()
         self._close_books(Outcome.STOPPED)
-        self._pay()
+        self._hush()
+        self._tell()
 
     def _hush(self) -> None:
         self._out.append(fx.DropPlayback())
-        self.playing.ended(self.now)
+        self.expected = None
+        self.playing.silenced(self.now)
 
     # --- inside
 
     def _let_go(self, outcome: Outcome) -> None:
         """Throw away every utterance kept; those spoken on end as ``outcome``, if not before."""
-        for turn in self._waiting():
-            if turn.text is None:
-                self._out.append(fx.DiscardUtterance(turn.number))
-        for turn in self._unanswered:
-            self._write(turn.record, outcome)
-        self._unanswered.clear()
+        if self.turn is not None:
+            self._discard(self.turn)
+        for turn in self._unanswered.copy():
+            self._forsake(turn, outcome)
+
+    def _forsake(self, turn: Turn, outcome: Outcome) -> None:
+        """Keep an utterance that was spoken on no longer."""
+        self._unanswered.remove(turn)
+        self._discard(turn)
+        self._write(turn.record, outcome)
+
+    def _discard(self, turn: Turn) -> None:
+        if turn.text is None:
+            self._out.append(fx.DiscardUtterance(turn.number))
 
     def _lose(self, turn: Turn) -> None:
-        """Too many utterances wait: the oldest goes, and the person is told in the next pause."""
-        self._out.append(fx.DiscardUtterance(turn.number))
-        if turn.sends == 0:
-            self._owed = fx.Notice.NOT_DELIVERED
-        self._write(turn.record, Outcome.NOT_DELIVERED if turn.sends == 0 else Outcome.SPOKEN_ON)
+        """Give up an utterance that was spoken on; the person is told in the next pause."""
+        if turn.sent:
+            outcome = Outcome.SPOKEN_ON  # it is where it should be
+        elif turn.tool_ran:
+            outcome, self._owed = Outcome.RESULT_LOST, fx.Notice.RESULT_LOST
+        elif turn.sends:
+            outcome, self._owed = Outcome.NO_ANSWER, fx.Notice.NO_ANSWER
+        else:
+            outcome, self._owed = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
+        self._forsake(turn, outcome)
 
-    def _pay(self) -> None:
-        if self._owed is not None:
-            self._tell(self._owed)
-
-    def _tell(self, notice: fx.Notice) -> None:
-        self._owed = None
-        self.playing.notice = True
-        self._out.append(fx.Tell(notice))
+    def _tell(self, notice: fx.Notice | None = None) -> None:
+        """Tell what is owed, then ``notice``."""
+        owed, self._owed = self._owed, None
+        for each in dict.fromkeys((owed, notice)):
+            if each is not None:
+                self.playing.notices += 1
+                self._out.append(fx.Tell(each))
 
     def _close_books(self, outcome: Outcome) -> None:
         if self.turn is not None:

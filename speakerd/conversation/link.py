@@ -77,6 +77,10 @@ _REFUSALS: dict[FailureKind, Notice] = {
     FailureKind.SETUP: Notice.SETUP_REFUSED,
 }
 
+#: What the server has closed for a reason of its own: it speaks against the conversation resumed.
+_VERDICTS = {FailureKind.SERVER, FailureKind.SETUP, FailureKind.HANDLE}
+_NO_REASON = "closed without a reason"
+
 
 class LinkChange(enum.Enum):
     """What a turn needs to know of the link."""
@@ -102,24 +106,24 @@ class Link:
         self.urgent = False
         self.handle: SessionHandle | None = None
         self.context = Context.NONE
-        self.last_failure: Failure | None = None
         self.refusal: Notice | None = None  # why there is no use in waiting for a connection
         self.opened = 0  # connections the server has accepted
         self.changes: list[LinkChange] = []  # not yet taken by the core
+        self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
         self._saved: SessionHandle | None = None
         self._model = 0  # index into rules.models
         self._verified = False  # some server verdict on key and model has been seen
         self._retry_at = 0.0  # in WAITING: when to connect
-        self._failures = 0  # in a row, for the backoff
+        self._tries = 0  # connections in a row that did not become stable, for the backoff
         self._connects: collections.deque[float] = collections.deque(
             maxlen=rules.max_connects_per_minute
         )
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = _FOREVER
-        self._after_close: Failure | None = None  # why we are closing, if it is a failure
         self._presented = False  # this connection was opened with a handle
         self._strikes = 0  # server closes soon after resuming, in a row
+        self._doubts = 0  # refused setups that presented the handle, in a row
         self._running = False  # between start and shut
 
     # --- what the core asks for
@@ -137,10 +141,8 @@ class Link:
         return self.urgent or not self._verified or self._rules.policy is LinkPolicy.ALWAYS
 
     def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
-        """Begin, with the conversation kept from before (a handle of another model is left)."""
-        self._saved = handle
-        if handle is not None and handle.model == self.model:
-            self.handle = handle
+        """Begin, with the conversation kept from before."""
+        self.handle = self._saved = handle
         self._idle_since = now
         self._running = True
         self.wake(now, out)
@@ -149,17 +151,14 @@ class Link:
         """Somebody is about to speak: connect, also out of a backoff or a refusal."""
         if not self._running:
             return
-        if self.state is LinkState.REFUSED:
-            self.refusal = None
-            self._connect_when_due(now, out, 0.0)
-        elif self.state is LinkState.DOWN:
-            self._connect_when_due(now, out, 0.0)
-        elif self.state is LinkState.WAITING:
-            last = self._connects[-1] if self._connects else -_FOREVER
-            self.refusal = None
-            self._retry_at = min(self._retry_at, max(now, last + self._rules.backoff_first_s))
-            self._retry_at = max(self._retry_at, self._storm_limit())
-            self.wake(now, out)
+        self.refusal = None
+        if self.state in {LinkState.DOWN, LinkState.WAITING, LinkState.REFUSED}:
+            at = now
+            if self._tries and self._connects:  # mashing the button does not defeat the backoff
+                at = self._connects[-1] + self._rules.backoff_first_s
+            if self.state is LinkState.WAITING:
+                at = min(at, self._retry_at)
+            self._connect_at(at, now, out)
 
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
@@ -171,21 +170,27 @@ class Link:
     def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
         """The connection does not answer: make a new one (the old one is closed first)."""
         if self.state is LinkState.READY:
-            self._close(reason, now, out)
+            self.failures.append(reason)
+            self._close(now, out)
+
+    def session_is_wedged(self) -> None:
+        """The server takes whole utterances and answers nothing but ``interrupted``."""
+        if self._presented:
+            self._drop_handle()
 
     def forget(self, now: float, out: list[Effect]) -> None:
         """Drop the conversation: the handle, its copy on disk, and the connection that has it."""
-        self.handle = None
+        self._drop_handle()
         self._save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
-            self._close(None, now, out)
+            self._close(now, out)
 
     def shut(self, now: float, out: list[Effect]) -> None:
         """The daemon ends: close, and keep what must be kept."""
         self._running = False
         self._save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
-            self._close(None, now, out)
+            self._close(now, out)
         elif self.state is LinkState.WAITING:
             self._move(LinkInput.END, now)
 
@@ -200,6 +205,8 @@ class Link:
         self._verified = True
         self.refusal = None
         self._idle_since = now
+        if self._presented:
+            self._doubts = 0
         self.context = Context.RESUMED if self._presented else Context.FRESH
         self.changes.append(LinkChange.READY)
 
@@ -211,25 +218,26 @@ class Link:
             return
         match self.state:
             case LinkState.CLOSING:
-                self._closed_by_us(now, out)
+                self._again(now, out)
             case LinkState.CONNECTING:
-                self._not_made(failure, now, out)
+                self._not_made(failure or Failure(FailureKind.SERVER, _NO_REASON), now, out)
             case LinkState.READY:
-                self._lost(failure, now, out)
+                self._lost(failure or Failure(FailureKind.SERVER, _NO_REASON), now, out)
             case LinkState.DOWN | LinkState.WAITING | LinkState.REFUSED:
                 pass  # it was given up before: its close comes late
-        self._save(out)
 
     def go_away(self, generation: int, time_left_s: float, now: float) -> None:
         """The server will close the connection; between turns we are quicker."""
         if generation == self.generation and self.state is LinkState.READY:
-            margin_s = min(self._rules.go_away_margin_s, time_left_s / 2)
-            self._go_away_at = now + max(0.0, time_left_s - margin_s)
+            left_s = max(0.0, time_left_s)
+            at = now + left_s - min(self._rules.go_away_margin_s, left_s / 2)
+            self._go_away_at = min(self._go_away_at, at)
 
     def handle_issued(self, generation: int, handle: str) -> None:
         """The newest handle is the conversation."""
         if generation == self.generation and self.state is LinkState.READY:
             self.handle = SessionHandle(handle, self.model)
+            self._doubts = 0
 
     # --- time
 
@@ -251,23 +259,21 @@ class Link:
         """Do what is due, also what has become due by ``busy`` or ``urgent``."""
         match self.state:
             case LinkState.DOWN if self.wanted:
-                self._connect_when_due(now, out, 0.0)
+                self._connect_at(now, now, out)
             case LinkState.WAITING if not self.wanted:
                 self._move(LinkInput.END, now)
             case LinkState.WAITING if now >= self._retry_at:
-                self._connect_when_due(now, out, 0.0)
+                self._connect_at(now, now, out)
             case LinkState.CONNECTING if now >= self.deadline():
-                limit = self._rules.connect_timeout_s
-                failure = Failure(FailureKind.TIMEOUT, f"no answer within {limit:g} s")
-                self._close(failure, now, out)
+                limit_s = self._rules.connect_timeout_s
+                self.failures.append(Failure(FailureKind.TIMEOUT, f"no answer in {limit_s:g} s"))
+                self._close(now, out)
             case LinkState.CLOSING if now >= self.deadline():
-                self._closed_by_us(now, out)
-            case LinkState.READY if now >= self._go_away_at:
-                self._close(None, now, out)
+                self._again(now, out)
             case LinkState.READY if self._go_away_at < _FOREVER and not self.busy:
-                self._close(None, now, out)
-            case LinkState.READY if now >= self._linger_end():
-                self._close(None, now, out)
+                self._close(now, out)
+            case LinkState.READY if now >= self.deadline():
+                self._close(now, out)
             case _:
                 pass
 
@@ -282,9 +288,9 @@ class Link:
         self.state = TRANSITIONS[self.state][event]
         self._since = now
 
-    def _connect_when_due(self, now: float, out: list[Effect], delay_s: float) -> None:
-        """Connect now, or wait for ``delay_s`` and for the storm limit."""
-        self._retry_at = max(now + delay_s, self._storm_limit())
+    def _connect_at(self, at: float, now: float, out: list[Effect]) -> None:
+        """Connect at that time, or when the storm limit allows it."""
+        self._retry_at = max(at, self._storm_limit())
         if self._retry_at > now:
             if self.state is not LinkState.WAITING:
                 self._move(LinkInput.WAIT, now)
@@ -293,9 +299,19 @@ class Link:
         self.generation += 1
         self._connects.append(now)
         self._go_away_at = _FOREVER
-        self._after_close = None
-        self._presented = self.handle is not None
-        out.append(Connect(self.generation, self.model, self.handle))
+        handle = self._presentable()
+        self._presented = handle is not None
+        out.append(Connect(self.generation, self.model, handle))
+
+    def _presentable(self) -> SessionHandle | None:
+        """The handle, unless it is another model's, or setups that present it are refused.
+
+        In the second case it is kept, because the settings may be at fault; but if a setup
+        without it is accepted, its conversation is the one that goes on.
+        """
+        if self.handle is None or self.handle.model != self.model or self._doubts >= 2:
+            return None
+        return self.handle
 
     def _storm_limit(self) -> float:
         """Never more than so many connections a minute, whatever happens."""
@@ -303,98 +319,95 @@ class Link:
             return -_FOREVER
         return self._connects[0] + 60.0
 
-    def _close(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
-        was_ready = self.state is LinkState.READY
-        self._move(LinkInput.CLOSE, now)
-        self._after_close = failure
-        self.context = Context.NONE
+    def _close(self, now: float, out: list[Effect]) -> None:
+        """Close the connection ourselves."""
         out.append(Disconnect(self.generation))
-        if was_ready:
-            self.changes.append(LinkChange.LOST)
-
-    def _closed_by_us(self, now: float, out: list[Effect]) -> None:
-        failure, self._after_close = self._after_close, None
-        if failure is None:
-            self._again(now, out, 0.0)
+        if self.state is LinkState.READY:
+            self._end_ready(now)
         else:
-            self.last_failure = failure
-            self._again(now, out, self._backoff_s())
+            self._tries += 1
+        self._move(LinkInput.CLOSE, now)
 
-    def _not_made(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
+    def _end_ready(self, now: float) -> None:
+        """An open connection is open no longer: was it a stable one?"""
+        stable = now - self._since >= self._rules.stable_s
+        self._tries = 0 if stable else self._tries + 1
+        self._strikes = 0 if stable else self._strikes
+        self.context = Context.NONE
+        self.changes.append(LinkChange.LOST)
+
+    def _lost(self, failure: Failure, now: float, out: list[Effect]) -> None:
+        """An open connection ended, not by us."""
+        self._end_ready(now)
+        if failure.kind is not FailureKind.IDLE or self.busy:
+            self.failures.append(failure)
+        closed_by_server = failure.kind in _VERDICTS or failure.code in {1000, 1001}
+        if self._presented and closed_by_server and now - self._since < self._rules.stable_s:
+            self._strikes += 1
+        if self._strikes >= 2:
+            self._drop_handle()
+        if failure.kind is FailureKind.SETUP:
+            self._again(now, out)  # not of the setup, which was accepted: the next one may do
+        else:
+            self._judge(failure, now, out)
+
+    def _not_made(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """A connection could not be made, or its setup was refused."""
-        failure = failure or Failure(FailureKind.SERVER, "the connection ended during its setup")
-        self.last_failure = failure
+        self._tries += 1
+        self.failures.append(failure)
+        if failure.kind is FailureKind.SETUP and self._presented:
+            self._doubts += 1
+        self._judge(failure, now, out)
+
+    def _judge(self, failure: Failure, now: float, out: list[Effect]) -> None:
+        """Try again, wait, or give up, by the kind of failure."""
         match failure.kind:
             case FailureKind.HANDLE:
                 self._drop_handle()
-                self._again(now, out, self._backoff_s())
+                self._again(now, out)
             case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
                 self._model += 1
-                self._drop_handle()
+                self._strikes = self._doubts = 0
                 self._again(now, out, 0.0)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
-                self._refuse(failure, now)
+                if failure.kind is FailureKind.MODEL:
+                    self._model = 0  # all have been tried: the next press begins with the first
+                self._refuse(_REFUSALS[failure.kind])
+                self._save(out)
+                self._move(LinkInput.REFUSE, now)
             case FailureKind.QUOTA:
-                self._wait_for_quota(now, out)
+                self._refuse(Notice.QUOTA_USED_UP)
+                self._again(now, out, self._rules.quota_backoff_s * (1 + self._random()))
             case _:
-                self._again(now, out, self._backoff_s())
+                self._again(now, out)
 
-    def _lost(self, failure: Failure | None, now: float, out: list[Effect]) -> None:
-        """An open connection ended, not by us."""
-        failure = failure or Failure(FailureKind.SERVER, "closed without a reason")
-        age_s = now - self._since
-        if failure.kind is not FailureKind.IDLE or self.busy:
-            self.last_failure = failure
-        if age_s >= self._rules.stable_s:
-            self._failures = 0
-            self._strikes = 0
-        elif self._presented and failure.kind in {FailureKind.SERVER, FailureKind.SETUP}:
-            self._strikes += 1
-        if failure.kind is FailureKind.HANDLE or self._strikes >= 2:
-            self._drop_handle()
-        self.context = Context.NONE
-        self.changes.append(LinkChange.LOST)
-        match failure.kind:
-            case FailureKind.KEY:
-                self._refuse(failure, now)
-            case FailureKind.QUOTA:
-                self._wait_for_quota(now, out)
-            case _:
-                self._again(now, out, self._backoff_s())
-
-    def _refuse(self, failure: Failure, now: float) -> None:
+    def _refuse(self, notice: Notice) -> None:
+        """Nobody needs to wait for a connection; the person is told once, until a press."""
+        if self.refusal is not notice:
+            self.changes.append(LinkChange.REFUSED)
         self._verified = True
-        self.refusal = _REFUSALS[failure.kind]
-        self._move(LinkInput.REFUSE, now)
-        self.changes.append(LinkChange.REFUSED)
+        self.refusal = notice
 
-    def _wait_for_quota(self, now: float, out: list[Effect]) -> None:
-        self._verified = True
-        self.refusal = Notice.QUOTA_USED_UP
-        self.changes.append(LinkChange.REFUSED)
-        self._again(now, out, self._rules.quota_backoff_s * (1 + self._random()))
-
-    def _again(self, now: float, out: list[Effect], delay_s: float) -> None:
-        """The connection is gone: make another one if one is wanted."""
-        self._go_away_at = _FOREVER
+    def _again(self, now: float, out: list[Effect], delay_s: float | None = None) -> None:
+        """The connection is gone: make another one if one is wanted, by default with backoff."""
+        self._save(out)
         if not self.wanted:
             self._move(LinkInput.END, now)
             return
         self._move(LinkInput.WAIT, now)
-        self._connect_when_due(now, out, delay_s)
+        self._connect_at(now + (self._backoff_s() if delay_s is None else delay_s), now, out)
 
     def _backoff_s(self) -> float:
         """The pause before the next try: none, then doubling with jitter up to the cap."""
-        self._failures += 1
-        if self._failures == 1:
+        if self._tries <= 1:
             return 0.0
         cap_s = self._rules.backoff_urgent_s if self.urgent else self._rules.backoff_max_s
-        full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._failures - 2, 16))
+        full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._tries - 2, 16))
         return full_s * (0.5 + self._random() / 2)
 
     def _drop_handle(self) -> None:
         self.handle = None
-        self._strikes = 0
+        self._strikes = self._doubts = 0
 
     def _save(self, out: list[Effect]) -> None:
         """Order the handle to be kept, if it is another than the one that is."""

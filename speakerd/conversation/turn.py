@@ -53,6 +53,7 @@ class TurnInput(enum.Enum):
     PLAYED_EARLY = "played early"  # all that came was heard; turnComplete is still missing
     PLAYED_CUT = "played cut"  # all that came was heard, and it was not all of the answer
     PLAYBACK_RESUMED = "playback resumed"  # audio of this turn plays again after it had ended
+    SPEAKER_LOST = "speaker lost"  # the reply cannot be heard
     TURN_COMPLETE = "turn complete"
     SETTLED = "settled"  # turnComplete is not waited for any longer
     SHUTDOWN = "shutdown"
@@ -86,6 +87,7 @@ class Action(enum.Enum):
     END_SILENT = "tell: it chose to say nothing"
     END = "close the books of the turn"
     END_CUT = "close the books, tell: the answer was cut"
+    END_UNHEARD = "silence, close the books, tell: the speaker is lost"
     END_SHUTDOWN = "close the gate and the books"
     RESUME = "the answer goes on"
     SETTLE = "wait for the server to call the turn complete"
@@ -114,7 +116,6 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.TOO_LONG: (_S.TAIL, _A.BLOCK),
         _I.STOP: (_S.IDLE, _A.STOP),
         _I.CAPTURE_LOST: (_S.IDLE, _A.FAIL_CAPTURE),
-        _I.LINK_LOST: (_S.LISTENING, _A.RETRY),
         _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
     },
     _S.TAIL: {
@@ -122,7 +123,6 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.TAIL_OVER: (_S.THINKING, _A.COMPLETE),
         _I.NOTHING_CAPTURED: (_S.IDLE, _A.FAIL_CAPTURE),
         _I.STOP: (_S.IDLE, _A.STOP),
-        _I.LINK_LOST: (_S.TAIL, _A.RETRY),
         _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
     },
     _S.THINKING: {
@@ -148,6 +148,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.PLAYED: (_S.IDLE, _A.END),
         _I.PLAYED_EARLY: (_S.SETTLING, _A.SETTLE),
         _I.PLAYED_CUT: (_S.IDLE, _A.END_CUT),
+        _I.SPEAKER_LOST: (_S.IDLE, _A.END_UNHEARD),
         _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
     },
     _S.SETTLING: {
@@ -170,13 +171,14 @@ _REPLIED = "the reply is there already"
 _NOT_PLAYING = "nothing of this turn is being played"
 _NO_LINK_NEEDED = "nothing of this turn depends on the link"
 _LATER = "the person is still speaking: time enough to find out"
+_FROM_ITS_BEGINNING = "it is sent from its beginning over the next connection"
 _BUSY = "a turn is under way; whoever asked is told"
 _NOT_CAPTURING = "the gate is closed"
 
 _LINK_ENDS = (_I.UNDELIVERED, _I.OVERDUE, _I.NO_ANSWER)
 _SERVER = (_I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED, _I.TURN_COMPLETE)
 _HOLD_ENDS = (_I.RELEASE, _I.HELD, _I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
-_PLAYBACK = (_I.STALLED, _I.PLAYED, _I.PLAYED_EARLY, _I.PLAYED_CUT)
+_PLAYBACK = (_I.STALLED, _I.PLAYED, _I.PLAYED_EARLY, _I.PLAYED_CUT, _I.SPEAKER_LOST)
 
 
 def _because(reason: str, *inputs: TurnInput) -> dict[TurnInput, str]:
@@ -205,6 +207,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_NO_HOLD, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)
+        | _because(_FROM_ITS_BEGINNING, _I.LINK_LOST)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.TAIL: (
@@ -213,6 +216,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because("the sentence is said; only silence is lost", _I.CAPTURE_LOST)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)
+        | _because(_FROM_ITS_BEGINNING, _I.LINK_LOST)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.THINKING: (

@@ -1,0 +1,68 @@
+"""What the dialogue remembers: of one turn, and of what the speaker is sounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speakerd.conversation.ledger import TurnRecord
+
+FOREVER = float("inf")
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn from its window on: the utterance to be delivered, then the reply."""
+
+    record: TurnRecord
+    text: str | None = None  # of a say; otherwise it is speech
+    captured: bool = False  # there is sound in its buffer
+    complete: bool = False  # nothing more will be captured
+    ordered_on: int = 0  # the generation it was last ordered to be delivered over
+    sent: bool = False  # all of it is on the wire of the living connection
+    sends: int = 0  # whole deliveries, over all connections
+    waiting_since: float = 0.0  # complete, but not on the wire, since then
+    alive_at: float = 0.0  # the last sign of life since it was sent
+    extended: bool = False  # a transcription has extended the limit
+    interrupted: bool = False  # by the server since it was sent, before any audio
+    tool_ran: bool = False
+    answered: bool = False  # reply audio has come
+    generation_done: bool = False
+    turn_done: bool = False
+    finishing: bool = False  # the speaker knows that no more is coming
+    cut: bool = False
+    silent_since: float | None = None  # reply audio is missing since then
+
+    @property
+    def number(self) -> int:
+        """The turn's id in every event and effect."""
+        return self.record.turn
+
+
+@dataclass(slots=True)
+class Playing:
+    """What the speaker is known to be sounding: the pre-roll keeps away from it."""
+
+    reply: bool = False
+    notices: int = 0  # told and not heard to their end yet
+    ended_at: float = -FOREVER  # when something was last heard
+
+    def reply_ended(self, now: float) -> None:
+        """The reply does not sound any longer, or not for now."""
+        if self.reply:
+            self.reply = False
+            self.ended_at = now
+
+    def notice_ended(self, now: float) -> None:
+        """One notice has been heard."""
+        if self.notices:
+            self.notices -= 1
+            self.ended_at = now
+
+    def silenced(self, now: float) -> None:
+        """Nothing sounds any longer."""
+        self.reply_ended(now)
+        if self.notices:
+            self.notices = 0
+            self.ended_at = now
