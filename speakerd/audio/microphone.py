@@ -96,6 +96,11 @@ class Microphone:
         self.overruns = 0
         self.captured_frames = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it is meant to be capturing; ``captured_frames`` grows then, or it is lost."""
+        return not self._stopping and (self._always_on or self._gate is not None)
+
     def start(self) -> None:
         """Begin to look after the device."""
         self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
@@ -200,13 +205,13 @@ class Microphone:
         with contextlib.closing(self._open_pcm(self._device, self._period_ms)) as pcm:
             self._found()
             fresh_at = self._clock()
-            while self._is_wanted():
+            while self.wanted:
                 if self._capture_some(pcm):
                     fresh_at = self._clock()
                 elif self._clock() - fresh_at > _STALL_S:
                     raise DeviceError(f"{self._device}: is open and gives no sound")
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._is_wanted())
+            self._changed.wait_for(lambda: self._stopping or self.wanted)
 
     def _capture_some(self, pcm: CapturePcm) -> bool:
         """Take up to a period, or wait for one; whether there was any."""
@@ -225,9 +230,6 @@ class Microphone:
             if missing_frames > 0 and not self._stopping:
                 self._changed.wait(missing_frames / CAPTURE_RATE_HZ)
         return bool(captured)
-
-    def _is_wanted(self) -> bool:
-        return not self._stopping and (self._always_on or self._gate is not None)
 
     def _found(self) -> None:
         with self._changed:

@@ -121,6 +121,18 @@ class StandInCard:
             pcm = recording.read()
         return pcm[: _whole_samples(len(pcm))]
 
+    def wait_heard(self, position_bytes: int, timeout_s: float = 5.0) -> None:
+        """Return when the recording has come to ``position_bytes`` (24 kHz, so 48,000 a second).
+
+        The recording lags some 50 ms behind what the DAC is given. Raises
+        :class:`~speakerd.errors.DeviceError` after ``timeout_s``.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self.heard_bytes() < position_bytes:
+            if time.monotonic() > deadline:
+                raise DeviceError("the stand-in sound card has stopped recording")
+            time.sleep(0.01)
+
     # --- the parts
 
     @property

@@ -119,8 +119,8 @@ class FakeMicrophone:
 class FakeSpeaker:
     """Plays when a test lets time pass with :meth:`play`; ``instant``: as soon as it may.
 
-    ``heard`` has what was played of each turn, ``clips`` the clips. All rates are counted as
-    24 kHz.
+    ``heard`` has what was played of each turn, ``clips`` the clips, ``sound`` all of it in its
+    order. All rates are counted as 24 kHz.
     """
 
     def __init__(self, post: Post, *, prebuffer_ms: int = 120, instant: bool = False) -> None:
@@ -134,6 +134,7 @@ class FakeSpeaker:
         self._present = False
         self.heard: dict[int, bytearray] = {}
         self.clips: list[bytes] = []
+        self.sound = bytearray()
         self.discarded_bytes = 0
         self.drops = 0
 
@@ -189,7 +190,9 @@ class FakeSpeaker:
         if len(self._queue) < SAMPLE_BYTES:
             self._report_end()
             while self._pending_clips:
-                self.clips.append(self._pending_clips.popleft())
+                clip = self._pending_clips.popleft()
+                self.clips.append(clip)
+                self.sound += clip
                 self._post(NoticeEnded())
 
     def lose(self, reason: str) -> None:
@@ -232,6 +235,7 @@ class FakeSpeaker:
             self._post(event(self._expected))
         self._started = self._flowing = True
         self.heard.setdefault(self._expected, bytearray()).extend(pcm)
+        self.sound += pcm
 
     def _report_end(self) -> None:
         if self._expected is None:

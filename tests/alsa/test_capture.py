@@ -1,0 +1,75 @@
+"""Capture through real alsa-lib: to the sample, and gapless when this process is busy."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio.buffers import Utterance
+from speakerd.audio.microphone import Microphone
+from speakerd.conversation import events as ev
+from tests.audio.contract import EventLog, captured, wait_until, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.demo.soundcard import StandInCard
+
+pytestmark = pytest.mark.alsa
+
+
+@pytest.fixture
+def events() -> EventLog:
+    return EventLog()
+
+
+@pytest.fixture
+def microphone(card: StandInCard, events: EventLog) -> Iterator[Microphone]:
+    microphone = Microphone(card.capture_device, preroll_ms=300, post=events.post)
+    microphone.start()
+    wait_until(lambda: microphone.captured_frames > 0)
+    yield microphone
+    microphone.stop()
+
+
+def test_nothing_is_lost_while_the_interpreter_is_busy(
+    card: StandInCard, microphone: Microphone, events: EventLog
+) -> None:
+    """Whoever holds the GIL for half a second costs no sound: the device's buffer has it."""
+    spoken = words(800, 1)
+    utterance = Utterance(1, 10_000_000)
+    microphone.open_gate(utterance, time.monotonic())
+    over_at = card.play_into_microphone(spoken)
+    switch_interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(0.6)
+    try:
+        busy_until = time.monotonic() + 0.5
+        while time.monotonic() < busy_until:
+            pass
+    finally:
+        sys.setswitchinterval(switch_interval_s)
+    microphone.close_gate(1, over_at + 0.2)
+    events.wait_for(ev.CaptureEnded)
+    assert spoken in captured(utterance)
+    assert microphone.overruns == 0
+
+
+def test_a_cold_microphone_opens_quickly(card: StandInCard, events: EventLog) -> None:
+    microphone = Microphone(card.capture_device, preroll_ms=0, post=events.post)
+    microphone.start()
+    try:
+        events.wait_for(ev.DeviceReady)
+        pressed_at = time.monotonic()
+        utterance = Utterance(1, 10_000_000)
+        microphone.open_gate(utterance, pressed_at)
+        events.wait_for(ev.CaptureStarted)
+        threading.Event().wait(0.5)
+        microphone.close_gate(1, time.monotonic())
+        events.wait_for(ev.CaptureEnded)
+        assert utterance.duration_s > 0.3
+    finally:
+        microphone.stop()
