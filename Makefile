@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
+# Two apt-get, or two tests that measure time, are no quicker side by side.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 # The interpreter that .venv is made from: CPython 3.11 or newer.
@@ -97,7 +99,6 @@ lint: $(STAMP)-dev ## ruff and mypy
 
 packages:
 	@$(functions)
-	export LC_ALL=C
 	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer" >&2; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "speakerd needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V)" >&2; exit 1; }
 	if ! command -v apt-get >/dev/null; then
