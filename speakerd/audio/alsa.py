@@ -9,7 +9,9 @@ as well, therefore playback is always dropped before.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,13 @@ _CAPTURE_BUFFER_MS = 1000
 _PLAYBACK_BUFFER_MS = 200
 
 _FORMAT = "S16_LE"
-_NAMES_LISTED = 10
+#: What alsa-lib and its plugins offer on any machine: no news to somebody who looks for a device.
+_ALWAYS_THERE = frozenset(
+    (
+        *("null", "default", "sysdefault", "pulse", "jack", "oss", "speex", "upmix", "vdownmix"),
+        *("lavrate", "samplerate", "speexrate"),
+    )
+)
 
 
 def open_capture(device: str, period_ms: int = PERIOD_MS) -> CapturePcm:
@@ -56,6 +64,7 @@ class _Pcm:
         self, direction: int, device: str, rate_hz: int, period_ms: int, buffer_ms: int
     ) -> None:
         self._device = device
+        _hush_alsa_lib()
         try:
             self._pcm: Any = alsaaudio.PCM(
                 type=direction,
@@ -188,11 +197,11 @@ def _why_not(device: str, direction: int, rate_hz: int, message: str) -> str:
 
 def _whats_there(direction: int) -> str:
     cards = [_card_id(index) for index in alsaaudio.card_indexes()]
-    pcms = [name for name in alsaaudio.pcms(direction) if ":" not in name and name != "null"]
-    return (
-        f"cards: {', '.join(cards) or 'none'} (plughw:CARD=name,DEV=0);"
-        f" other PCMs: {', '.join(pcms[:_NAMES_LISTED]) or 'none'}"
-    )
+    pcms = [
+        name for name in alsaaudio.pcms(direction) if ":" not in name and name not in _ALWAYS_THERE
+    ]
+    there = [f"plughw:CARD={card},DEV=0" for card in cards] + pcms
+    return f"there is {', '.join(there)}" if there else "there is no sound card"
 
 
 def _card_id(index: int) -> str:
@@ -201,3 +210,16 @@ def _card_id(index: int) -> str:
         return Path(f"/proc/asound/card{index}/id").read_text().strip()
     except OSError:
         return str(index)
+
+
+@functools.cache
+def _hush_alsa_lib() -> None:
+    """Keep alsa-lib from writing up to eight lines to stderr for every attempt to open a device.
+
+    All it has to say to a person is in our DeviceError. The handler must be C code (a callback of
+    ctypes needs memory that is both writable and executable, which a hardened unit forbids), and
+    getpid() is C code that takes no notice of its arguments.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        handler = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)

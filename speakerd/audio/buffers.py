@@ -32,7 +32,7 @@ class Block(NamedTuple):
     def until(self, time: float) -> bytes:
         """The frames that were captured before ``time``."""
         late_frames = math.floor((self.end - time) * CAPTURE_RATE_HZ + 1e-6)
-        return self.pcm[: len(self.pcm) - max(0, late_frames) * SAMPLE_BYTES]
+        return self.pcm[: max(0, len(self.pcm) - max(0, late_frames) * SAMPLE_BYTES)]
 
 
 class PrerollRing:

@@ -35,7 +35,7 @@ class Output:
         self._opened_position = position
         self._run_position = position
         self._run_started: float | None = None  # None: the device stands still
-        self._moved_at = 0.0
+        self._moved_at = clock()
 
     @property
     def running(self) -> bool:
@@ -51,15 +51,22 @@ class Output:
         """Give the device whole frames and return how many it has taken.
 
         Raises :class:`XrunError` when it had run dry: nothing was taken, all before was heard.
+        Raises :class:`~speakerd.errors.DeviceError` when it takes nothing though it is empty.
         """
         try:
             taken = self._pcm.write(pcm)
         except XrunError:
+            if not self.running:
+                raise DeviceError("the playback device runs dry before it plays") from None
             self._stand_still()
             raise
-        if taken and self._run_started is None:
-            self._run_started = self._moved_at = self._clock()
-            self._run_position = self.written
+        if not self.running:
+            now = self._clock()
+            if taken:
+                self._run_started = self._moved_at = now
+                self._run_position = self.written
+            elif now - self._moved_at > _STALL_S:
+                raise DeviceError("the playback device is open and takes nothing")
         self.written += taken
         self.queued += taken
         return taken
@@ -100,5 +107,6 @@ class Output:
 
     def _stand_still(self) -> None:
         self._run_started = None
+        self._moved_at = self._clock()
         self.heard = self.written
         self.queued = 0

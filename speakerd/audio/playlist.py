@@ -250,7 +250,7 @@ class Playlist:
 
     def _pause(self, out: Output) -> float | None:
         if not out.running:
-            return None
+            return None if self.hungry else _REFILL_S  # a device that takes nothing is asked again
         to_half_the_pad_s = out.queued / out.rate_hz - self._pad_ms() / 2000
         pause_s = to_half_the_pad_s if self.hungry else _REFILL_S
         reply = self._reply

@@ -109,25 +109,41 @@ class PlaybackScript:
     def __init__(self, clock: Callable[[], float], buffer_ms: int = 200) -> None:
         self.clock = clock
         self.buffer_ms = buffer_ms
-        self.missing: str | None = None
-        self.failing: str | None = None
-        self.broken = False
+        self.missing: str | None = None  # why it cannot be opened
+        self.refused_rates_hz: set[int] = set()
+        self.failing: str | None = None  # why it fails while it is open
+        self.broken = False  # raises what nobody expects
         self.hanging = False  # takes sound and plays none
+        self.dry = False  # runs dry whatever it is given
         self.opened_rates_hz: list[int] = []
         self.heard = bytearray()
-        self.writes = 0
+        self.calls = 0
+        self.dropped_at = 0.0  # by the clock
+        self._failing_once = False
 
     def open(self, device: str, rate_hz: int) -> PlaybackPcm:
         self.opened_rates_hz.append(rate_hz)
         if self.missing is not None:
             raise DeviceError(f"{device}: {self.missing}")
+        if rate_hz in self.refused_rates_hz:
+            raise DeviceError(f"{device}: does not do {rate_hz} Hz")
         return ScriptedPlayback(self, rate_hz)
 
+    def fail_once(self, reason: str) -> None:
+        self._failing_once = True
+        self.failing = reason
+
     def check(self) -> None:
+        self.calls += 1
         if self.broken:
             raise ZeroDivisionError
         if self.failing is not None:
-            raise DeviceError(self.failing)
+            reason = self.failing
+            if self._failing_once:
+                self.failing = None
+            raise DeviceError(reason)
+        if self.dry:
+            raise XrunError
 
 
 class ScriptedPlayback:
@@ -155,7 +171,6 @@ class ScriptedPlayback:
 
     def write(self, pcm: memoryview) -> int:
         self._script.check()
-        self._script.writes += 1
         self._play()
         capacity = frames_of_ms(self._script.buffer_ms, self._rate_hz) * SAMPLE_BYTES
         taken = bytes(pcm[: capacity - len(self._buffer)])
@@ -171,6 +186,7 @@ class ScriptedPlayback:
 
     def drop(self) -> None:
         self._script.check()
+        self._script.dropped_at = self._script.clock()
         self._buffer.clear()
         self._played_until = None
 

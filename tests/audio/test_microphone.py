@@ -1,0 +1,194 @@
+"""The microphone when devices are missing, fail, hang or lose sound."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio.buffers import Utterance
+from speakerd.audio.microphone import Microphone
+from speakerd.conversation import events as ev
+from tests.audio.contract import EventLog, captured, silence, wait_until, words
+from tests.audio.scripted import CaptureScript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Make = Callable[..., Microphone]
+
+
+@pytest.fixture
+def events() -> EventLog:
+    return EventLog()
+
+
+@pytest.fixture
+def script() -> CaptureScript:
+    return CaptureScript()
+
+
+@pytest.fixture
+def make(events: EventLog, script: CaptureScript) -> Iterator[Make]:
+    made: list[Microphone] = []
+
+    def make_microphone(preroll_ms: int = 300) -> Microphone:
+        microphone = Microphone(
+            "scripted",
+            preroll_ms=preroll_ms,
+            post=events.post,
+            clock=script.clock,
+            open_pcm=script.open,
+        )
+        made.append(microphone)
+        microphone.start()
+        return microphone
+
+    yield make_microphone
+    for microphone in made:
+        began = time.monotonic()
+        microphone.stop()
+        assert time.monotonic() - began < 1.0
+
+
+def hear(script: CaptureScript, sound: bytes) -> None:
+    script.hear(sound)
+    wait_until(lambda: script.everything_was_read)
+
+
+def test_a_missing_device_is_reported_once_and_found_again(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    script.missing = "No such device"
+    make()
+    lost = events.wait_for(ev.DeviceLost)
+    assert lost == ev.DeviceLost(ev.Device.MICROPHONE, "scripted: No such device")
+    wait_until(lambda: script.opened >= 2)
+    script.missing = None
+    assert events.wait_for(ev.DeviceReady).device is ev.Device.MICROPHONE
+    assert len(events.of(ev.DeviceLost)) == 1
+
+
+def test_a_press_tries_a_lost_device_at_once_and_hears_of_it(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    script.missing = "No such device"
+    microphone = make()
+    events.wait_for(ev.DeviceLost)
+    wait_until(lambda: script.opened == 2)  # the next attempt is in 1 s
+    microphone.open_gate(Utterance(1, 1000), 0.0)
+    events.wait_for(ev.DeviceLost, timeout_s=0.8)
+    microphone.discard(1)  # and the next one in 2 s
+    script.missing = None
+    microphone.open_gate(Utterance(2, 1000), 0.0)
+    events.wait_for(ev.DeviceReady, timeout_s=1.5)
+
+
+def test_a_device_that_is_lost_while_the_gate_closes_completes_the_utterance(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance, sound = Utterance(1, 100_000), words(100, 1)
+    microphone.open_gate(utterance, script.clock())
+    hear(script, sound)
+    microphone.close_gate(1, script.clock() + 0.3)
+    assert not utterance.complete
+    script.missing = script.failing = "No such device"
+    assert events.wait_for(ev.CaptureEnded).duration_s == pytest.approx(0.1)
+    assert captured(utterance) == sound
+    assert events.of(ev.DeviceLost)
+
+
+def test_closing_the_gate_of_a_dead_device_completes_at_once(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    script.missing = "No such device"
+    microphone = make()
+    events.wait_for(ev.DeviceLost)
+    microphone.open_gate(Utterance(1, 1000), 0.0)
+    microphone.close_gate(1, script.clock() + 100)
+    assert events.wait_for(ev.CaptureEnded) == ev.CaptureEnded(1, 0.0)
+
+
+def test_the_wait_for_the_tail_is_bounded(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance = Utterance(1, 100_000)
+    microphone.open_gate(utterance, script.clock())
+    hear(script, words(100, 1))
+    microphone.close_gate(1, script.clock() + 100)
+    script.clock.time += 0.6  # and the device gives nothing
+    assert events.wait_for(ev.CaptureEnded).duration_s == pytest.approx(0.1)
+
+
+def test_a_hiccup_of_a_steady_device_is_no_loss(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance = Utterance(1, 1_000_000)
+    microphone.open_gate(utterance, script.clock())
+    hear(script, words(1200, 1))
+    script.failing = "Input/output error"
+    wait_until(lambda: script.opened >= 2 or bool(events.of(ev.DeviceLost)))
+    script.failing = None
+    wait_until(lambda: script.is_open)
+    after = words(100, 2)
+    hear(script, after)
+    assert after in captured(utterance)
+
+
+def test_a_device_that_hangs_is_lost(make: Make, events: EventLog, script: CaptureScript) -> None:
+    make()
+    events.wait_for(ev.DeviceReady)
+    script.clock.time += 3
+    assert "gives no sound" in events.wait_for(ev.DeviceLost).reason
+
+
+def test_an_overrun_is_counted_and_capture_goes_on(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance, after = Utterance(1, 100_000), words(100, 2)
+    microphone.open_gate(utterance, script.clock())
+    script.overrun = True
+    assert events.wait_for(ev.Xrun).device is ev.Device.MICROPHONE
+    hear(script, after)
+    assert after in captured(utterance)
+    assert microphone.overruns == 1
+
+
+def test_what_nobody_expects_does_not_kill_the_thread(
+    make: Make, events: EventLog, script: CaptureScript, caplog: pytest.LogCaptureFixture
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    script.broken = True
+    assert "ZeroDivisionError" in events.wait_for(ev.DeviceLost).reason
+    assert "capture thread failed" in caplog.text
+    script.broken = False
+    events.wait_for(ev.DeviceReady)
+    hear(script, silence(100))
+    assert microphone.captured_frames == 1600
+
+
+def test_without_preroll_the_device_is_closed_while_nobody_speaks(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make(preroll_ms=0)
+    events.wait_for(ev.DeviceReady)
+    wait_until(lambda: not script.is_open)
+    assert not microphone.wanted
+    microphone.open_gate(Utterance(1, 100_000), script.clock())
+    wait_until(lambda: script.is_open)
+    hear(script, words(100, 1))
+    microphone.close_gate(1, script.clock())
+    events.wait_for(ev.CaptureEnded)
+    wait_until(lambda: not script.is_open)
+    assert len(events.of(ev.DeviceReady)) == 1
+    assert script.opened == 2

@@ -1,0 +1,312 @@
+"""What is played when, and what is said of it: without threads, at a clock that a test turns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakerd.audio import playlist as playlist_module
+from speakerd.audio.output import Output
+from speakerd.audio.pcm import PLAYBACK_RATE_HZ
+from speakerd.audio.playlist import Playlist
+from speakerd.conversation import events as ev
+from speakerd.errors import DeviceError
+from tests.audio.contract import EventLog, reply
+from tests.audio.scripted import ManualClock, PlaybackScript, ScriptedPlayback
+
+
+class Player:
+    """A playlist on a scripted device, with a clock instead of a thread."""
+
+    def __init__(self, prebuffer_ms: int = 100) -> None:
+        self.clock = ManualClock()
+        self.script = PlaybackScript(self.clock)
+        self.events = EventLog()
+        self.playlist = Playlist(prebuffer_ms, self.events.post)
+        self.out = self.open(PLAYBACK_RATE_HZ)
+        self.steps = 0
+        self._again_at: float | None = None
+
+    def open(self, rate_hz: int, position: int = 0) -> Output:
+        return Output(ScriptedPlayback(self.script, rate_hz), rate_hz, self.clock, position)
+
+    def poke(self) -> None:
+        self._again_at = self.clock()
+
+    def run(self, duration_s: float) -> None:
+        """Let time pass, as the thread does: sleep as long as the playlist says."""
+        end = self.clock() + duration_s
+        while self._again_at is not None and self._again_at <= end:
+            self.clock.time = max(self.clock.time, self._again_at)
+            pause_s = self.playlist.step(self.out)
+            self.steps += 1
+            self._again_at = None if pause_s is None else self.clock() + pause_s
+        self.clock.time = end
+
+    def feed(self, pcm: bytes, turn: int = 1, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+        self.playlist.feed(turn, pcm, rate_hz)
+        if self.playlist.hungry:
+            self.poke()
+
+    def finish(self, turn: int = 1) -> None:
+        self.playlist.finish(turn)
+        self.poke()
+
+    @property
+    def said(self) -> list[str]:
+        return [type(event).__name__.removeprefix("Playback") for event in self.events.all]
+
+    @property
+    def heard(self) -> bytes:
+        return bytes(self.script.heard)
+
+
+def without_zeros(sound: bytes) -> bytes:
+    """Sound that can be told from silence, byte for byte."""
+    return sound.replace(b"\0", b"\1")
+
+
+@pytest.fixture
+def player() -> Player:
+    player = Player()
+    player.playlist.expect(1)
+    return player
+
+
+def test_playback_waits_for_the_prebuffer(player: Player) -> None:
+    player.feed(reply(99))
+    player.run(1.0)
+    assert player.said == []
+    player.feed(reply(1))
+    player.run(0.001)
+    assert player.said == ["Started"]
+
+
+def test_sound_that_comes_in_time_is_played_without_a_gap(player: Player) -> None:
+    sound = reply(1000)
+    player.feed(sound[:4800])
+    for position in range(4800, len(sound), 1920):
+        player.feed(sound[position : position + 1920])
+        player.run(0.04)
+    player.finish()
+    player.run(1.0)
+    assert sound in player.heard
+    assert player.said == ["Started", "Drained"]
+
+
+def test_silence_follows_the_last_sample_and_then_the_device_stands_still(player: Player) -> None:
+    player.feed(reply(200))
+    player.finish()
+    player.run(1.0)
+    assert not player.out.running
+    assert player.playlist.underruns == 0
+    assert len(player.heard) >= 2 * 24 * (200 + 100)
+    assert set(player.heard[9600:]) == {0}
+
+
+def test_nothing_is_done_while_there_is_nothing_to_do(player: Player) -> None:
+    player.feed(reply(200))
+    player.finish()
+    player.run(1.0)
+    steps = player.steps
+    player.run(3600.0)
+    assert player.steps == steps
+
+
+def test_playing_wakes_up_no_oftener_than_every_second_period(player: Player) -> None:
+    player.feed(reply(10_000))
+    player.run(9.0)
+    assert player.steps < 9.0 / 0.04 + 10
+
+
+def test_starved_is_said_when_silence_is_heard_and_not_before(player: Player) -> None:
+    player.feed(reply(300))
+    player.run(0.29)
+    assert player.said == ["Started"]
+    player.run(0.02)
+    assert player.said == ["Started", "Starved"]
+    player.run(5.0)
+    assert player.said == ["Started", "Starved"]
+
+
+def test_after_starving_the_prebuffer_is_filled_again(player: Player) -> None:
+    player.feed(reply(100, 1))
+    player.run(0.5)
+    player.feed(reply(60, 2))
+    player.run(0.5)
+    assert player.said == ["Started", "Starved"]
+    player.feed(reply(40, 3))
+    player.run(0.01)
+    assert player.said[2:] == ["Resumed"]
+    assert player.playlist.underruns == 0
+
+
+def test_what_comes_before_the_last_sample_is_heard_needs_no_prebuffer(player: Player) -> None:
+    player.feed(reply(100, 1))
+    player.run(0.08)
+    player.feed(reply(40, 2))
+    player.finish()
+    player.run(0.5)
+    assert player.said == ["Started", "Drained"]
+    gap_bytes = player.heard.find(reply(40, 2)) - len(reply(100, 1))
+    assert 0 <= gap_bytes <= 60 * 48
+
+
+def test_a_late_thread_is_an_underrun_and_costs_no_sample(player: Player) -> None:
+    sound = without_zeros(reply(1000))
+    player.feed(sound)
+    player.run(0.1)
+    player.clock.time += 0.5  # nobody refills the device
+    player.poke()
+    player.run(1.5)
+    assert player.events.of(ev.Xrun) == [ev.Xrun(ev.Device.SPEAKER)]
+    assert player.playlist.underruns == 1
+    assert player.heard.replace(b"\0", b"") == sound
+
+
+def test_a_late_thread_behind_the_last_sample_is_no_underrun(player: Player) -> None:
+    player.feed(reply(200))
+    player.finish()
+    player.run(0.15)
+    player.clock.time += 5.0
+    player.poke()
+    player.run(1.0)
+    assert player.said == ["Started", "Drained"]
+
+
+def test_drained_is_not_said_before_the_clock_allows_it(player: Player) -> None:
+    """A sound server takes a second at once and says that it has been played."""
+    player.script.buffer_ms = 5000
+    greedy = ScriptedPlayback(player.script)
+    greedy.queued_frames = lambda: 0  # type: ignore[method-assign]  # such a server
+    player.out = Output(greedy, PLAYBACK_RATE_HZ, player.clock)
+    player.feed(reply(1000))
+    player.finish()
+    player.run(0.98)
+    assert player.said == ["Started"]
+    player.run(0.1)
+    assert player.said == ["Started", "Drained"]
+
+
+def test_a_second_finish_drains_again_without_sound(player: Player) -> None:
+    player.feed(reply(200))
+    player.finish()
+    player.run(1.0)
+    player.finish()
+    player.run(0.1)
+    durations_s = [event.duration_s for event in player.events.of(ev.PlaybackDrained)]
+    assert durations_s == [pytest.approx(0.2)] * 2
+
+
+def test_another_rate_is_played_when_what_came_before_was_heard(player: Player) -> None:
+    player.feed(reply(150, 1))
+    player.feed(reply(150, 2), rate_hz=16_000)
+    player.finish()
+    player.run(0.1)
+    assert player.playlist.other_rate_hz(player.out) is None
+    player.run(1.0)
+    assert player.playlist.other_rate_hz(player.out) == 16_000
+    player.out = player.open(16_000, player.out.written)
+    player.poke()
+    player.run(1.0)
+    assert player.said == ["Started", "Drained"]
+    assert player.events.of(ev.PlaybackDrained)[0].duration_s == pytest.approx(0.15 + 0.225)
+
+
+def test_expecting_another_turn_cuts_the_old_one_short(player: Player) -> None:
+    player.feed(reply(1000, 1))
+    player.run(0.1)
+    assert player.playlist.expect(2)
+    player.out.drop()  # as the speaker does
+    player.feed(reply(150, 2), turn=2)
+    player.finish(2)
+    player.run(1.0)
+    assert reply(150, 2) in player.heard
+    assert [event.turn for event in player.events.of(ev.PlaybackDrained)] == [2]
+
+
+def test_a_clip_waits_for_no_prebuffer_before_it(player: Player) -> None:
+    player.feed(reply(50, 1))
+    player.playlist.add_clip(reply(50, 2))
+    player.poke()
+    player.run(1.0)
+    assert reply(50, 1) + reply(50, 2) in player.heard
+    assert "NoticeEnded" in player.said
+
+
+def test_more_than_the_queue_holds_is_refused(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playlist_module, "MAX_QUEUED_BYTES", 10_000)
+    player.feed(reply(200, 1))
+    player.feed(reply(200, 2))
+    player.finish()
+    player.run(1.0)
+    assert reply(200, 1) in player.heard
+    assert reply(200, 2)[:100] not in player.heard
+    assert player.playlist.discarded_bytes == 9600
+
+
+def test_giving_up_ends_the_turn_with_what_was_heard(player: Player) -> None:
+    player.feed(reply(1000, 1))
+    player.playlist.add_clip(reply(50, 2))
+    player.poke()
+    player.run(0.4)
+    player.playlist.give_up(player.out)
+    drained = player.events.of(ev.PlaybackDrained)
+    assert [event.turn for event in drained] == [1]
+    assert drained[0].duration_s == pytest.approx(0.4, abs=0.05)
+    assert len(player.events.of(ev.NoticeEnded)) == 1
+
+
+def test_giving_up_says_nothing_of_a_reply_that_has_not_come(player: Player) -> None:
+    player.playlist.give_up(None)
+    assert player.said == []
+    player.playlist.finish(1)
+    player.playlist.give_up(None)
+    assert player.said == ["Drained"]
+
+
+@pytest.mark.parametrize("fault", ["hangs", "takes nothing"])
+def test_a_device_that_does_not_play_is_noticed(player: Player, fault: str) -> None:
+    player.script.hanging = True
+    if fault == "takes nothing":
+        player.script.buffer_ms = 0
+    player.feed(reply(1000))
+    with pytest.raises(DeviceError, match="is open and"):
+        player.run(5.0)
+
+
+def test_a_device_that_always_runs_dry_is_noticed(player: Player) -> None:
+    player.script.dry = True
+    player.feed(reply(1000))
+    with pytest.raises(DeviceError, match="runs dry"):
+        player.run(5.0)
+
+
+pieces = st.lists(st.tuples(st.integers(1, 6000), st.floats(0, 0.3)), min_size=1, max_size=12)
+
+
+@given(pieces=pieces, prebuffer_ms=st.sampled_from([0, 100, 300]))
+def test_however_it_comes_every_sample_is_heard_once_and_in_order(
+    pieces: list[tuple[int, float]], prebuffer_ms: int
+) -> None:
+    player = Player(prebuffer_ms)
+    player.playlist.expect(1)
+    sent = b""
+    for number, (size_bytes, pause_s) in enumerate(pieces):
+        piece = without_zeros(reply(200, number))[:size_bytes]
+        sent += piece
+        player.feed(piece)
+        player.run(pause_s)
+    player.finish()
+    player.run(5.0)
+    whole = sent[: len(sent) - len(sent) % 2]
+    assert player.heard.replace(b"\0", b"") == whole
+    assert player.said[-1] == "Drained"
+    assert player.said.count("Started") == (1 if whole else 0)
+    assert player.said.count("Starved") == player.said.count("Resumed") + (
+        1 if "Starved" in player.said[-2:] else 0
+    )
+    assert player.events.of(ev.PlaybackDrained)[-1].duration_s == pytest.approx(len(whole) / 48_000)

@@ -1,0 +1,208 @@
+"""The speaker when devices are missing, fail or hang, and how soon it is silent."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio.speaker import Speaker
+from speakerd.conversation import events as ev
+from tests.audio.contract import EventLog, reply, wait_until
+from tests.audio.scripted import PlaybackScript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Make = Callable[[], Speaker]
+
+
+@pytest.fixture
+def events() -> EventLog:
+    return EventLog()
+
+
+@pytest.fixture
+def script() -> PlaybackScript:
+    return PlaybackScript(time.monotonic)
+
+
+@pytest.fixture
+def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
+    made: list[Speaker] = []
+
+    def make_speaker() -> Speaker:
+        speaker = Speaker("scripted", prebuffer_ms=100, post=events.post, open_pcm=script.open)
+        made.append(speaker)
+        speaker.start()
+        return speaker
+
+    yield make_speaker
+    for speaker in made:
+        began = time.monotonic()
+        speaker.stop()
+        assert time.monotonic() - began < 1.0
+
+
+def test_drop_stops_the_device_within_milliseconds(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    speaker.expect(1)
+    speaker.feed(1, reply(3000))
+    events.wait_for(ev.PlaybackStarted)
+    delays_s = []
+    for turn in range(2, 12):
+        dropped_at = time.monotonic()
+        speaker.drop()
+        wait_until(lambda: script.dropped_at >= dropped_at)  # noqa: B023 - used in this round only
+        delays_s.append(script.dropped_at - dropped_at)
+        speaker.expect(turn)
+        speaker.feed(turn, reply(3000))
+        events.wait_for(ev.PlaybackStarted)
+    assert sorted(delays_s)[5] < 0.02  # the median: a busy machine may be late once
+
+
+def test_a_missing_device_is_reported_once_and_found_again(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    script.missing = "Device or resource busy"
+    make()
+    lost = events.wait_for(ev.DeviceLost)
+    assert lost == ev.DeviceLost(ev.Device.SPEAKER, "scripted: Device or resource busy")
+    wait_until(lambda: len(script.opened_rates_hz) >= 2)
+    script.missing = None
+    assert events.wait_for(ev.DeviceReady).device is ev.Device.SPEAKER
+    assert len(events.of(ev.DeviceLost)) == 1
+
+
+def test_without_a_device_turns_and_notices_end_all_the_same(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    script.missing = "No such device"
+    speaker = make()
+    events.wait_for(ev.DeviceLost)
+    speaker.expect(1)
+    speaker.feed(1, reply(100))
+    speaker.finish(1)
+    assert events.wait_for(ev.PlaybackDrained) == ev.PlaybackDrained(1, 0.0)
+    assert speaker.discarded_bytes == 4800
+    speaker.play_clip(reply(100))
+    events.wait_for(ev.NoticeEnded)
+    assert not events.of(ev.PlaybackStarted)
+
+
+def test_a_reply_that_is_expected_tries_a_lost_device_at_once(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    script.missing = "No such device"
+    speaker = make()
+    events.wait_for(ev.DeviceLost)
+    wait_until(lambda: len(script.opened_rates_hz) == 2)  # the next attempt is in 1 s
+    script.missing = None
+    speaker.expect(1)
+    events.wait_for(ev.DeviceReady, timeout_s=0.8)
+
+
+def test_a_device_lost_in_mid_reply_ends_the_turn(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    speaker.expect(1)
+    speaker.feed(1, reply(3000))
+    events.wait_for(ev.PlaybackStarted)
+    script.missing = script.failing = "No such device"
+    events.wait_for(ev.DeviceLost)
+    assert events.wait_for(ev.PlaybackDrained).duration_s < 1.0
+    discarded = speaker.discarded_bytes
+    assert discarded > 48_000
+    speaker.feed(1, reply(100))
+    assert speaker.discarded_bytes == discarded + 4800
+
+
+def test_a_hiccup_of_a_steady_device_costs_no_more_than_its_buffer(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    """Replugged, or suspended: it is opened again and the reply goes on."""
+    speaker = make()
+    events.wait_for(ev.DeviceReady)
+    sound = reply(1800)
+    speaker.expect(1)
+    speaker.feed(1, sound)
+    speaker.finish(1)
+    wait_until(lambda: len(script.heard) > 1.1 * 48_000)
+    script.fail_once("No such device")
+    assert events.wait_for(ev.PlaybackDrained).turn == 1
+    wait_until(lambda: sound[-9600:] in bytes(script.heard))
+    assert len(script.opened_rates_hz) == 2
+    assert not events.of(ev.DeviceLost)
+
+
+def test_a_device_that_fails_again_and_again_is_not_tried_without_pause(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    events.wait_for(ev.DeviceReady)
+    script.failing = "Input/output error"
+    speaker.play_clip(reply(100))
+    assert events.wait_for(ev.DeviceLost).reason == "Input/output error"
+    events.wait_for(ev.NoticeEnded)
+    assert len(script.opened_rates_hz) == 1
+
+
+def test_what_nobody_expects_does_not_kill_the_thread(
+    make: Make, events: EventLog, script: PlaybackScript, caplog: pytest.LogCaptureFixture
+) -> None:
+    speaker = make()
+    events.wait_for(ev.DeviceReady)
+    script.broken = True
+    speaker.play_clip(reply(100))
+    assert "ZeroDivisionError" in events.wait_for(ev.DeviceLost).reason
+    assert "playback thread failed" in caplog.text
+    events.wait_for(ev.NoticeEnded)
+    script.broken = False
+    events.wait_for(ev.DeviceReady)
+    clip = reply(100, 2)
+    speaker.play_clip(clip)
+    events.wait_for(ev.NoticeEnded)
+    assert clip in bytes(script.heard)
+
+
+def test_another_rate_opens_the_device_at_that_rate(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    speaker.expect(1)
+    speaker.feed(1, reply(50, 1))
+    speaker.feed(1, reply(50, 2), rate_hz=48_000)
+    speaker.finish(1)
+    events.wait_for(ev.PlaybackDrained)
+    assert script.opened_rates_hz == [24_000, 48_000]
+    assert len(events.of(ev.DeviceReady)) == 1
+
+
+def test_a_rate_that_the_device_refuses_ends_the_turn_and_not_the_speaker(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    script.refused_rates_hz = {7}
+    speaker = make()
+    speaker.expect(1)
+    speaker.feed(1, reply(50, 1))
+    speaker.feed(1, reply(50, 2), rate_hz=7)
+    speaker.finish(1)
+    events.wait_for(ev.DeviceLost)
+    assert events.wait_for(ev.PlaybackDrained).duration_s == pytest.approx(0.05)
+    events.wait_for(ev.DeviceReady)
+
+
+def test_an_idle_speaker_leaves_the_device_alone(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    speaker.play_clip(reply(50))
+    events.wait_for(ev.NoticeEnded)
+    wait_until(lambda: script.dropped_at > 0)
+    calls = script.calls
+    with pytest.raises(AssertionError, match="did not happen"):
+        wait_until(lambda: script.calls > calls, timeout_s=0.3)
