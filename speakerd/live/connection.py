@@ -50,7 +50,8 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 class Text(Protocol):
     """Takes pieces of transcription: ``("heard" or "spoken", turn, text)``."""
 
-    def __call__(self, side: str, turn: int, text: str) -> None: ...  # noqa: D102
+    def __call__(self, side: str, turn: int, text: str) -> None:
+        """Take one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Connection:
     # --- receiving
 
     async def _receive(self, session: AsyncSession) -> Failure:
-        from google.genai.errors import APIError  # noqa: PLC0415 - heavy, and loaded by now
+        from google.genai.errors import APIError
 
         while True:
             try:
@@ -201,7 +202,7 @@ class Connection:
 
     async def _send(self, session: AsyncSession) -> None:
         """Deliver what is queued. A send that fails is no news: the receiver has it first."""
-        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded by now
+        from websockets.exceptions import ConnectionClosed
 
         with contextlib.suppress(ConnectionClosed):
             while True:
@@ -214,7 +215,7 @@ class Connection:
                         await self._answer(session, turn, call_id, name, response)
 
     async def _speak(self, session: AsyncSession, turn: int, utterance: Utterance) -> None:
-        from google.genai import types  # noqa: PLC0415 - heavy, and loaded by now
+        from google.genai import types
 
         if utterance.complete and utterance.size_bytes == 0:
             return  # thrown away before its window was opened
@@ -251,7 +252,7 @@ class Connection:
         name: str,
         response: Mapping[str, object],
     ) -> None:
-        from google.genai import types  # noqa: PLC0415 - heavy, and loaded by now
+        from google.genai import types
 
         answer = types.FunctionResponse(id=call_id, name=name, response=dict(response))
         await session.send_tool_response(function_responses=answer)

@@ -93,8 +93,8 @@ class LiveEdge:
 
     def _make_client(self) -> genai.Client:
         """The SDK's client, made when it is first needed: it is slow to import and to make."""
-        from google import genai  # noqa: PLC0415 - heavy, and loaded by now
-        from google.genai import types  # noqa: PLC0415
+        from google import genai
+        from google.genai import types
 
         if self._client is None:
             self._client = genai.Client(

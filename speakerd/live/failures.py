@@ -20,8 +20,8 @@ def of_close(error: APIError) -> Failure:
 
 def of_connecting(error: Exception) -> Failure:
     """Of whatever a connection attempt can raise; the SDK must have been imported."""
-    from google.genai.errors import APIError  # noqa: PLC0415 - heavy, and loaded by now
-    from websockets.exceptions import InvalidStatus  # noqa: PLC0415 - comes with it
+    from google.genai.errors import APIError
+    from websockets.exceptions import InvalidStatus
 
     match error:
         case APIError():

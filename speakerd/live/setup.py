@@ -30,7 +30,7 @@ def config(
 
     ``handle`` resumes the session that issued it; None begins a fresh one that can be resumed.
     """
-    from google.genai import types  # noqa: PLC0415 - heavy: loaded before the first connection
+    from google.genai import types
 
     told = instruction(system_instruction, language)
     return types.LiveConnectConfig(
