@@ -1,0 +1,112 @@
+"""The real daemon as a process of its own, as systemd would run it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from speakerd.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: A cold start on a Pi Zero 2 W, with room to spare.
+READY_TIMEOUT_S = 60.0
+#: The daemon promises two.
+STOP_TIMEOUT_S = 5.0
+
+
+class DaemonProcess:
+    """``speakerd run`` in ``directory``, which gets its socket, state and log.
+
+    Entering waits for READY, leaving stops it by SIGTERM. The environment is that of the caller
+    without its own SPEAKERD options, and with ``environment`` on top. Raises
+    :class:`~speakerd.errors.UnavailableError` with the daemon's last words if it does not come
+    up, or does not end by itself.
+    """
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.socket = directory / "control.sock"
+        self.log = directory / "daemon.log"
+        self.exit_code: int | None = None
+        self.ready_s = 0.0  # from exec to READY
+        self._directory = directory
+        self._environment = environment
+        self._cleanup = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process' id."""
+        if self._process is None:
+            raise UnavailableError("the daemon has not been started")
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as undo:
+            notify = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            notify.bind(str(self._directory / "notify.sock"))
+            log = undo.enter_context(self.log.open("wb"))
+            began = time.monotonic()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "speakerd", "run"],
+                env=self._full_environment(),
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            undo.callback(self._stop)
+            self._wait_until_ready(notify, began + READY_TIMEOUT_S)
+            self.ready_s = time.monotonic() - began
+            self._cleanup = undo.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._cleanup.close()
+
+    def last_words(self) -> str:
+        """The end of the daemon's log."""
+        return self.log.read_text(errors="replace")[-2000:].strip()
+
+    def _full_environment(self) -> dict[str, str]:
+        theirs = {k: v for k, v in os.environ.items() if not k.startswith("SPEAKERD_")}
+        env_file = self._directory / "speakerd.env"
+        env_file.touch()
+        return theirs | {
+            "SPEAKERD_ENV_FILE": str(env_file),
+            "SPEAKERD_CONTROL_SOCKET": str(self.socket),
+            "SPEAKERD_STATE_DIRECTORY": str(self._directory),
+            "NOTIFY_SOCKET": str(self._directory / "notify.sock"),
+            **self._environment,
+        }
+
+    def _wait_until_ready(self, notify: socket.socket, deadline: float) -> None:
+        """READY comes as a datagram (sd_notify(3))."""
+        while self._process is not None and self._process.poll() is None:
+            readable, _, _ = select.select([notify], [], [], 0.1)
+            if readable and b"READY=1" in notify.recv(4096).splitlines():
+                return
+            if time.monotonic() > deadline:
+                break
+        raise UnavailableError(f"the daemon did not come up; it said:\n{self.last_words()}")
+
+    def _stop(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            self.exit_code = process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.exit_code = process.wait()
