@@ -1,0 +1,117 @@
+"""The setup message: what the server accepts, and what it takes from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from speakerd.simulator import catalogue
+from speakerd.simulator.catalogue import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from speakerd.simulator.catalogue import Model
+
+#: What the model can hold; compression triggers at 80 % of it, and halves it, if not told
+#: otherwise (Live API guide, "Context window compression").
+CONTEXT_TOKENS = 131_072
+TOKEN_PREFIX = "auth_tokens/"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who the client says it is."""
+
+    key: str  # an API key or an ephemeral token; empty: it did not say
+    version: str  # of the API, from the path
+    constrained: bool  # the path is that of ephemeral tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a connection has been set up for."""
+
+    model: str  # with its "models/"
+    traits: Model
+    automatic: bool  # the server decides when an activity starts and ends
+    interruptible: bool  # by the start of an activity
+    resumption: bool
+    handle: str | None
+    transcribe_input: bool
+    transcribe_output: bool
+    trigger_tokens: int | None  # None: the context is not compressed
+    target_tokens: int
+    non_blocking: frozenset[str]  # functions the model does not wait for
+
+
+def authorize(credential: Credential, keys: Collection[str]) -> None:
+    """Raise :class:`Refused` unless the credential is good for its path.
+
+    The ephemeral tokens of key K are all that read ``auth_tokens/K``.
+    """
+    if not credential.key:
+        raise Refused(catalogue.NO_KEY)
+    is_token = credential.key.startswith(TOKEN_PREFIX)
+    known = credential.key.removeprefix(TOKEN_PREFIX) in keys
+    if not known or is_token != credential.constrained:
+        raise Refused(catalogue.BAD_KEY)
+
+
+def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: str) -> Configuration:
+    """Check a setup message as :mod:`~speakerd.simulator.protojson` read it.
+
+    Raises :class:`Refused` for what the server does not take.
+    """
+    model = setup.get("model", "")
+    generation = setup.get("generation_config", {})
+    prefix, _, name = model.partition("/")
+    if prefix != "models" or not name:
+        raise Refused(catalogue.BAD_ARGUMENT)
+    if (traits := models.get(name)) is None:
+        raise Refused(catalogue.unknown_model(model, version))
+    _check_modalities(model, traits, generation.get("response_modalities", []))
+    if "thinking_level" in generation.get("thinking_config", {}) and not traits.thinking_level:
+        raise Refused(catalogue.NO_THINKING_LEVEL)
+    realtime = setup.get("realtime_input_config", {})
+    detection = realtime.get("automatic_activity_detection", {})
+    trigger, target = _compression(setup.get("context_window_compression"))
+    return Configuration(
+        model=model,
+        traits=traits,
+        automatic=not detection.get("disabled", False),
+        interruptible=realtime.get("activity_handling") != "NO_INTERRUPTION",
+        resumption="session_resumption" in setup,
+        handle=setup.get("session_resumption", {}).get("handle") or None,
+        transcribe_input="input_audio_transcription" in setup,
+        transcribe_output="output_audio_transcription" in setup,
+        trigger_tokens=trigger,
+        target_tokens=target,
+        non_blocking=_non_blocking(setup.get("tools", [])),
+    )
+
+
+def _check_modalities(model: str, traits: Model, asked: list[str]) -> None:
+    if asked == ["TEXT"] and traits.text_refusal is not None:
+        raise Refused(traits.text_refusal)
+    if asked and asked != ["AUDIO"]:
+        raise Refused(catalogue.modalities(model, asked))
+
+
+def _compression(config: Mapping[str, Any] | None) -> tuple[int | None, int]:
+    if config is None:
+        return None, 0
+    trigger = config.get("trigger_tokens", CONTEXT_TOKENS * 8 // 10)
+    target = config.get("sliding_window", {}).get("target_tokens", trigger // 2)
+    if not 0 < target < trigger:
+        raise Refused(catalogue.BAD_ARGUMENT)
+    return trigger, target
+
+
+def _non_blocking(tools: list[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(
+        declaration.get("name", "")
+        for tool in tools
+        for declaration in tool.get("function_declarations", [])
+        if declaration.get("behavior") == "NON_BLOCKING"
+    )
