@@ -1,0 +1,358 @@
+"""The Gemini edge with the real google-genai, over TLS, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+from pydantic import SecretStr
+
+from speakerd.audio.buffers import Utterance
+from speakerd.conversation import events as ev
+from speakerd.errors import FailureKind
+from speakerd.live.connection import Outlets
+from speakerd.live.edge import LiveEdge
+from speakerd.simulator import faults
+from speakerd.simulator.catalogue import MODELS
+from speakerd.simulator.faults import Phase
+from speakerd.simulator.options import DEFAULT_KEY, SimulatorOptions
+from speakerd.simulator.records import Outcome
+from speakerd.simulator.server import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+MODEL = "gemini-3.8-live"
+SPEECH = bytes(range(256)) * 100  # 0.8 s of S16_LE mono at 16 kHz
+E = TypeVar("E", bound=ev.Event)
+
+
+class Ears:
+    """Takes what the edge reports, and waits for it."""
+
+    def __init__(self) -> None:
+        self.events: list[ev.Event] = []
+        self.played: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self.texts: list[tuple[str, int, str]] = []
+        self._changed = asyncio.Event()
+
+    def outlets(self) -> Outlets:
+        return Outlets(self.post, self.play, self.transcript)
+
+    def post(self, event: ev.Event) -> None:
+        self.events.append(event)
+        self._changed.set()
+
+    def play(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        assert rate_hz == 24_000
+        self.played[turn] += pcm
+
+    def transcript(self, side: str, turn: int, text: str) -> None:
+        self.texts.append((side, turn, text))
+
+    def all(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def hear(self, kind: type[E], count: int = 1) -> E:
+        """The ``count``-th event of that kind, waited for if need be."""
+        async with asyncio.timeout(10):
+            while len(self.all(kind)) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.all(kind)[count - 1]
+
+
+def spoken(turn: int, pcm: bytes = SPEECH) -> Utterance:
+    utterance = Utterance(turn, max_bytes=10 * len(SPEECH))
+    utterance.append(pcm)
+    utterance.finish()
+    return utterance
+
+
+@pytest.fixture
+async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
+    async with Simulator(SimulatorOptions(speed=0)) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def ears() -> Ears:
+    return Ears()
+
+
+@pytest.fixture
+async def edge(simulator: Simulator, ears: Ears) -> AsyncIterator[LiveEdge]:  # noqa: ARG001 - it has to be there first
+    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+    yield live
+    await live.close()
+
+
+async def ready(edge: LiveEdge, ears: Ears, generation: int = 1, model: str = MODEL) -> None:
+    edge.connect(generation, model, None)
+    await ears.hear(ev.ConnectionOpened, generation)
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+async def test_every_model_takes_the_setup_and_answers(
+    edge: LiveEdge, ears: Ears, simulator: Simulator, model: str
+) -> None:
+    await ready(edge, ears, model=model)
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.TurnCompleted)
+    assert simulator.turns[0].utterance == SPEECH
+    assert ears.played[1] == simulator.turns[0].reply
+
+
+async def test_a_turn_is_reported_milestone_by_milestone(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.TurnCompleted)
+    anytime = ev.TranscriptReceived | ev.HandleIssued
+    order = [type(event) for event in ears.events if not isinstance(event, anytime)]
+    assert order[:5] == [
+        ev.ConnectionOpened,
+        ev.ActivityStartSent,
+        ev.FirstAudioSent,
+        ev.UtteranceSent,
+        ev.ReplyStarted,
+    ]
+    assert order[5:8] == [ev.GenerationCompleted, ev.UsageReported, ev.TurnCompleted]
+    assert {side for side, turn, _ in ears.texts if turn == 1} == {"heard", "spoken"}
+    assert max(simulator.turns[0].chunk_bytes) <= 1280
+
+
+async def test_a_setup_carries_what_is_configured_and_nothing_more(
+    simulator: Simulator, ears: Ears
+) -> None:
+    live = LiveEdge(
+        ears.outlets(),
+        api_key=SecretStr(DEFAULT_KEY),
+        voice="Kore",
+        language="de-DE",
+        system_instruction="Be brief.",
+    )
+    live.connect(1, MODEL, None)
+    await ears.hear(ev.ConnectionOpened)
+    await live.close()
+    assert simulator.setups == [
+        {
+            "model": f"models/{MODEL}",
+            "generationConfig": {
+                "responseModalities": ["AUDIO"],
+                "speechConfig": {"voice_config": {"prebuilt_voice_config": {"voice_name": "Kore"}}},
+            },
+            "systemInstruction": {
+                "parts": [
+                    {
+                        "text": "Be brief.\nAnswer in the language with the BCP-47 code de-DE.",
+                    }
+                ],
+                "role": "user",
+            },
+            "realtimeInputConfig": {"automatic_activity_detection": {"disabled": True}},
+            "sessionResumption": {},
+            "inputAudioTranscription": {},
+            "outputAudioTranscription": {},
+            "contextWindowCompression": {"sliding_window": {}},
+        }
+    ]
+    assert simulator.connections[0].path.endswith("v1beta.GenerativeService.BidiGenerateContent")
+
+
+async def test_an_utterance_is_sent_as_it_grows(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    utterance = Utterance(1, max_bytes=len(SPEECH))
+    utterance.append(SPEECH[:1280])
+    edge.deliver(1, 1, utterance)
+    await simulator.wait_for(lambda: simulator.turns and simulator.turns[0].utterance)
+    assert simulator.turns[0].utterance == SPEECH[:1280]
+    utterance.append(SPEECH[1280:])
+    utterance.finish()
+    await ears.hear(ev.TurnCompleted)
+    assert simulator.turns[0].utterance == SPEECH
+
+
+async def test_an_utterance_thrown_away_closes_the_window_it_had_opened(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    utterance = Utterance(1, max_bytes=len(SPEECH))
+    utterance.append(SPEECH[:1280])
+    edge.deliver(1, 1, utterance)
+    await ears.hear(ev.FirstAudioSent)
+    utterance.discard()
+    await ears.hear(ev.UtteranceSent)
+    assert (await simulator.wait_for(lambda: simulator.turns[0].activity_end_at)) is not None
+
+
+async def test_an_utterance_thrown_away_before_its_window_opens_none(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    utterance = Utterance(1, max_bytes=len(SPEECH))
+    utterance.discard()
+    edge.deliver(1, 1, utterance)
+    edge.deliver(1, 2, spoken(2))
+    await ears.hear(ev.TurnCompleted)
+    assert [event.turn for event in ears.all(ev.ActivityStartSent)] == [2]
+    assert len(simulator.turns) == 1
+
+
+async def test_a_text_is_a_turn_of_its_own(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    edge.deliver(1, 1, "What time is it?")
+    await ears.hear(ev.TurnCompleted)
+    assert simulator.turns[0].text == "What time is it?"
+    assert ears.played[1] == simulator.turns[0].reply
+
+
+async def test_the_session_is_resumed_with_its_handle(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.TurnCompleted)
+    handle = (await ears.hear(ev.HandleIssued, 2)).handle  # the first is from before the turn
+    edge.disconnect(1)
+    assert (await ears.hear(ev.ConnectionClosed)) == ev.ConnectionClosed(1, None)
+    edge.connect(2, MODEL, ev.SessionHandle(handle, MODEL))
+    await ears.hear(ev.ConnectionOpened, 2)
+    edge.deliver(2, 2, spoken(2))
+    await ears.hear(ev.TurnCompleted, 2)
+    assert simulator.turns[1].context == (1,)
+
+
+async def test_late_audio_of_an_answer_spoken_into_is_not_taken_for_the_next_answer(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = SimulatorOptions(speed=20, late_audio_chunks=3)
+    async with Simulator(options) as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+        await ready(live, ears)
+        live.deliver(1, 1, spoken(1, SPEECH * 8))
+        await ears.hear(ev.ReplyStarted)
+        live.deliver(1, 2, spoken(2))
+        await ears.hear(ev.ReplyStarted, 2)
+        await simulator.wait_for(lambda: simulator.turns[1].outcome is Outcome.COMPLETE)
+        await ears.hear(ev.TurnCompleted, 2)
+        await live.close()
+        assert [event.turn for event in ears.all(ev.Interrupted)] == [1]
+        assert [event.turn for event in ears.all(ev.TurnCompleted)] == [1, 2]
+        assert ears.played[1] == simulator.turns[0].reply
+        assert ears.played[2] == simulator.turns[1].reply
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "code"),
+    [
+        (faults.Close(1008, "The operation was aborted."), FailureKind.IDLE, 1008),
+        (faults.Close(1011, "Internal error encountered."), FailureKind.SERVER, 1011),
+        (faults.Close(1000, ""), FailureKind.IDLE, 1000),
+        (faults.Abort(), FailureKind.NETWORK, 1006),
+    ],
+)
+async def test_a_connection_that_ends_says_why_once_and_last(
+    edge: LiveEdge,
+    ears: Ears,
+    simulator: Simulator,
+    fault: faults.Act,
+    kind: FailureKind,
+    code: int,
+) -> None:
+    await ready(edge, ears)
+    simulator.act(fault)
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert closed.failure is not None
+    assert (closed.failure.kind, closed.failure.code) == (kind, code)
+    assert ears.events[-1] is closed
+
+
+async def test_a_refused_key_is_told_as_one(simulator: Simulator, ears: Ears) -> None:
+    assert simulator.options.keys == (DEFAULT_KEY,)
+    live = LiveEdge(ears.outlets(), api_key=SecretStr("wrong"))
+    live.connect(1, MODEL, None)
+    closed = await ears.hear(ev.ConnectionClosed)
+    await live.close()
+    assert closed.failure is not None
+    assert closed.failure.kind is FailureKind.KEY
+    assert ears.all(ev.ConnectionOpened) == []
+
+
+async def test_an_unknown_model_is_told_as_one(edge: LiveEdge, ears: Ears) -> None:
+    edge.connect(1, "gemini-2.0-flash-live-001", None)
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert closed.failure is not None
+    assert closed.failure.kind is FailureKind.MODEL
+
+
+async def test_nobody_there_is_a_network_failure(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"https://127.0.0.1:{unused_tcp_port}")
+    live = LiveEdge(ears.outlets(), api_key=SecretStr("any"))
+    live.connect(1, MODEL, None)
+    closed = await ears.hear(ev.ConnectionClosed)
+    await live.close()
+    assert closed.failure is not None
+    assert closed.failure.kind is FailureKind.NETWORK
+
+
+async def test_a_setup_that_is_never_answered_can_be_given_up(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.SETUP, faults.Silence())
+    edge.connect(1, MODEL, None)
+    await simulator.wait_for(lambda: simulator.setups)
+    edge.disconnect(1)
+    assert (await ears.hear(ev.ConnectionClosed)) == ev.ConnectionClosed(1, None)
+    assert ears.all(ev.ConnectionOpened) == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"somethingNew": {"a": 1}},
+        {"interactionStatus": "IDLE"},
+        {"serverContent": {"modelTurn": "not an object"}},
+        b"not JSON",
+        b"",
+        {},
+    ],
+)
+async def test_a_message_that_cannot_be_read_costs_nothing(
+    edge: LiveEdge, ears: Ears, simulator: Simulator, message: dict[str, object] | bytes
+) -> None:
+    await ready(edge, ears)
+    simulator.inject(message)
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.TurnCompleted)
+    assert ears.played[1] == simulator.turns[0].reply
+    assert ears.all(ev.ConnectionClosed) == []
+
+
+async def test_go_away_and_tool_calls_are_passed_on(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    simulator.go_away(50.0, closes=False)
+    assert (await ears.hear(ev.GoAwayReceived)).time_left_s == 50.0
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("lamp", {"on": True}))
+    edge.deliver(1, 1, spoken(1))
+    (call,) = (await ears.hear(ev.ToolCallReceived)).calls
+    assert (call.name, call.args) == ("lamp", {"on": True})
+    edge.respond(1, 1, call, {"error": "there is no tool 'lamp'"})
+    await ears.hear(ev.ToolResponseSent)
+    await ears.hear(ev.TurnCompleted)
+    assert ears.played[1] == simulator.turns[0].reply
