@@ -1,0 +1,102 @@
+"""Configuration: what the options are, where they come from, what is wrong with them.
+
+The environment wins over the env file (``SPEAKERD_ENV_FILE``), the env file over a credential of
+systemd's, and that over the defaults. :mod:`~speakerd.config.settings` has the options,
+:mod:`~speakerd.config.sources` the places, :mod:`~speakerd.config.envfile` the file's syntax.
+Importing this package is quick; pydantic is imported by :func:`load`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speakerd.config import sources
+from speakerd.config.sources import LIBRARY_VARIABLES, Origin, control_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+    from pathlib import Path
+
+    from speakerd.config.settings import Settings
+
+__all__ = ["Loaded", "Origin", "control_socket", "export_library_variables", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used."""
+
+    settings: Settings
+    provenance: Mapping[str, Origin]  # of every variable, by its name (SPEAKERD_MODEL, ...)
+    library: Mapping[str, str]  # the library variables that are set, by their names
+    warnings: tuple[str, ...]  # one line each: names that nothing knows
+    env_file: Path  # the one that counts, whether it is there or not
+
+
+def load(environ: Mapping[str, str]) -> Loaded:
+    """Read the configuration from ``environ`` and from where it points.
+
+    Raises ConfigError, with one line for every problem, each naming the variable or the place.
+    """
+    # pydantic takes its time, and whoever only needs the control socket does without it
+    from speakerd.config.settings import VARIABLES, origin_of, read  # noqa: PLC0415 - see above
+
+    env_file = sources.env_file_of(environ)
+    in_file = sources.read_env_file(environ)
+    directory = sources.text_of(environ, "STATE_DIRECTORY").split(":")[0]
+    texts: dict[Origin, Mapping[str, str]] = {
+        Origin.ENVIRONMENT: environ,
+        Origin.FILE: in_file,
+        Origin.CREDENTIAL: sources.read_credential(environ),
+        Origin.DEFAULT: {f"{sources.PREFIX}STATE_DIRECTORY": directory},
+    }
+    where = {
+        Origin.ENVIRONMENT: "the environment",
+        Origin.FILE: str(env_file),
+        Origin.CREDENTIAL: f"the credential {sources.CREDENTIAL}",
+        Origin.DEFAULT: "$STATE_DIRECTORY",
+    }
+    names = [*VARIABLES, *LIBRARY_VARIABLES]
+    settings = read(texts, where)
+    return Loaded(
+        settings,
+        {name: origin_of(texts, name) for name in names},
+        {
+            name: value
+            for name in LIBRARY_VARIABLES
+            if (value := sources.text_of(environ, name) or sources.text_of(in_file, name))
+        },
+        tuple(
+            _warnings(environ, in_file, [*names, sources.ENV_FILE], env_file),
+        ),
+        env_file,
+    )
+
+
+def export_library_variables(
+    loaded: Loaded, environ: MutableMapping[str, str] = os.environ
+) -> None:
+    """Let the libraries see what the env file sets for them; call it before they are imported."""
+    environ.update(loaded.library)
+
+
+def _warnings(
+    environ: Iterable[str], in_file: Iterable[str], known: list[str], env_file: Path
+) -> Iterator[str]:
+    """One line for every name that looks meant for us and does nothing."""
+    for name in sorted(environ):
+        if name.upper().startswith(sources.PREFIX) and name not in known:
+            yield f"{name} in the environment is not an option{_nearest(name, known)}"
+    for name in sorted(in_file):
+        if name == sources.ENV_FILE:
+            yield f"{name} in {env_file} does nothing: set it in the environment"
+        elif name not in known:
+            yield f"{name} in {env_file} is not an option{_nearest(name, known)}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
