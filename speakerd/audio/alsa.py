@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 #: Capture has to outlast whoever holds the GIL: an import takes a good part of a second of it on
 #: a small board.
 _CAPTURE_BUFFER_MS = 1000
-#: What is in the buffer plays on while this process is busy. drop() discards it, so its length
-#: delays no barge-in.
+#: What is in the buffer plays on while this process is busy (with 60 ms, importing google.genai
+#: is heard even on a server's CPU). drop() discards it, so its length delays no barge-in.
 _PLAYBACK_BUFFER_MS = 200
 
 _FORMAT = "S16_LE"

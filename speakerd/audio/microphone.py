@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_IDLE_PERIODS = 5  # how many are waited for while the gate is closed; opening it ends the wait
 _COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn open
 _STALL_S = 2.0  # an open device that gives nothing for so long is lost
 _STEADY_S = 1.0  # a device that failed after so long a time is tried again before it is lost
@@ -226,8 +227,9 @@ class Microphone:
             if captured:
                 self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))
             self._complete_if_due()
-            missing_frames = self._period_frames - waiting_frames
-            if missing_frames > 0 and not self._stopping:
+            if waiting_frames < self._period_frames and not self._stopping:
+                periods = _IDLE_PERIODS if self._gate is None else 1
+                missing_frames = periods * self._period_frames - waiting_frames
                 self._changed.wait(missing_frames / CAPTURE_RATE_HZ)
         return bool(captured)
 

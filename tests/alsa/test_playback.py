@@ -48,7 +48,7 @@ def test_twenty_replies_in_a_row_are_heard_bit_exactly(
     card: StandInCard, speaker: Speaker, events: EventLog
 ) -> None:
     beginning = card.heard_bytes()
-    replies = {turn: reply(150, turn) for turn in range(1, 21)}
+    replies = {turn: reply(60, turn) for turn in range(1, 21)}
     for turn, sound in replies.items():
         speaker.expect(turn)
         speaker.feed(turn, sound)

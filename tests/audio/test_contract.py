@@ -17,6 +17,12 @@ from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
+
+    # mypy holds them to the interfaces
+    microphones: tuple[type[MicrophonePort], ...] = (Microphone, FakeMicrophone)
+    speakers: tuple[type[SpeakerPort], ...] = (Speaker, FakeSpeaker)
+
 E = TypeVar("E")
 
 
