@@ -1,0 +1,419 @@
+"""The composition root: builds the edges, drives the core, carries its orders out.
+
+Everything that happens becomes an event, in whatever thread, and is handled in the loop's thread
+in the order it became known. One timer of the loop stands for every time-out of the core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from speakerd import config, tools
+from speakerd.audio import earcons
+from speakerd.audio.buffers import Utterance
+from speakerd.audio.microphone import Microphone
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
+from speakerd.audio.speaker import Speaker
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.core import Core, Status
+from speakerd.conversation.link import LinkState
+from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.errors import FailureKind
+from speakerd.live.connection import Outlets
+from speakerd.live.edge import LiveEdge
+from speakerd.panel.button import GpioButton
+from speakerd.service import journal, notify
+from speakerd.service.control import ControlServer
+from speakerd.service.state import HandleStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
+    from speakerd.config import Loaded, Settings
+
+    class ButtonPort(Protocol):
+        """What the daemon needs of a button."""
+
+        def start(self) -> None:
+            """Begin to look after the GPIO line; must not block."""
+
+        def stop(self) -> None:
+            """Let go of it, within 1 s."""
+
+
+log = logging.getLogger(__name__)
+
+#: How long a stop waits for the connection to be closed; with the devices' 1 s it stays below
+#: the 2 s in which the daemon has to be gone.
+_CLOSING_S = 0.8
+
+#: What the journal says when the person is told something by sound, with the remedy.
+_NOTICES: dict[fx.Notice, str] = {
+    fx.Notice.NO_REPLY: "the model chose to say nothing",
+    fx.Notice.NOT_DELIVERED: "what was said could not be delivered: no connection in time",
+    fx.Notice.NO_ANSWER: "what was said was delivered, but nothing answered it",
+    fx.Notice.ANSWER_CUT: "the answer was cut off",
+    fx.Notice.RESULT_LOST: "a tool was run, but the answer with its result was lost",
+    fx.Notice.KEY_REFUSED: "the API key is refused: set GEMINI_API_KEY to a valid one",
+    fx.Notice.MODEL_GONE: "the model is not available: set SPEAKERD_MODEL to a current one",
+    fx.Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
+    fx.Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
+    fx.Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
+    fx.Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
+}
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The core's rules, from the settings."""
+    return Rules(
+        models=(settings.model, *settings.fallback_models),
+        policy=LinkPolicy(settings.link),
+        debounce_s=settings.debounce_ms / 1000,
+        preroll_s=settings.preroll_ms / 1000,
+        echo_guard_s=settings.echo_guard_ms / 1000,
+        min_press_s=settings.min_press_ms / 1000,
+        tail_s=settings.tail_ms / 1000,
+        max_utterance_s=settings.max_utterance_s,
+        reply_timeout_s=settings.reply_timeout_s,
+        patience_s=settings.patience_s,
+        linger_s=settings.linger_s,
+        conversation_timeout_s=settings.conversation_timeout_s,
+    )
+
+
+class Daemon:
+    """One speaker. Give it edges before :meth:`serve`, or let it make the real ones."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        microphone: MicrophonePort | None = None,
+        speaker: SpeakerPort | None = None,
+        button: ButtonPort | None = None,
+    ) -> None:
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._core = Core(self._rules)
+        self._microphone = microphone or Microphone(
+            settings.capture_device, preroll_ms=settings.preroll_ms, post=self.post
+        )
+        self._speaker = speaker or Speaker(
+            settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=self.post
+        )
+        self._button = button or GpioButton(settings.button_pin, self.post)
+        self._live = LiveEdge(
+            Outlets(self.post, self._speaker.feed, self._transcript),
+            api_key=settings.gemini_api_key,
+            voice=settings.voice,
+            language=settings.language,
+            system_instruction=settings.system_instruction,
+            connect_timeout_s=self._rules.connect_timeout_s,
+        )
+        self._store = HandleStore(settings.state_directory)
+        self._notifier = notify.Notifier()
+        self._control = ControlServer(
+            settings.control_socket,
+            {
+                "press": self._command(ev.PressRequested),
+                "release": self._command(ev.ReleaseRequested),
+                "stop": self._command(ev.StopRequested),
+                "forget": self._command(ev.ForgetRequested),
+                "say": self._say,
+                "status": self._status,
+            },
+        )
+        longest_ms = 1000 * self._rules.max_utterance_s + settings.preroll_ms + settings.tail_ms
+        self._utterance_bytes = bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
+        self._utterances: dict[int, Utterance] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._status_seen: Status | None = None
+        self._devices_known = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._link_down = asyncio.Event()
+        self._bug: BaseException | None = None
+
+    # --- its life
+
+    async def serve(self) -> None:
+        """Run until :meth:`stop`. Raises what went wrong inside, if anything did."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        await self._control.start()
+        try:
+            self._microphone.start()
+            self._speaker.start()
+            self._button.start()
+            await self._ready()
+            self.post(ev.Started(self._store.load()))
+            await self._stopping.wait()
+        finally:
+            await self._end()
+        if self._bug is not None:
+            raise self._bug
+
+    def stop(self) -> None:
+        """End :meth:`serve`, in whatever state it is."""
+        self._stopping.set()
+
+    async def _ready(self) -> None:
+        """READY when every device is open or known to be missing; it is retried meanwhile."""
+        known = asyncio.create_task(self._devices_known.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({known, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (known, stopping):
+            task.cancel()
+        if not self._stopping.is_set():
+            self._notifier.ready()
+            log.info("ready: hold the button and speak")
+
+    async def _end(self) -> None:
+        self._notifier.stopping()
+        self._dispatch(ev.ShutdownRequested(), time.monotonic())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._link_down.wait(), _CLOSING_S)
+        await self._live.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = None  # what the edges still have to say is no news any longer
+        for edge in (self._microphone, self._speaker, self._button):
+            edge.stop()
+        await self._control.close()
+
+    # --- events in
+
+    def post(self, event: ev.Event) -> None:
+        """Let the core know of ``event``; from any thread, never blocks."""
+        loop, at = self._loop, time.monotonic()
+        if loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            loop.call_soon(self._dispatch, event, at)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            loop.call_soon_threadsafe(self._dispatch, event, at)
+
+    def _dispatch(self, event: ev.Event, at: float) -> list[fx.Effect]:
+        """Handle one event; a bug ends the daemon, and systemd begins again."""
+        try:
+            effects = self._core.handle(event, at)
+            self._carry_out(effects)
+        except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
+            self._bug = self._bug or bug
+            self.stop()
+            return []
+        self._note(event)
+        return effects
+
+    def _wake(self) -> None:
+        try:
+            self._carry_out(self._core.wake(time.monotonic()))
+        except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
+            self._bug = self._bug or bug
+            self.stop()
+
+    # --- orders out
+
+    def _carry_out(self, effects: list[fx.Effect]) -> None:
+        for effect in effects:
+            self._ORDERS[type(effect)](self, effect)
+        self._arm_timer()
+        self._tell_status()
+
+    def _arm_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._core.next_deadline()
+        if deadline is not None and self._loop is not None:
+            self._timer = self._loop.call_at(deadline, self._wake)
+
+    def _open_gate(self, order: fx.OpenGate) -> None:
+        utterance = Utterance(order.turn, self._utterance_bytes)
+        self._utterances[order.turn] = utterance
+        self._microphone.open_gate(utterance, order.not_before)
+
+    def _close_gate(self, order: fx.CloseGate) -> None:
+        self._microphone.close_gate(order.turn, order.covering)
+
+    def _discard_utterance(self, order: fx.DiscardUtterance) -> None:
+        self._microphone.discard(order.turn)
+        utterance = self._utterances.pop(order.turn, None)
+        if utterance is not None:
+            utterance.discard()
+
+    def _expect_reply(self, order: fx.ExpectReply) -> None:
+        self._speaker.expect(order.turn)
+
+    def _finish_playback(self, order: fx.FinishPlayback) -> None:
+        self._speaker.finish(order.turn)
+
+    def _drop_playback(self, _order: fx.DropPlayback) -> None:
+        self._speaker.drop()
+
+    def _tell(self, order: fx.Tell) -> None:
+        level = logging.INFO if order.notice is fx.Notice.NO_REPLY else logging.WARNING
+        journal.log("notice", _NOTICES[order.notice], level=level, notice=order.notice.value)
+        self._speaker.play_clip(earcons.render(order.notice))
+
+    def _connect(self, order: fx.Connect) -> None:
+        resuming = "resuming the conversation" if order.handle else "a fresh conversation"
+        log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
+        self._live.connect(order.generation, order.model, order.handle)
+
+    def _disconnect(self, order: fx.Disconnect) -> None:
+        self._live.disconnect(order.generation)
+
+    def _deliver(self, order: fx.Deliver) -> None:
+        what = order.text if order.text is not None else self._utterances.get(order.turn)
+        if what is not None:
+            self._live.deliver(order.generation, order.turn, what)
+
+    def _run_tools(self, order: fx.RunTools) -> None:
+        for call in order.calls:
+            answer = tools.refuse(call, cancelled=not order.execute)
+            self._live.respond(order.generation, order.turn, call, answer)
+
+    def _save_handle(self, order: fx.SaveHandle) -> None:
+        self._store.save(order.handle)
+
+    def _turn_ended(self, order: fx.TurnEnded) -> None:
+        record = order.record
+        journal.log("turn", journal.turn_line(record), **journal.turn_fields(record))
+        self._control.publish({"event": "turn", **journal.ledger(record)})
+
+    def _say_refused(self, _order: fx.SayRefused) -> None:
+        """Whoever asked is answered by the command itself."""
+
+    _ORDERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
+        fx.OpenGate: _open_gate,
+        fx.CloseGate: _close_gate,
+        fx.DiscardUtterance: _discard_utterance,
+        fx.ExpectReply: _expect_reply,
+        fx.FinishPlayback: _finish_playback,
+        fx.DropPlayback: _drop_playback,
+        fx.Tell: _tell,
+        fx.Connect: _connect,
+        fx.Disconnect: _disconnect,
+        fx.Deliver: _deliver,
+        fx.RunTools: _run_tools,
+        fx.SaveHandle: _save_handle,
+        fx.TurnEnded: _turn_ended,
+        fx.SayRefused: _say_refused,
+    }
+
+    # --- what the world sees
+
+    def _note(self, event: ev.Event) -> None:
+        """Let the journal know of what people want to find in it."""
+        match event:
+            case ev.DeviceReady(device):
+                log.info("%s ready", device.value)
+            case ev.DeviceLost(device, reason):
+                log.warning("%s missing: %s", device.value, reason)
+            case ev.ConnectionOpened():
+                status = self._core.status
+                message = f"connected to {status.model}, context={status.context}"
+                journal.log("link", message, context=status.context, model=status.model)
+            case ev.ConnectionClosed(_, failure) if failure is not None:
+                journal.log(
+                    "link",
+                    f"connection closed: {failure}",
+                    level=logging.INFO if failure.kind is FailureKind.IDLE else logging.WARNING,
+                    kind=failure.kind.value,
+                    code=failure.code,
+                )
+            case ev.ConnectionClosed():
+                log.info("connection closed until it is needed")
+            case _:
+                pass
+
+    def _tell_status(self) -> None:
+        status = self._core.status
+        if status == self._status_seen:
+            return
+        self._status_seen = status
+        self._notifier.status(_in_words(status))
+        self._control.publish({"event": "state", "state": status.state, "link": status.link})
+        if all(word != "starting" for _, word in status.devices):
+            self._devices_known.set()
+        if self._core.link_state in {LinkState.DOWN, LinkState.REFUSED}:
+            self._link_down.set()
+        else:
+            self._link_down.clear()
+
+    def _transcript(self, side: str, turn: int, text: str) -> None:
+        self._control.publish({"event": "transcript", "side": side, "turn": turn, "text": text})
+
+    # --- commands
+
+    def _command(self, event: type[Any]) -> Callable[[Mapping[str, object]], Mapping[str, object]]:
+        def run(_message: Mapping[str, object]) -> Mapping[str, object]:
+            self._dispatch(event(), time.monotonic())
+            return {"ok": True}
+
+        return run
+
+    def _say(self, message: Mapping[str, object]) -> Mapping[str, object]:
+        text = message.get("text")
+        if not isinstance(text, str) or not text.strip():
+            return {"ok": False, "error": 'say needs "text": a string that is not empty'}
+        effects = self._dispatch(ev.SayRequested(text.strip()), time.monotonic())
+        for effect in effects:
+            if isinstance(effect, fx.SayRefused):
+                return {"ok": False, "error": effect.reason}
+        return {"ok": True}
+
+    def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
+        status = self._core.status
+        last = status.last_turn
+        return {
+            "ok": True,
+            "state": status.state,
+            "link": status.link,
+            "context": status.context,
+            "model": status.model,
+            "turns": status.turns,
+            "reconnects": status.reconnects,
+            "last_error": status.last_error,
+            **dict(status.devices),
+            "last_turn": journal.ledger(last) if last is not None else None,
+        }
+
+
+def _in_words(status: Status) -> str:
+    """One line a person understands, for ``systemctl status``."""
+    missing = [
+        f"{name} missing" for name, word in status.devices if word not in {"ready", "starting"}
+    ]
+    return ", ".join([status.state, f"link {status.link}", *missing])
+
+
+async def _serve(settings: Settings) -> None:
+    daemon = Daemon(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    await daemon.serve()
+
+
+def run(loaded: Loaded) -> int:
+    """Run the daemon in the foreground until it is told to stop; returns the exit code."""
+    settings = loaded.settings
+    journal.configure(settings.log_level, secrets=[settings.gemini_api_key.get_secret_value()])
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    config.export_library_variables(loaded)
+    asyncio.run(_serve(settings))
+    return 0

@@ -1,0 +1,228 @@
+"""``speakerd demo``: one conversation, from the button to the loudspeaker.
+
+Without arguments nothing of it needs hardware or a key: a stand-in sound card, recorded speech
+and the Live API simulator around the real daemon. With ``--card`` it is your sound card and your
+voice, with GEMINI_API_KEY in the environment it is Gemini.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speakerd.demo import speech, timeline
+from speakerd.demo.process import DaemonProcess
+from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
+from speakerd.errors import UnavailableError
+from speakerd.service import client
+from speakerd.simulator.server import Simulator
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+API_KEY = "GEMINI_API_KEY"
+#: How long a turn may take from the press to its end: Gemini may think, a Pi is slow.
+TURN_TIMEOUT_S = 90.0
+#: What follows the last sample through the card's own buffers.
+TRAIL_S = 0.3
+_SAMPLE_BYTES = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the demo."""
+    parser.add_argument(
+        "--card",
+        metavar="PCM",
+        help="use this ALSA PCM as microphone and speaker, with Enter as the button",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hold the conversation; 0 only if the reply was heard in full."""
+    return asyncio.run(_run(args.card))
+
+
+async def _run(card: str | None) -> int:
+    directory = Path(tempfile.mkdtemp(prefix="speakerd-demo-"))
+    async with contextlib.AsyncExitStack() as stack:
+        simulator: Simulator | None = None
+        environment = {"GPIOZERO_PIN_FACTORY": "mock"}
+        if os.environ.get(API_KEY):
+            _say("Live API", "Gemini, with your key")
+        else:
+            simulator = await stack.enter_async_context(Simulator())
+            environment |= simulator.environment()
+            _say("Live API", f"a simulator that repeats what it hears ({API_KEY} is not set)")
+        hold = _with_own_card if card else _with_stand_in_card
+        return await asyncio.to_thread(hold, directory, environment, card or "", simulator)
+
+
+# --- with the stand-in card: everything can be checked
+
+
+def _with_stand_in_card(
+    directory: Path, environment: dict[str, str], _card: str, simulator: Simulator | None
+) -> int:
+    spoken = speech.load()
+    with StandInCard() as card:
+        _say("sound card", "a stand-in: real ALSA, no hardware")
+        devices = _devices(card.capture_device, card.playback_device)
+        with DaemonProcess(directory, environment | devices | card.environment()) as daemon:
+            _say("daemon", f"speakerd run, ready after {daemon.ready_s:.1f} s")
+            _say("you say", f"{_seconds(spoken, speech.RATE_HZ)} of recorded speech")
+            start = card.heard_bytes()
+            with _turn(daemon) as turn:
+                turn.press()
+                _sleep_until(card.play_into_microphone(spoken))
+                turn.release()
+            ledger = turn.wait()
+            _wait_for_sound(card, card.heard_bytes() + _bytes(TRAIL_S))
+            heard = card.heard(start)
+        print(*timeline.lines(ledger), sep="\n")
+        path = directory / "heard.wav"
+        _write_wav(path, _trimmed(heard))
+        print(f"\nWhat was heard: {path}")
+        expected = bytes(simulator.turns[-1].reply) if simulator else None
+        problem = _problem(ledger, heard, expected) or _utterance_problem(simulator, spoken)
+        if problem is None and daemon.exit_code != 0:
+            problem = f"the daemon ended with exit code {daemon.exit_code}"
+    if problem is not None:
+        print(f"FAILED: {problem}. The daemon's log: {daemon.log}", file=sys.stderr)
+        return 1
+    every = "every sample of it" if simulator else "to its end"
+    print(f"The reply was heard in full: {ledger['reply_s']:.1f} s, {every}.")
+    return 0
+
+
+def _problem(ledger: dict[str, Any], heard: bytes, expected: bytes | None) -> str | None:
+    """Why the reply was not heard in full, or None if it was."""
+    if ledger["outcome"] != "answered":
+        return f"the turn ended as {ledger['outcome']!r}"
+    sound = _trimmed(heard)
+    if expected is None:
+        missing_s = ledger["reply_s"] - len(sound) / _SAMPLE_BYTES / DAC_RATE_HZ
+        # A reply may begin and end with a moment of silence, which cannot be told from none.
+        return f"{missing_s:.1f} s of the reply were not heard" if missing_s > 1.0 else None
+    if not expected:
+        return "the simulator sent no reply"
+    if expected.strip(b"\0") not in heard:
+        return f"{len(expected)} bytes were sent, but they were not heard as they are"
+    return None
+
+
+def _utterance_problem(simulator: Simulator | None, spoken: bytes) -> str | None:
+    """Why what was said was not delivered in full, or None if it was."""
+    if simulator is None or spoken.strip(b"\0") in simulator.turns[-1].utterance:
+        return None
+    return "what was said did not arrive as it was"
+
+
+def _wait_for_sound(card: StandInCard, until_bytes: int) -> None:
+    """Let the card's recorder come up to ``until_bytes``: it records all the time."""
+    deadline = time.monotonic() + 5.0
+    while card.heard_bytes() < until_bytes and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+# --- with a card of one's own: the person is the judge
+
+
+def _with_own_card(
+    directory: Path, environment: dict[str, str], card: str, _simulator: Simulator | None
+) -> int:
+    if not sys.stdin.isatty():
+        raise UnavailableError("Enter is the button of this demo, but there is no terminal")
+    _say("sound card", card)
+    with DaemonProcess(directory, environment | _devices(card, card)) as daemon:
+        status = client.request(daemon.socket, {"command": "status"})
+        for device in ("microphone", "speaker"):
+            if status[device] != "ready":
+                raise UnavailableError(f"{device}: {status[device]}")
+        _say("daemon", f"speakerd run, ready after {daemon.ready_s:.1f} s")
+        with _turn(daemon) as turn:
+            input("\nPress Enter, then speak. ")
+            turn.press()
+            input("Press Enter when you have said it. ")
+            turn.release()
+        ledger = turn.wait()
+    print(*timeline.lines(ledger), sep="\n")
+    if ledger["outcome"] != "answered":
+        print(f"FAILED: it ended as {ledger['outcome']!r}. Log: {daemon.log}", file=sys.stderr)
+        return 1
+    print(f"\nThe reply was played to its end: {ledger['reply_s']:.1f} s.")
+    return 0
+
+
+# --- one turn over the control socket
+
+
+@dataclass(slots=True)
+class _Turn:
+    daemon: DaemonProcess
+    events: Iterator[dict[str, Any]]
+
+    def press(self) -> None:
+        client.request(self.daemon.socket, {"command": "press"})
+
+    def release(self) -> None:
+        client.request(self.daemon.socket, {"command": "release"})
+
+    def wait(self) -> dict[str, Any]:
+        """The ledger of the turn, when it is over."""
+        for event in self.events:
+            if event.get("event") == "turn":
+                return event
+        raise UnavailableError(f"the daemon has gone away; it said:\n{self.daemon.last_words()}")
+
+
+@contextlib.contextmanager
+def _turn(daemon: DaemonProcess) -> Iterator[_Turn]:
+    """A turn whose end is listened for before it begins; the button is not left pressed."""
+    yield _Turn(daemon, client.subscribe(daemon.socket, timeout_s=TURN_TIMEOUT_S))
+
+
+# --- small things
+
+
+def _devices(capture: str, playback: str) -> dict[str, str]:
+    return {"SPEAKERD_CAPTURE_DEVICE": capture, "SPEAKERD_PLAYBACK_DEVICE": playback}
+
+
+def _say(what: str, text: str) -> None:
+    print(f"{what + ':':<12} {text}", flush=True)
+
+
+def _sleep_until(at: float) -> None:
+    time.sleep(max(0.0, at - time.monotonic()))
+
+
+def _bytes(seconds: float) -> int:
+    return int(seconds * DAC_RATE_HZ) * _SAMPLE_BYTES
+
+
+def _seconds(pcm: bytes, rate_hz: int) -> str:
+    return f"{len(pcm) / _SAMPLE_BYTES / rate_hz:.1f} s"
+
+
+def _trimmed(pcm: bytes) -> bytes:
+    """``pcm`` without the silence around it, in whole samples."""
+    start = len(pcm) - len(pcm.lstrip(b"\0"))
+    end = len(pcm.rstrip(b"\0"))
+    return pcm[start - start % _SAMPLE_BYTES : end + end % _SAMPLE_BYTES]
+
+
+def _write_wav(path: Path, pcm: bytes) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(_SAMPLE_BYTES)
+        file.setframerate(DAC_RATE_HZ)
+        file.writeframes(pcm)
