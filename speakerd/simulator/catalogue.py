@@ -27,7 +27,7 @@ class Closing:
         return f"{self.code} {self.reason}".rstrip()
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - the server's answer, not an error of ours
     """What the client sent makes the server close the connection."""
 
     def __init__(self, closing: Closing) -> None:

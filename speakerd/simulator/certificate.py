@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 
 def server_context(host: str, authority: Path) -> ssl.SSLContext:
-    """A server's TLS context, good for ``host`` and the local host.
+    """A server's TLS context, good for ``host`` (a name or an address) and this machine.
 
     The authority's certificate is written to ``authority`` (PEM): clients have to trust it.
     """
     ca = trustme.CA()
-    names = {"127.0.0.1", "::1", "localhost"} | ({host} - {"0.0.0.0", "::", ""})
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(*sorted(names)).configure_cert(context)
+    ca.issue_cert(*sorted({host, "127.0.0.1", "::1", "localhost"})).configure_cert(context)
     ca.cert_pem.write_to_path(str(authority))
     return context

@@ -139,6 +139,9 @@ Act: TypeAlias = Close | Abort | GoAway | Silence | Inject | Pause
 Shape: TypeAlias = NoReply | NoAudio | PrematureTurnComplete | MissingTurnComplete | ToolCall
 Fault: TypeAlias = Act | Shape | HttpStatus
 
+#: What can happen at a phase, where that is not just any :data:`Act`.
+_FITTING = {Phase.UPGRADE: HttpStatus | Abort, Phase.THINKING: Act | Shape}
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -160,7 +163,8 @@ class Moment:
 class Script(Protocol):
     """Decides what goes wrong. Called once each time a phase is entered; must not block."""
 
-    def faults(self, moment: Moment) -> Iterable[Planned]: ...
+    def faults(self, moment: Moment) -> Iterable[Planned]:
+        """What happens there; what does not fit the phase is passed over."""
 
 
 @dataclass(slots=True)
@@ -196,7 +200,12 @@ class Plan:
         turn: int | None = None,
         times: int = 1,
     ) -> None:
-        """Let ``fault`` happen at ``phase``, of any connection and turn unless one is named."""
+        """Let ``fault`` happen at ``phase``, of any connection and turn unless one is named.
+
+        Raises TypeError for a fault that cannot happen there.
+        """
+        if not isinstance(fault, _FITTING.get(phase, Act)):
+            raise TypeError(f"{fault} cannot happen at {phase.name}")
         self._entries.append(_Entry(phase, Planned(fault, after_s), connection, turn, times))
 
     def faults(self, moment: Moment) -> list[Planned]:

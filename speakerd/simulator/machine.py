@@ -57,15 +57,13 @@ class Action(enum.Enum):
 
     SET_UP = "check the setup, answer"
     OPEN = "open a window, interrupt what is being answered"
-    HEAR = "keep the audio"
+    HEAR = "keep the audio; without a window, begin an utterance"
     DISCARD = "count the audio and forget it"
-    ANSWER = "close the window, answer"
+    ANSWER = "answer what was heard, if anything"
     ASK = "answer the text, interrupt what is being answered"
     ADD = "add to the context; if the turn is complete, answer"
     TAKE_RESULT = "take the results, go on answering"
     ACCEPT = "take it, do nothing"
-    LISTEN = "keep the audio for the next turn"
-    ANSWER_HEARD = "answer what was heard, if anything"
 
 
 Cell: TypeAlias = Action | Closing
@@ -112,8 +110,8 @@ _EXPLICIT: dict[Input, Cell] = {
     Input.ACTIVITY_END: EXPLICIT_ACTIVITY,
 }
 _LISTENING: dict[Input, Cell] = {
-    Input.AUDIO: Action.LISTEN,
-    Input.STREAM_END: Action.ANSWER_HEARD,
+    Input.AUDIO: Action.HEAR,
+    Input.STREAM_END: Action.ANSWER,
 }
 
 #: With automatic activity detection, where no window is ever open.

@@ -89,15 +89,15 @@ def camel(snake: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def parse(frame: str | bytes, message: Message) -> dict[str, Any]:
-    """Read a whole frame; raises :class:`Refused`."""
+def load(frame: str | bytes) -> dict[str, Any]:
+    """The JSON object in a frame; raises :class:`Refused` for anything else."""
     try:
         value = json.loads(frame)
     except (ValueError, RecursionError) as error:
-        raise Refused(bad_payload(f"Unexpected token. {str(error)[:40]}")) from error
+        raise Refused(bad_payload("Unexpected token.")) from error
     if not isinstance(value, dict):
         raise Refused(bad_payload('Unknown name "": Root element must be a message.'))
-    return read(message, value, "")
+    return value
 
 
 def read(message: Message, value: Mapping[str, object], path: str) -> dict[str, Any]:

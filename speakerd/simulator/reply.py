@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -17,6 +16,7 @@ from speakerd.simulator.faults import (
     PrematureTurnComplete,
     ToolCall,
 )
+from speakerd.simulator.messages import transcription
 from speakerd.simulator.options import Pacing, SimulatorOptions
 from speakerd.simulator.records import Outcome, TurnRecord
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Mapping
 
-#: The Live API counts 25 tokens for a second of audio, either way.
-TOKENS_PER_S = 25
+#: Between two chunks, in jittery pacing.
 LONGEST_GAP_S = 0.4
 
 _Shape = TypeVar("_Shape", PrematureTurnComplete, MissingTurnComplete)
@@ -139,7 +138,7 @@ def plan(order: Order, options: SimulatorOptions, random: random.Random) -> list
         last_s = max(planned.after_s for planned in order.thinking)
         return [*steps, Step(last_s, End(Outcome.UNANSWERED))]
     if order.heard:
-        steps.append(Step(options.transcription_delay_s, Say(_transcription("input", order.heard))))
+        steps.append(Step(options.transcription_delay_s, Say(transcription("input", order.heard))))
     steps += [
         Step(options.transcription_delay_s, Call(shape))
         for shape in shapes
@@ -175,7 +174,7 @@ def _answer(order: Order, options: SimulatorOptions, random: random.Random) -> l
         steps.append(Step(at, Speak(chunk)))
         sent_s += duration_s(len(chunk), REPLY_RATE_HZ)
         if words[number]:
-            steps.append(Step(at, Say(_transcription("output", words[number]))))
+            steps.append(Step(at, Say(transcription("output", words[number]))))
         while pending and pending[0].after_s <= sent_s:
             steps += [Step(at, step.item) for step in _happenings([pending.pop(0)])]
         if premature is not None and premature.after_s <= sent_s:
@@ -223,38 +222,3 @@ def _pieces(text: str, count: int) -> list[str]:
     for number, word in enumerate(words):
         pieces[number * count // len(words)] += word
     return pieces
-
-
-def _transcription(side: str, text: str) -> dict[str, Any]:
-    return {"serverContent": {f"{side}Transcription": {"text": text}}}
-
-
-def audio_message(pcm: bytes) -> dict[str, Any]:
-    """A chunk of reply audio."""
-    blob = {
-        "mimeType": f"audio/pcm;rate={REPLY_RATE_HZ}",
-        "data": base64.b64encode(pcm).decode(),
-    }
-    return {"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}], "role": "model"}}}
-
-
-def turn_complete(context_tokens: int, turn: TurnRecord) -> dict[str, Any]:
-    """turnComplete with its usage; the whole context is billed at every turn."""
-    asked = spoken_tokens(turn)
-    answered = round(turn.reply_s * TOKENS_PER_S)
-    prompt = context_tokens + asked
-    return {
-        "serverContent": {"turnComplete": True},
-        "usageMetadata": {
-            "promptTokenCount": prompt,
-            "responseTokenCount": answered,
-            "totalTokenCount": prompt + answered,
-            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": prompt}],
-            "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": answered}],
-        },
-    }
-
-
-def spoken_tokens(turn: TurnRecord) -> int:
-    """The size of what the client said: 25 tokens a second, or about four letters each."""
-    return round(turn.utterance_s * TOKENS_PER_S) + len(turn.text) // 4

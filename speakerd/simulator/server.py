@@ -1,38 +1,39 @@
 """The simulator as a server: TLS WebSockets around the pure protocol.
 
-Everything here is a thin shell: it reads frames and the clock, hands them to the core and carries
-out what it gives back.
+Everything here is a thin shell: it reads frames and the clock, hands them to a
+:class:`~speakerd.simulator.connection.Connection` and carries out what that gives back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import re
-import shutil
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from speakerd.simulator import faults
 from speakerd.simulator.audio import write_wav
 from speakerd.simulator.certificate import server_context
-from speakerd.simulator.connection import Connection, Deafen, Hangup, Output, Reset, Send
+from speakerd.simulator.connection import Connection
 from speakerd.simulator.faults import Moment, Phase, Plan, Script
 from speakerd.simulator.machine import State
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.setup import Credential
+from speakerd.simulator.wire import ABNORMAL_CLOSURE, Deafen, Hangup, Output, Reset, Send
 from speakerd.simulator.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from websockets.http11 import Request, Response
 
@@ -43,12 +44,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PATH = re.compile(
-    r"/{1,2}ws/google\.ai\.generativelanguage\.(?P<version>v1|v1beta|v1alpha)"
-    r"\.GenerativeService\.BidiGenerateContent(?P<constrained>Constrained)?"
+    r"/{1,2}ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)"
+    r"\.GenerativeService\.BidiGenerateContent(Constrained)?"
 )
 #: A client's frame may be this large; ten minutes of audio in one are less.
 _LARGEST_FRAME_BYTES = 32 * 1024 * 1024
 _CLOSE_TIMEOUT_S = 1.0
+_GOING_AWAY = 1001  # RFC 6455
 
 
 class Simulator:
@@ -62,72 +64,70 @@ class Simulator:
     def __init__(self, options: SimulatorOptions | None = None) -> None:
         """Raises ValueError or OSError if the reply file of ``options`` cannot be used."""
         self.options = options or SimulatorOptions()
+        self.certificate = Path()
+        self.port = 0
         self._world = World(self.options, self)
         self._links: dict[int, _Link] = {}
         self._changed = asyncio.Event()
-        self._server: Server | None = None
-        self._directory = ""
-
-    # --- life
+        self._stack = AsyncExitStack()
+        self._bugs: list[Exception] = []  # of the simulator; they are raised when it ends
 
     async def __aenter__(self) -> Self:
-        self._directory = tempfile.mkdtemp(prefix="speakerd-simulator-")
-        try:
-            self._server = await serve(
-                self._serve,
-                self.options.host,
-                self.options.port,
-                ssl=server_context(self.options.host, self.certificate),
-                process_request=self._process_request,
-                # As the real server: no pings of its own, no compression.
-                ping_interval=None,
-                compression=None,
-                max_size=_LARGEST_FRAME_BYTES,
-                close_timeout=_CLOSE_TIMEOUT_S,
+        """Raises OSError if it cannot listen there."""
+        async with AsyncExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="speakerd-"))
+            self.certificate = Path(directory) / "simulator-ca.pem"
+            server = await stack.enter_async_context(
+                serve(
+                    self._serve,
+                    self.options.host,
+                    self.options.port,
+                    ssl=server_context(self._name, self.certificate),
+                    process_request=self._process_request,
+                    ping_interval=None,  # the real server does not ping
+                    compression=None,
+                    max_size=_LARGEST_FRAME_BYTES,
+                    close_timeout=_CLOSE_TIMEOUT_S,
+                )
             )
-        except BaseException:
-            self._remove_directory()
-            raise
+            self.port = next(iter(server.sockets)).getsockname()[1]
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        assert self._server is not None
         for link in self._links.values():
             link.leave()
-        self._server.close()
-        await self._server.wait_closed()
-        self._remove_directory()
-
-    def _remove_directory(self) -> None:
-        shutil.rmtree(self._directory)
+        await self._stack.aclose()
+        if self._bugs:
+            raise self._bugs[0]
 
     # --- where it is
 
     @property
-    def certificate(self) -> Path:
-        """The certificate to trust (PEM), while the simulator runs."""
-        return Path(self._directory) / "simulator-ca.pem"
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on."""
-        assert self._server is not None
-        port: int = next(iter(self._server.sockets)).getsockname()[1]
-        return port
+    def _name(self) -> str:
+        """The host name or address that leads here from this machine."""
+        host = self.options.host
+        with suppress(ValueError):
+            if ipaddress.ip_address(host).is_unspecified:
+                return "localhost"
+        return host
 
     @property
     def base_url(self) -> str:
         """What to use as the base URL of the API."""
-        host = "127.0.0.1" if self.options.host in {"", "0.0.0.0", "::"} else self.options.host
-        return f"https://[{host}]:{self.port}" if ":" in host else f"https://{host}:{self.port}"
+        name = f"[{self._name}]" if ":" in self._name else self._name
+        return f"https://{name}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that lead google-genai (and Node.js) here."""
+        """The environment variables that lead google-genai, of Python and Node.js, here.
+
+        ``certificate`` (PEM) is what they trust; it exists while the simulator runs.
+        """
         return {
             "GOOGLE_GEMINI_BASE_URL": self.base_url,
             "SSL_CERT_FILE": str(self.certificate),
             "NODE_EXTRA_CA_CERTS": str(self.certificate),
-            "GEMINI_API_KEY": self.options.keys[0] if self.options.keys else "",
+            "GEMINI_API_KEY": next(iter(self.options.keys), ""),
         }
 
     # --- what has happened
@@ -155,7 +155,7 @@ class Simulator:
     async def wait_for(self, condition: Callable[[], T], timeout_s: float = 5.0) -> T:
         """Wait until ``condition()`` is true, and give what it was.
 
-        It is looked at after everything that happens. Raises TimeoutError.
+        It is looked at after everything that happens here. Raises TimeoutError.
         """
         async with asyncio.timeout(timeout_s):
             while not (value := condition()):
@@ -201,7 +201,7 @@ class Simulator:
         """Close the connection."""
         self.act(faults.Close(code, reason))
 
-    def inject(self, message: dict[str, Any] | bytes) -> None:
+    def inject(self, message: Mapping[str, Any] | bytes) -> None:
         """Send a server message of your own: a JSON object, or a frame's raw bytes."""
         self.act(faults.Inject(message))
 
@@ -220,10 +220,7 @@ class Simulator:
         if self.options.save_utterances is not None:
             path = self.options.save_utterances / f"utterance-{turn.number:04}.wav"
             write_wav(path, bytes(turn.utterance), turn.rate_hz)
-            log.info("connection %d: turn %d: saved %s", turn.connection, turn.number, path)
-
-    def _has_changed(self) -> None:
-        self._changed.set()
+            self.note(turn.connection, f"turn {turn.number}: saved {path}")
 
     # --- serving
 
@@ -240,21 +237,25 @@ class Simulator:
         return None
 
     async def _serve(self, websocket: ServerConnection) -> None:
-        assert websocket.request is not None
+        if (request := websocket.request) is None:
+            return  # cannot be after an upgrade
         now = time.monotonic()
-        credential = _credential(websocket.request)
-        record = self._world.new_connection(websocket.request.path.partition("?")[0], now)
+        credential = _credential(request)
+        record = self._world.new_connection(urlsplit(request.path).path, now)
         record.key = credential.key
-        record.user_agent = websocket.request.headers.get("User-Agent", "")
-        self.note(record.number, f"connected, {record.user_agent or 'an unnamed client'}")
-        link = _Link(websocket, Connection(record, credential, self._world, now), self._has_changed)
-        self._links[record.number] = link
-        self._has_changed()
+        record.user_agent = request.headers.get("User-Agent", "an unnamed client")
+        self.note(record.number, f"opened by {record.user_agent}")
+        core = Connection(record, credential, self._world, now)
+        self._links[record.number] = link = _Link(websocket, core, self._changed.set)
+        self._changed.set()
         try:
             await link.run()
+        except Exception as error:
+            self._bugs.append(error)
+            raise
         finally:
             del self._links[record.number]
-            self._has_changed()
+            self._changed.set()
 
 
 class _Link:
@@ -267,24 +268,22 @@ class _Link:
         self._websocket = websocket
         self._changed = changed
         self._work = asyncio.Event()
-        self._leaving = False
+        self._deaf = False
 
     async def run(self) -> None:
         """Serve until the socket is gone."""
-        writer = asyncio.create_task(self._write(), name=f"simulator {self.core.record.number}")
-        try:
-            async for frame in self._websocket:
-                self.core.receive(frame, time.monotonic())
-                self._moved()
-        except ConnectionClosed:
-            pass  # said by the close code below
-        finally:
-            code, reason = self._websocket.close_code, self._websocket.close_reason
-            self.core.ended(time.monotonic(), code, reason or "")
-            self._moved()
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(self._write(), name="simulator writer")
+            try:
+                with suppress(ConnectionClosed):  # its code is told below
+                    async for frame in self._websocket:
+                        self.core.receive(frame, time.monotonic())
+                        self._moved()
+            finally:
+                code = self._websocket.close_code or ABNORMAL_CLOSURE
+                reason = self._websocket.close_reason or ""
+                self.core.ended(time.monotonic(), by="client", code=code, reason=reason)
+                writer.cancel()
 
     def act(self, act: faults.Act) -> None:
         """Let something happen now."""
@@ -292,9 +291,11 @@ class _Link:
         self._moved()
 
     def leave(self) -> None:
-        """The server ends; a client that is not being read could not hear it."""
-        if self._leaving:
-            self._websocket.transport.abort()
+        """The server stops."""
+        if self._deaf:
+            self._websocket.transport.abort()  # it would not read the client's farewell
+        else:
+            self.act(faults.Close(_GOING_AWAY, ""))
 
     def _moved(self) -> None:
         self._work.set()
@@ -306,20 +307,18 @@ class _Link:
             while True:
                 self._work.clear()
                 self.core.wake(time.monotonic())
-                outputs = self.core.take()
-                if outputs:
-                    self._changed()
-                for output in outputs:
+                self._changed()
+                for output in self.core.take():
                     await self._carry_out(output)
                 await self._sleep()
 
     async def _sleep(self) -> None:
+        """Until there is work."""
         deadline = self.core.deadline()
-        if deadline is None:
-            await self._work.wait()
-            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            async with asyncio.timeout(
+                None if deadline is None else max(0.0, deadline - time.monotonic())
+            ):
                 await self._work.wait()
 
     async def _carry_out(self, output: Output) -> None:
@@ -331,20 +330,20 @@ class _Link:
             case Reset():
                 self._websocket.transport.abort()
             case Deafen():
-                self._leaving = True
+                self._deaf = True
                 self._websocket.transport.pause_reading()
 
 
 def _credential(request: Request) -> Credential:
-    path, query = urlsplit(request.path).path, parse_qs(urlsplit(request.path).query)
-    match = _PATH.fullmatch(path)
-    assert match is not None
-    token = request.headers.get("Authorization", "").removeprefix("Token ").strip()
-    named = [
+    url = urlsplit(request.path)
+    query = parse_qs(url.query)
+    match = _PATH.fullmatch(url.path)
+    version, constrained = match.groups() if match is not None else ("", None)
+    named = (
         request.headers.get("x-goog-api-key", ""),
         *query.get("key", []),
         *query.get("access_token", []),
-        token,
-    ]
+        request.headers.get("Authorization", "").removeprefix("Token").strip(),
+    )
     key = next((one for one in named if one), "")
-    return Credential(key, match["version"], match["constrained"] is not None)
+    return Credential(key, version, constrained is not None)

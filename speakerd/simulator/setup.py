@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: What the model can hold; compression triggers at 80 % of it, and halves it, if not told
 #: otherwise (Live API guide, "Context window compression").
 CONTEXT_TOKENS = 131_072
-TOKEN_PREFIX = "auth_tokens/"
+_TOKEN = "auth_tokens/"  # noqa: S105 - how every ephemeral token begins, not one
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Credential:
     key: str  # an API key or an ephemeral token; empty: it did not say
     version: str  # of the API, from the path
     constrained: bool  # the path is that of ephemeral tokens
+
+    @property
+    def api_key(self) -> str:
+        """The API key, or the one that the ephemeral token stands for."""
+        return self.key.removeprefix(_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,8 @@ def authorize(credential: Credential, keys: Collection[str]) -> None:
     """
     if not credential.key:
         raise Refused(catalogue.NO_KEY)
-    is_token = credential.key.startswith(TOKEN_PREFIX)
-    known = credential.key.removeprefix(TOKEN_PREFIX) in keys
-    if not known or is_token != credential.constrained:
+    is_token = credential.key.startswith(_TOKEN)
+    if credential.api_key not in keys or is_token != credential.constrained:
         raise Refused(catalogue.BAD_KEY)
 
 

@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, options: SimulatorOptions, observer: Observer) -> None:
         self.options = options
-        self.random = random.Random(options.seed)
+        self.random = random.Random(options.seed)  # noqa: S311 - repeatable, not secret
         self.sessions = Sessions(self.random, options.handle_validity_s)
         self.script: Script = Plan()
         #: What is said where there is nothing to parrot.
@@ -66,8 +66,3 @@ class World:
     def next_connection(self) -> int:
         """The number the next connection will have."""
         return self._connections + 1
-
-    @property
-    def last_turn(self) -> TurnRecord | None:
-        """The turn that began last."""
-        return self.turns[-1] if self.turns else None

@@ -1,0 +1,327 @@
+"""What happens on a connection once it is set up: windows, turns, answers, handles.
+
+Pure, as :mod:`~speakerd.simulator.connection` is, which owns it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from speakerd.simulator import messages
+from speakerd.simulator.audio import REPLY_RATE_HZ, resample
+from speakerd.simulator.calls import Calls
+from speakerd.simulator.catalogue import BAD_ARGUMENT, Closing, Refused
+from speakerd.simulator.faults import Phase, Planned, ToolCall
+from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
+from speakerd.simulator.records import Outcome, TurnRecord
+from speakerd.simulator.reply import (
+    Call,
+    Complete,
+    End,
+    Happen,
+    Item,
+    Order,
+    Reply,
+    Say,
+    Speak,
+    plan,
+)
+from speakerd.simulator.sessions import PastTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from speakerd.simulator.sessions import Session
+    from speakerd.simulator.setup import Configuration
+    from speakerd.simulator.wire import Wire
+    from speakerd.simulator.world import World
+
+#: Bounds what the simulator keeps; the model's context holds more.
+LONGEST_UTTERANCE_S = 600.0
+
+Value: TypeAlias = Any  # of an input, as protojson read it
+
+
+class Conversation:
+    """The server's side of one connection after setupComplete."""
+
+    def __init__(self, wire: Wire, config: Configuration, session: Session, world: World) -> None:
+        self.state = State.IDLE
+        self._wire = wire
+        self._config = config
+        self._session = session
+        self._world = world
+        self._options = world.options
+        self._table = AUTOMATIC_TABLE if config.automatic else TABLE
+        self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
+        self._utterance_faults: deque[Planned] = deque()
+        self._texts: list[str] = []  # clientContent whose turn is not complete yet
+        self._replies: deque[Reply] = deque()  # the first is under way
+        self._calls = Calls(config.non_blocking, world.random)
+
+    def begin(self) -> None:
+        """The client knows that it is set up."""
+        self._issue_handle()
+        if self._options.handle_interval_s is not None:
+            self._issue_every(self._options.handle_interval_s)
+        self._become_idle()
+
+    @property
+    def takes_media_chunks(self) -> bool:
+        """Whether the model takes the deprecated ``mediaChunks``."""
+        return self._config.traits.media_chunks
+
+    def take(self, input_: Input, value: Value) -> None:
+        """Take one input. Raises :class:`Refused` for one that the table refuses."""
+        cell = self._table[self.state][input_]
+        if isinstance(cell, Closing):
+            raise Refused(cell)
+        self._ACTIONS[cell](self, value)
+
+    def lost(self) -> None:
+        """The connection has ended."""
+        self.state = State.CLOSED
+        self._session.end(self._wire.now)
+        turns = [reply.turn for reply in self._replies]
+        turns += [] if self._heard is None else [self._heard]
+        for turn in turns:
+            turn.outcome = Outcome.LOST
+
+    # --- being spoken to
+
+    def _open(self, _value: Value) -> None:
+        if self._config.interruptible:
+            self._interrupt()
+        self.state = State.WINDOW
+        turn = self._begin_utterance()
+        turn.activity_start_at = self._wire.now
+        self._wire.note(f"turn {turn.number}: activityStart")
+        self._act_in_utterance(turn)
+
+    def _begin_utterance(self) -> TurnRecord:
+        self._heard = turn = self._new_turn("speech")
+        self._utterance_faults = deque(self._wire.script(Phase.UTTERANCE, turn))
+        return turn
+
+    def _hear(self, blob: Value) -> None:
+        pcm, rate_hz = messages.audio(blob)
+        # With automatic activity detection the first audio begins the utterance.
+        turn = self._heard or self._begin_utterance()
+        turn.chunk_bytes.append(len(pcm))
+        if turn.first_audio_at is None:
+            turn.first_audio_at = self._wire.now
+            turn.rate_hz = rate_hz
+        turn.utterance += pcm if rate_hz == turn.rate_hz else resample(pcm, rate_hz, turn.rate_hz)
+        if turn.utterance_s > LONGEST_UTTERANCE_S:
+            raise Refused(BAD_ARGUMENT)
+        self._act_in_utterance(turn)
+
+    def _act_in_utterance(self, turn: TurnRecord) -> None:
+        faults = self._utterance_faults
+        while faults and faults[0].after_s <= turn.utterance_s:
+            self._wire.act_after(Planned(faults.popleft().fault))
+
+    def _discard(self, blob: Value) -> None:
+        pcm, _ = messages.audio(blob)
+        self._wire.record.discarded_chunks += 1
+        self._wire.record.discarded_bytes += len(pcm)
+
+    def _answer(self, _value: Value) -> None:
+        turn, self._heard = self._heard, None
+        if turn is None:
+            return  # nothing was heard, with automatic activity detection
+        if self._config.automatic and self._config.interruptible:
+            self._interrupt()
+        turn.activity_end_at = self._wire.now
+        self._wire.note(
+            f"turn {turn.number}: activityEnd after {turn.utterance_s:.2f} s of speech "
+            f"in {len(turn.chunk_bytes)} chunks"
+        )
+        self._world.heard(turn)
+        if self._options.reply is None:
+            self._reply(turn, resample(bytes(turn.utterance), turn.rate_hz, REPLY_RATE_HZ))
+        else:
+            self._reply(turn, self._world.voice if turn.utterance else b"")
+
+    def _ask(self, text: Value) -> None:
+        self._interrupt()
+        turn = self._new_turn("text")
+        turn.text = text
+        turn.activity_end_at = self._wire.now
+        self._wire.note(f"turn {turn.number}: text of {len(text)} letters")
+        self._reply(turn, self._world.voice)
+
+    def _add(self, content: Value) -> None:
+        # "A message here will interrupt any current model generation" (API reference).
+        self._interrupt()
+        for turn in content.get("turns", []):
+            self._texts += [part.get("text", "") for part in turn.get("parts", [])]
+        if content.get("turn_complete"):
+            text = " ".join(self._texts)
+            self._texts.clear()
+            self._ask(text)
+
+    def _accept(self, _value: Value) -> None:
+        """Nothing to do: it has been read, counted and found well-formed."""
+
+    # --- answering
+
+    def _new_turn(self, kind: str) -> TurnRecord:
+        context = tuple(past.number for past in self._session.history)
+        return self._world.new_turn(self._wire.record.number, kind, context)
+
+    def _reply(self, turn: TurnRecord, pcm: bytes) -> None:
+        """Answer ``turn`` with ``pcm``, after the answers that are under way."""
+        config, options, seconds = self._config, self._options, turn.utterance_s
+        heard = options.heard.format(seconds=seconds) if turn.utterance else ""
+        order = Order(
+            pcm=pcm,
+            heard=heard if config.transcribe_input else "",
+            spoken=options.spoken.format(seconds=seconds) if config.transcribe_output else "",
+            thinking=tuple(self._wire.script(Phase.THINKING, turn)),
+            replying=tuple(self._wire.script(Phase.REPLY, turn)),
+        )
+        reply = Reply(turn, plan(order, options, self._world.random), options)
+        self._replies.append(reply)
+        self.state = State.GENERATING
+        if reply is self._replies[0]:
+            reply.begin(self._wire.now)
+            if config.resumption:
+                self._wire.say({"sessionResumptionUpdate": {}})
+
+    def due_at(self) -> float | None:
+        """When the next step of the answer is due."""
+        return self._replies[0].due_at() if self._replies else None
+
+    def step(self) -> None:
+        """Take the next step of the answer."""
+        reply = self._replies[0]
+        item: Item = reply.take()
+        match item:
+            case Say(message):
+                self._wire.say(message)
+            case Speak(pcm):
+                self._speak(reply.turn, pcm)
+            case Call(call):
+                self._call(reply, call)
+            case Happen(act):
+                self._wire.act(act)
+            case Complete():
+                self._complete(reply.turn)
+            case End(outcome):
+                self._finish(reply, outcome)
+
+    def _speak(self, turn: TurnRecord, pcm: bytes) -> None:
+        if not self._wire.say(messages.model_audio(pcm)):
+            return
+        if turn.first_reply_at is None:
+            turn.first_reply_at = self._wire.now
+            self._wire.note(f"turn {turn.number}: the answer begins")
+        turn.reply += pcm
+
+    def _complete(self, turn: TurnRecord) -> None:
+        if self._wire.say(messages.turn_complete(turn, self._session.tokens)):
+            turn.completed_at = self._wire.now
+
+    def _finish(self, reply: Reply, outcome: Outcome) -> None:
+        self._replies.popleft()
+        self._end_turn(reply.turn, outcome)
+        if self._replies:
+            self._replies[0].begin(self._wire.now)
+            return
+        if self.state is State.GENERATING:
+            self.state = State.IDLE
+        if outcome is Outcome.COMPLETE:
+            self._issue_handle()
+        if self.state is State.IDLE:
+            self._become_idle()
+
+    def _end_turn(self, turn: TurnRecord, outcome: Outcome) -> None:
+        turn.outcome = outcome
+        tokens = messages.tokens_heard(turn) + messages.tokens_spoken(turn)
+        self._session.remember(
+            PastTurn(turn.number, tokens), self._config.trigger_tokens, self._config.target_tokens
+        )
+        self._wire.note(f"turn {turn.number}: {outcome.value}, {turn.reply_s:.2f} s of answer")
+
+    def _interrupt(self) -> None:
+        """The client cuts what is being answered and what would be answered next."""
+        if cancelled := self._calls.cancel():
+            self._wire.say({"toolCallCancellation": {"ids": cancelled}})
+        if not self._replies:
+            return
+        current = self._replies[0]
+        for chunk in current.late_audio(self._options.late_audio_chunks):
+            self._speak(current.turn, chunk.pcm)
+        self._wire.say({"serverContent": {"interrupted": True}})
+        self._complete(current.turn)
+        while self._replies:
+            self._end_turn(self._replies.popleft().turn, Outcome.INTERRUPTED)
+        self.state = State.IDLE
+        self._issue_handle()
+
+    def _become_idle(self) -> None:
+        for planned in self._wire.script(Phase.IDLE):
+            self._wire.act_after(planned)
+
+    # --- tool calls
+
+    def _call(self, reply: Reply, call: ToolCall) -> None:
+        function = self._calls.make(call, reply.turn)
+        self._wire.say({"toolCall": {"functionCalls": [function]}})
+        self._wire.note(f"turn {reply.turn.number}: calls {call.name}")
+        if self._calls.blocking:
+            reply.waiting = True
+            self.state = State.TOOL_PENDING
+
+    def _take_result(self, value: Value) -> None:
+        for response in value.get("function_responses", []):
+            answered = self._calls.answer(response)
+            if answered is None:
+                continue
+            self._wire.note(f"turn {answered.turn.number}: the result of {answered.name}")
+            if self.state is State.TOOL_PENDING and not self._calls.blocking:
+                self.state = State.GENERATING
+                self._replies[0].go_on(self._wire.now)
+            elif not answered.blocking:
+                self._follow_up(response)
+
+    def _follow_up(self, response: Mapping[str, Any]) -> None:
+        """The model talks about a result it did not wait for, unless told not to."""
+        scheduling = response.get("scheduling") or response.get("response", {}).get("scheduling")
+        if scheduling == "SILENT" or self.state is State.WINDOW:
+            return
+        if scheduling in {"INTERRUPT", "INTERRUPTED"}:
+            self._interrupt()
+        turn = self._new_turn("tool")
+        turn.activity_end_at = self._wire.now
+        self._reply(turn, self._world.voice)
+
+    # --- handles
+
+    def _issue_handle(self) -> None:
+        # While it generates or waits for a tool the session cannot be resumed.
+        if not self._config.resumption or self._replies:
+            return
+        handle = self._world.sessions.issue(self._session)
+        if self._wire.say({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}}):
+            self._wire.record.handles.append(handle)
+
+    def _issue_every(self, interval_s: float) -> None:
+        def again() -> None:
+            self._issue_handle()
+            self._issue_every(interval_s)
+
+        self._wire.at(interval_s, again)
+
+    _ACTIONS: dict[Action, Callable[[Conversation, Value], None]] = {  # noqa: RUF012 - a constant
+        Action.OPEN: _open,
+        Action.HEAR: _hear,
+        Action.DISCARD: _discard,
+        Action.ANSWER: _answer,
+        Action.ASK: _ask,
+        Action.ADD: _add,
+        Action.TAKE_RESULT: _take_result,
+        Action.ACCEPT: _accept,
+    }

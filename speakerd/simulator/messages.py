@@ -1,0 +1,117 @@
+"""The messages: inputs out of a client's frame, and the server's answers as JSON objects."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from speakerd.simulator.audio import NATIVE_RATE_HZ, REPLY_RATE_HZ
+from speakerd.simulator.catalogue import BAD_ARGUMENT, MEDIA_CHUNKS, Refused
+from speakerd.simulator.machine import Input
+from speakerd.simulator.protojson import read
+from speakerd.simulator.schema import CLIENT_MESSAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from speakerd.simulator.records import TurnRecord
+
+#: The Live API counts 25 tokens for a second of audio, either way.
+TOKENS_PER_S = 25
+#: Rates that are taken; the documentation names 16 kHz and "other rates".
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 48_000
+
+_INPUTS = {
+    "setup": Input.SETUP,
+    "client_content": Input.CONTENT,
+    "tool_response": Input.TOOL_RESPONSE,
+    "context_update": Input.CONTEXT_UPDATE,
+}
+#: In the order in which they are taken when one message has several.
+_REALTIME_INPUTS = {
+    "activity_start": Input.ACTIVITY_START,
+    "audio": Input.AUDIO,
+    "video": Input.VIDEO,
+    "text": Input.TEXT,
+    "activity_end": Input.ACTIVITY_END,
+    "audio_stream_end": Input.STREAM_END,
+}
+
+
+def inputs(message: Mapping[str, object], *, media_chunks: bool) -> list[tuple[Input, Any]]:
+    """What a client's message asks for, each with its value in snake_case names.
+
+    ``media_chunks``: whether the model takes the deprecated ``mediaChunks``, of which only the
+    first counts. Raises :class:`Refused`.
+    """
+    fields = read(CLIENT_MESSAGE, message, "")
+    if len(fields) != 1:
+        raise Refused(BAD_ARGUMENT)
+    [(kind, value)] = fields.items()
+    if kind != "realtime_input":
+        return [(_INPUTS[kind], value)]
+    if "media_chunks" in value:
+        if not media_chunks:
+            raise Refused(MEDIA_CHUNKS)
+        for chunk in value["media_chunks"][:1]:
+            is_audio = chunk.get("mime_type", "").startswith("audio/")
+            value = {"audio" if is_audio else "video": chunk} | value
+    return [
+        (input_, value[name])
+        for name, input_ in _REALTIME_INPUTS.items()
+        if name in value and value[name] is not False  # a false audioStreamEnd says nothing
+    ]
+
+
+def audio(blob: Mapping[str, Any]) -> tuple[bytes, int]:
+    """The PCM of an audio blob and its rate: 16 kHz if none is given.
+
+    Raises :class:`Refused` for anything but ``audio/pcm``.
+    """
+    kind, *parameters = (part.strip() for part in blob.get("mime_type", "").lower().split(";"))
+    rates = [part.removeprefix("rate=") for part in parameters if part.startswith("rate=")]
+    rate = rates[0] if rates else str(NATIVE_RATE_HZ)
+    if kind != "audio/pcm" or not rate.isdecimal():
+        raise Refused(BAD_ARGUMENT)
+    if not LOWEST_RATE_HZ <= int(rate) <= HIGHEST_RATE_HZ:
+        raise Refused(BAD_ARGUMENT)
+    return blob.get("data", b""), int(rate)
+
+
+def model_audio(pcm: bytes) -> dict[str, Any]:
+    """A chunk of reply audio."""
+    blob = {
+        "mimeType": f"audio/pcm;rate={REPLY_RATE_HZ}",
+        "data": base64.b64encode(pcm).decode(),
+    }
+    return {"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}], "role": "model"}}}
+
+
+def transcription(side: str, text: str) -> dict[str, Any]:
+    """A piece of what was heard (``input``) or is spoken (``output``)."""
+    return {"serverContent": {f"{side}Transcription": {"text": text}}}
+
+
+def turn_complete(turn: TurnRecord, context_tokens: int) -> dict[str, Any]:
+    """turnComplete; of a turn with audio with its usage, in which the whole context counts."""
+    message: dict[str, Any] = {"serverContent": {"turnComplete": True}}
+    if turn.reply:
+        prompt, answer = context_tokens + tokens_heard(turn), tokens_spoken(turn)
+        message["usageMetadata"] = {
+            "promptTokenCount": prompt,
+            "responseTokenCount": answer,
+            "totalTokenCount": prompt + answer,
+            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": prompt}],
+            "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": answer}],
+        }
+    return message
+
+
+def tokens_heard(turn: TurnRecord) -> int:
+    """The size of what the client said; text counts about four letters a token."""
+    return round(turn.utterance_s * TOKENS_PER_S) + len(turn.text) // 4
+
+
+def tokens_spoken(turn: TurnRecord) -> int:
+    """The size of the answer so far."""
+    return round(turn.reply_s * TOKENS_PER_S)
