@@ -84,7 +84,7 @@ def _with_stand_in_card(
                 turn.press()
                 _sleep_until(card.play_into_microphone(spoken))
                 turn.release()
-            ledger = turn.wait()
+                ledger = turn.wait()
             _wait_for_sound(card, card.heard_bytes() + _bytes(TRAIL_S))
             heard = card.heard(start)
         print(*timeline.lines(ledger), sep="\n")
@@ -153,7 +153,7 @@ def _with_own_card(
             turn.press()
             input("Press Enter when you have said it. ")
             turn.release()
-        ledger = turn.wait()
+            ledger = turn.wait()
     print(*timeline.lines(ledger), sep="\n")
     if ledger["outcome"] != "answered":
         print(f"FAILED: it ended as {ledger['outcome']!r}. Log: {daemon.log}", file=sys.stderr)
@@ -168,7 +168,7 @@ def _with_own_card(
 @dataclass(slots=True)
 class _Turn:
     daemon: DaemonProcess
-    events: Iterator[dict[str, Any]]
+    events: Iterator[dict[str, object]]
 
     def press(self) -> None:
         client.request(self.daemon.socket, {"command": "press"})
@@ -186,8 +186,9 @@ class _Turn:
 
 @contextlib.contextmanager
 def _turn(daemon: DaemonProcess) -> Iterator[_Turn]:
-    """A turn whose end is listened for before it begins; the button is not left pressed."""
-    yield _Turn(daemon, client.subscribe(daemon.socket, timeout_s=TURN_TIMEOUT_S))
+    """A turn whose end is listened for before it begins."""
+    with client.subscribe(daemon.socket, timeout_s=TURN_TIMEOUT_S) as events:
+        yield _Turn(daemon, events)
 
 
 # --- small things
