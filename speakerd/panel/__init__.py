@@ -1,0 +1,1 @@
+"""The GPIO edge: the button. The only importer of ``gpiozero``."""

@@ -1,0 +1,97 @@
+"""What survives a restart: the handle of the conversation, in the state directory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speakerd.conversation.events import SessionHandle
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_log = logging.getLogger(__name__)
+
+FILE_NAME = "conversation.json"
+_LONGEST_FILE_BYTES = 64 * 1024
+
+
+class HandleStore:
+    """Keeps one session handle in ``directory``, or in memory only where that is None.
+
+    Never raises: without its memory the speaker still speaks. The file has mode 0600, for the
+    handle opens the conversation to whoever has the key.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._path = directory / FILE_NAME if directory is not None else None
+        self._kept: SessionHandle | None = None
+        self._complained = False
+
+    def load(self) -> SessionHandle | None:
+        """The handle as it was last saved; None where there is none, or none that can be read."""
+        if self._path is None:
+            return self._kept
+        try:
+            with self._path.open("rb") as file:
+                text = file.read(_LONGEST_FILE_BYTES + 1)
+            if len(text) > _LONGEST_FILE_BYTES:
+                raise ValueError("it is too long")
+            self._kept = _decoded(json.loads(text))
+        except FileNotFoundError:
+            self._kept = None
+        except (OSError, ValueError, RecursionError) as error:
+            self._kept = None
+            reason = error.strerror if isinstance(error, OSError) else error
+            _log.warning("%s is ignored, the conversation begins anew: %s", self._path, reason)
+        return self._kept
+
+    def save(self, handle: SessionHandle | None) -> None:
+        """Keep ``handle`` in place of what was; None forgets it."""
+        if handle == self._kept and not self._complained:
+            return
+        self._kept = handle
+        if self._path is None:
+            return
+        try:
+            if handle is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                _replace(self._path, json.dumps({"model": handle.model, "handle": handle.value}))
+        except OSError as error:
+            if not self._complained:
+                _log.warning(
+                    "%s cannot be written, a restart will begin a new conversation: %s",
+                    self._path,
+                    error.strerror,
+                )
+            self._complained = True
+        else:
+            self._complained = False
+
+
+def _decoded(content: Any) -> SessionHandle:  # noqa: ANN401 - whatever JSON can hold
+    match content:
+        case {"model": str(model), "handle": str(value)} if model and value:
+            return SessionHandle(value, model)
+        case _:
+            raise ValueError("it is not a saved conversation")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a power cut leaves the old or the new, and nothing else."""
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
