@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
-    from speakerd.config import Loaded, Settings
+    from speakerd.config import Loaded
+    from speakerd.config.settings import Settings
 
     class ButtonPort(Protocol):
         """What the daemon needs of a button."""

@@ -85,7 +85,7 @@ def _with_stand_in_card(
                 _sleep_until(card.play_into_microphone(spoken))
                 turn.release()
                 ledger = turn.wait()
-            _wait_for_sound(card, card.heard_bytes() + _bytes(TRAIL_S))
+            card.wait_heard(card.heard_bytes() + _bytes(TRAIL_S))
             heard = card.heard(start)
         print(*timeline.lines(ledger), sep="\n")
         path = directory / "heard.wav"
@@ -124,13 +124,6 @@ def _utterance_problem(simulator: Simulator | None, spoken: bytes) -> str | None
     if simulator is None or spoken.strip(b"\0") in simulator.turns[-1].utterance:
         return None
     return "what was said did not arrive as it was"
-
-
-def _wait_for_sound(card: StandInCard, until_bytes: int) -> None:
-    """Let the card's recorder come up to ``until_bytes``: it records all the time."""
-    deadline = time.monotonic() + 5.0
-    while card.heard_bytes() < until_bytes and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 # --- with a card of one's own: the person is the judge

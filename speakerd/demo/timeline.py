@@ -12,7 +12,7 @@ _MILESTONES = {
     "press_ms": "press: the gate opens",
     "activity_start_ms": "activityStart",
     "first_audio_sent_ms": "first audio sent",
-    "release_ms": "release",
+    "released_ms": "release",
     "activity_end_ms": "activityEnd, after the tail",
     "first_reply_ms": "first reply byte",
     "first_sample_ms": "first sample played",

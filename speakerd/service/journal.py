@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation.ledger import Outcome
 
@@ -166,7 +166,7 @@ def ledger(record: TurnRecord) -> dict[str, object]:
     }
 
 
-def turn_fields(record: TurnRecord) -> dict[str, object]:
+def turn_fields(record: TurnRecord) -> dict[str, Any]:
     """The turn for :func:`log`: the ledger without what there was not."""
     return {name: value for name, value in ledger(record).items() if value is not None}
 
