@@ -120,16 +120,18 @@ class GpioButton:
         # that another library was tried before is no news; if none will do, _explained says why
         warnings.simplefilter("ignore", gpiozero.PinFactoryFallback)
         warnings.simplefilter("ignore", gpiozero.NativePinFactoryFallback)
+        # gpiozero's Button is this plus a thread that wakes ten times a second for when_held
+        line = gpiozero.DigitalInputDevice(self._pin, pull_up=True, bounce_time=None)
         with self._lock:
             if self._stopping.is_set():
+                line.close()
                 return
-            # gpiozero's Button is this plus a thread that wakes ten times a second for when_held
-            self._line = gpiozero.DigitalInputDevice(self._pin, pull_up=True, bounce_time=None)
-            self._line.when_activated = self._pressed
-            self._line.when_deactivated = self._released
-            if self._line.is_active and not self._moved:
+            self._line = line
+            line.when_activated = self._pressed
+            line.when_deactivated = self._released
+            if line.is_active and not self._moved:
                 self._post(ButtonHeldAtStart())
-            _log.debug("GPIO%d opened by %s", self._pin, type(self._line.pin_factory).__name__)
+            _log.debug("GPIO%d opened by %s", self._pin, type(line.pin_factory).__name__)
             self._post(DeviceReady(Device.BUTTON))
 
     def _pressed(self) -> None:

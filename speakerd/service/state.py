@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.events import SessionHandle
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "conversation.json"
-_LONGEST_FILE_BYTES = 64 * 1024
 
 
 class HandleStore:
@@ -36,11 +35,7 @@ class HandleStore:
         if self._path is None:
             return self._kept
         try:
-            with self._path.open("rb") as file:
-                text = file.read(_LONGEST_FILE_BYTES + 1)
-            if len(text) > _LONGEST_FILE_BYTES:
-                raise ValueError("it is too long")
-            self._kept = _decoded(json.loads(text))
+            self._kept = _decoded(json.loads(self._path.read_bytes()))
         except FileNotFoundError:
             self._kept = None
         except (OSError, ValueError, RecursionError) as error:
@@ -82,7 +77,7 @@ def _decoded(content: Any) -> SessionHandle:  # noqa: ANN401 - whatever JSON can
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that a power cut leaves the old or the new, and nothing else."""
+    """Write ``text`` to ``path`` so that a power cut leaves either the old or the new."""
     new = path.with_suffix(".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,0 +1,207 @@
+"""The door: ``speakerd`` and its subcommands.
+
+    exit 0   done, or stopped
+    exit 2   the command line cannot be understood
+    exit 69  what a one-shot command needs is not there, the daemon above all
+    exit 70  a bug
+    exit 78  the configuration cannot be used: systemd does not restart into the same mistake
+
+Each command imports what it needs when it runs, so that ``--help`` and ``press`` are quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from speakerd import __version__
+from speakerd.config import control_socket, load
+from speakerd.errors import SpeakerdError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from speakerd.config import Loaded
+
+_MASKED = "********"
+#: Shells report a program that ended by SIGINT so.
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (without the program's name); returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = _parser(argv).parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except SpeakerdError as error:
+        for line in str(error).splitlines():
+            print(f"speakerd: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception:
+        logging.getLogger("speakerd").critical("internal error", exc_info=True)
+        return SpeakerdError.exit_code
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="speakerd", description="A push-to-talk smart speaker for Google's Gemini."
+    )
+    parser.add_argument("--version", action="version", version=f"speakerd {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    command("run", _run, "Run the speaker in the foreground; systemd starts this.")
+    command("config", _config, "Show the options in effect, and where each comes from.")
+    status = command("status", _status, "Show what the speaker is doing.")
+    status.add_argument("--json", action="store_true", help="as JSON, for programs")
+    _told(command("press", _tell, "Hold the button down, until 'speakerd release'."), "press")
+    _told(command("release", _tell, "Let go of the button."), "release")
+    _told(command("stop", _tell, "Be silent."), "stop")
+    _told(command("forget", _tell, "Begin the next conversation anew."), "forget")
+    say = command("say", _tell, "Ask the model something, as if it had been spoken.")
+    say.add_argument("text", nargs="+", metavar="TEXT")
+    _told(say, "say")
+    _later(
+        command("demo", _demo, "Hold one conversation, from the button to the loudspeaker."),
+        command("simulator", _simulator, "Run a stand-in for Gemini's Live API."),
+        # no option before the command takes a value
+        chosen=next((word for word in argv if not word.startswith("-")), ""),
+    )
+    return parser
+
+
+def _told(parser: argparse.ArgumentParser, command: str) -> None:
+    parser.set_defaults(command=command)
+
+
+def _later(
+    demo: argparse.ArgumentParser, simulator: argparse.ArgumentParser, *, chosen: str
+) -> None:
+    """Let the command that was chosen add its own options."""
+    if chosen == "demo":
+        from speakerd.demo.command import add_arguments
+
+        add_arguments(demo)
+    elif chosen == "simulator":
+        from speakerd.simulator.command import add_arguments
+
+        add_arguments(simulator)
+
+
+# --- commands that do something themselves
+
+
+def _run(_args: argparse.Namespace) -> int:
+    from speakerd.daemon import run
+
+    return run(load(os.environ))
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from speakerd.demo.command import run
+
+    return run(args)
+
+
+def _simulator(args: argparse.Namespace) -> int:
+    from speakerd.simulator.command import run
+
+    return run(args)
+
+
+def _config(_args: argparse.Namespace) -> int:
+    loaded = load(os.environ)
+    found = "" if loaded.env_file.exists() else " (which is not there)"
+    print(f"# env file: {loaded.env_file}{found}")
+    rows = list(_options(loaded))
+    name_width, origin_width = (max(len(row[i]) for row in rows) for i in (0, 1))
+    for name, origin, value in rows:
+        print(f"{name:{name_width}}  {origin:{origin_width}}  {value}")
+    for warning in loaded.warnings:
+        print(f"speakerd: warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """(variable, origin, value) of everything that is in effect; the key is not shown."""
+    from speakerd.config.settings import VARIABLES
+
+    for variable, option in VARIABLES.items():
+        value = getattr(loaded.settings, option)
+        yield variable, loaded.provenance[variable], _shown(value)
+    for variable, text in loaded.library.items():
+        yield variable, loaded.provenance[variable], text
+
+
+def _shown(value: object) -> str:
+    if hasattr(value, "get_secret_value"):
+        return _MASKED
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "" if value is None else str(value)
+    return repr(text) if "\n" in text else text or "-"
+
+
+# --- commands for the daemon
+
+
+def _tell(args: argparse.Namespace) -> int:
+    message = {"command": args.command}
+    if args.command == "say":
+        message["text"] = " ".join(args.text)
+    _ask(message)
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    answer = _ask({"command": "status"})
+    if args.json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(_screen(answer)))
+    return 0
+
+
+def _ask(message: Mapping[str, object]) -> dict[str, object]:
+    """The daemon's answer. Raises UnavailableError where it is none, or no."""
+    from speakerd.service import client
+
+    answer = client.request(control_socket(os.environ), message)
+    if answer.pop("ok", None) is not True:
+        raise UnavailableError(f"{message['command']}: {answer.get('error', 'refused')}")
+    return answer
+
+
+def _screen(status: Mapping[str, object]) -> Iterator[str]:
+    """The status for people."""
+    from speakerd.service.journal import ledger_line
+
+    def line(name: str, text: object) -> str:
+        return f"{name:<11} {text}"
+
+    yield line("speaker is", status["state"])
+    yield line("link", f"{status['link']}, context={status['context']}, {status['model']}")
+    for device in ("microphone", "speaker", "button"):
+        yield line(device, status[device])
+    yield line("turns", f"{status['turns']}, reconnects {status['reconnects']}")
+    last = status["last_turn"]
+    if isinstance(last, dict):
+        number, text = ledger_line(last).split(": ", 1)
+        yield line("last turn", f"{text} ({number})")
+    yield line("last error", status["last_error"] or "none")
