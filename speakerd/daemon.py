@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
     from speakerd.config.settings import Settings
 
+    Post = Callable[[ev.Event], None]
+
     class ButtonPort(Protocol):
         """What the daemon needs of a button."""
 
@@ -92,26 +94,22 @@ def rules_of(settings: Settings) -> Rules:
 
 
 class Daemon:
-    """One speaker. Give it edges before :meth:`serve`, or let it make the real ones."""
+    """One speaker. The real edges are made unless others are given, as makers from ``post``."""
 
     def __init__(
         self,
         settings: Settings,
         *,
-        microphone: MicrophonePort | None = None,
-        speaker: SpeakerPort | None = None,
-        button: ButtonPort | None = None,
+        microphone: Callable[[Post], MicrophonePort] | None = None,
+        speaker: Callable[[Post], SpeakerPort] | None = None,
+        button: Callable[[Post], ButtonPort] | None = None,
     ) -> None:
         self._settings = settings
         self._rules = rules_of(settings)
         self._core = Core(self._rules)
-        self._microphone = microphone or Microphone(
-            settings.capture_device, preroll_ms=settings.preroll_ms, post=self.post
-        )
-        self._speaker = speaker or Speaker(
-            settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=self.post
-        )
-        self._button = button or GpioButton(settings.button_pin, self.post)
+        self._microphone = (microphone or self._real_microphone)(self.post)
+        self._speaker = (speaker or self._real_speaker)(self.post)
+        self._button = (button or self._real_button)(self.post)
         self._live = LiveEdge(
             Outlets(self.post, self._speaker.feed, self._transcript),
             api_key=settings.gemini_api_key,
@@ -144,6 +142,17 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._link_down = asyncio.Event()
         self._bug: BaseException | None = None
+
+    def _real_microphone(self, post: Post) -> MicrophonePort:
+        settings = self._settings
+        return Microphone(settings.capture_device, preroll_ms=settings.preroll_ms, post=post)
+
+    def _real_speaker(self, post: Post) -> SpeakerPort:
+        settings = self._settings
+        return Speaker(settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=post)
+
+    def _real_button(self, post: Post) -> ButtonPort:
+        return GpioButton(self._settings.button_pin, post)
 
     # --- its life
 

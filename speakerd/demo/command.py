@@ -179,8 +179,14 @@ class _Turn:
 
 @contextlib.contextmanager
 def _turn(daemon: DaemonProcess) -> Iterator[_Turn]:
-    """A turn whose end is listened for before it begins."""
+    """A turn whose end is listened for before it begins; it begins when there is a connection."""
     with client.subscribe(daemon.socket, timeout_s=TURN_TIMEOUT_S) as events:
+        status = client.request(daemon.socket, {"command": "status"})
+        while status["link"] != "ready":
+            if status["last_error"] is not None:
+                raise UnavailableError(f"no connection: {status['last_error']}")
+            next(events, None)
+            status = client.request(daemon.socket, {"command": "status"})
         yield _Turn(daemon, events)
 
 
