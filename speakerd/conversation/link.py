@@ -79,6 +79,7 @@ _REFUSALS: dict[FailureKind, Notice] = {
 
 #: What the server has closed for a reason of its own: it speaks against the conversation resumed.
 _VERDICTS = {FailureKind.SERVER, FailureKind.SETUP, FailureKind.HANDLE}
+_HAS_SOCKET = {LinkState.READY, LinkState.CLOSING}
 _NO_REASON = "closed without a reason"
 
 
@@ -122,6 +123,7 @@ class Link:
         self._idle_since = 0.0
         self._go_away_at = _FOREVER
         self._presented = False  # this connection was opened with a handle
+        self._disowned = 0  # the generation whose conversation was dropped: so are its handles
         self._strikes = 0  # server closes soon after resuming, in a row
         self._doubts = 0  # refused setups that presented the handle, in a row
         self._running = False  # between start and shut
@@ -234,8 +236,8 @@ class Link:
             self._go_away_at = min(self._go_away_at, at)
 
     def handle_issued(self, generation: int, handle: str) -> None:
-        """The newest handle is the conversation."""
-        if generation == self.generation and self.state is LinkState.READY:
+        """The newest handle is the conversation, also while the connection is being closed."""
+        if generation == self.generation != self._disowned and self.state in _HAS_SOCKET:
             self.handle = SessionHandle(handle, self.model)
             self._doubts = 0
 
@@ -407,6 +409,7 @@ class Link:
 
     def _drop_handle(self) -> None:
         self.handle = None
+        self._disowned = self.generation
         self._strikes = self._doubts = 0
 
     def _save(self, out: list[Effect]) -> None:

@@ -13,7 +13,7 @@ way, and keeps the orders: :attr:`Story.last` has those of the last call, :attr:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
@@ -21,6 +21,11 @@ from speakerd.conversation.core import Core
 from speakerd.conversation.rules import Rules
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.conversation.link import LinkState
 
 E = TypeVar("E")
 
@@ -31,12 +36,13 @@ NETWORK = Failure(FailureKind.NETWORK, "connection reset", 1006)
 class Story:
     """One core, its clock, and everything it has ordered."""
 
-    def __init__(self, *, random: float = 0.0, **rules: Any) -> None:
+    def __init__(self, *, random: float = 0.0, **rules: Any) -> None:  # noqa: ANN401 - each field of Rules has a type of its own
         self.rules = replace(Rules(), **rules)
         self.core = Core(self.rules, lambda: random)
         self.now = 0.0
         self.last: list[fx.Effect] = []
         self.log: list[fx.Effect] = []
+        self._times: list[float] = []  # of the orders in the log
 
     # --- time
 
@@ -69,6 +75,7 @@ class Story:
     def _note(self, effects: list[fx.Effect]) -> None:
         self.last = self.last + effects
         self.log = self.log + effects
+        self._times += [self.now] * len(effects)
 
     # --- what was ordered
 
@@ -76,11 +83,27 @@ class Story:
         """Every order of a kind since the beginning."""
         return [effect for effect in self.log if isinstance(effect, kind)]
 
+    def times(self, kind: type[E]) -> list[float]:
+        """When the orders of a kind were given."""
+        pairs = zip(self._times, self.log, strict=True)
+        return [at for at, effect in pairs if isinstance(effect, kind)]
+
+    def wait_for(self, state: LinkState) -> None:
+        """Let time pass until the link is in a state."""
+        end = self.now + 1000.0
+        while self.core.link_state is not state:
+            assert self.now < end
+            self.wait(0.1)
+
     def got(self, kind: type[E]) -> E | None:
         """The order of a kind that the last call brought, if it did; at most one."""
         found = [effect for effect in self.last if isinstance(effect, kind)]
         assert len(found) <= 1, found
         return found[0] if found else None
+
+    def ordered(self, kind: type[E]) -> bool:
+        """Whether the last call brought an order of a kind."""
+        return self.got(kind) is not None
 
     def one(self, kind: type[E]) -> E:
         """The order of a kind that the last call brought."""
@@ -97,13 +120,19 @@ class Story:
     def outcomes(self) -> list[str]:
         """How the turns ended, in order."""
         return [
-            effect.record.outcome.value for effect in self.all(fx.TurnEnded) if effect.record.outcome
+            effect.record.outcome.value
+            for effect in self.all(fx.TurnEnded)
+            if effect.record.outcome
         ]
 
     @property
     def state(self) -> TurnState:
         """The state of the turn machine."""
         return self.core.turn_state
+
+    def is_in(self, state: TurnState | LinkState) -> bool:
+        """Whether one of the two machines is in that state."""
+        return state in {self.core.turn_state, self.core.link_state}
 
     @property
     def generation(self) -> int:
@@ -113,8 +142,8 @@ class Story:
     @property
     def turn(self) -> int:
         """The newest turn."""
-        begun = [effect.turn for effect in self.log if isinstance(effect, fx.OpenGate | fx.ExpectReply)]
-        return begun[-1]
+        begun = (fx.OpenGate, fx.ExpectReply)
+        return max((effect.turn for effect in self.log if isinstance(effect, begun)), default=0)
 
     # --- the person
 
@@ -148,6 +177,23 @@ class Story:
         turn = self.speak(seconds)
         self.sent(turn)
         return turn
+
+    def bring_to(self, state: TurnState) -> int:
+        """Lead a story that is idle and connected into a state; returns the turn."""
+        steps: dict[TurnState, Callable[[], object]] = {
+            TurnState.ARMED: self.press,
+            TurnState.LISTENING: lambda: (self.captured(), self.wait(1.0)),
+            TurnState.TAIL: self.release,
+            TurnState.THINKING: lambda: (self.wait(self.rules.tail_s), self.sent(self.turn)),
+            TurnState.SPEAKING: lambda: (self.reply(self.turn), self.plays(self.turn)),
+            TurnState.SETTLING: lambda: (self.generated(self.turn), self.drained(self.turn)),
+        }
+        for reached, step in steps.items():
+            if self.state is state:
+                break
+            step()
+            assert self.state is reached
+        return self.turn
 
     # --- the devices
 

@@ -1,0 +1,257 @@
+"""Whatever people, networks and sound cards do, in whatever order: what must hold, holds.
+
+Hypothesis plays against the core in the world of :mod:`tests.property.world`, which checks the
+invariants after every step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from speakerd.conversation import events as ev
+from speakerd.conversation.link import LinkState
+from speakerd.conversation.rules import LinkPolicy
+from speakerd.errors import FailureKind
+from tests.property.world import ANSWERS, CONNECTIONS, World
+
+if TYPE_CHECKING:
+    from speakerd.conversation.core import Core
+
+KINDS = st.sampled_from(FailureKind)
+MOMENTS = st.sampled_from([0.0, 0.005, 0.02, 0.03, 0.1, 0.24, 0.25, 0.3, 0.5])
+WAITS = st.sampled_from([0.7, 1.0, 2.0, 3.0, 5.0, 10.0, 14.9, 15.0, 20.0, 31.0, 61.0, 100.0])
+
+
+def picture(core: Core) -> dict[str, str]:
+    """Everything the core knows, to be compared."""
+    parts: list[object] = [core, core._link, core._button, core._dialogue]
+    skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
+    return {
+        f"{type(part).__name__}.{name}": repr(value)
+        for part in parts
+        for name, value in vars(part).items()
+        if name not in skipped
+    }
+
+
+class CoreMachine(RuleBasedStateMachine):
+    """Rules are what can happen; the world's checks are what must not."""
+
+    world: World
+
+    @initialize(policy=st.sampled_from(LinkPolicy), forgets=st.sampled_from([0.0, 0.0, 90.0]))
+    def begin(self, policy: LinkPolicy, forgets: float) -> None:
+        self.world = World(policy, forgets)
+        self.world.tell(ev.Started())
+
+    # --- time and the person
+
+    @rule(seconds=MOMENTS)
+    def a_moment_passes(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    @rule(seconds=WAITS)
+    def time_passes(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    @rule(down=st.booleans())
+    def gpio_edge(self, down: bool) -> None:
+        self.world.gpio(down=down)
+
+    @rule(down=st.booleans())
+    def control_command(self, down: bool) -> None:
+        self.world.control(down=down)
+
+    @rule(hold=st.sampled_from([0.1, 0.26, 1.0, 3.0, 70.0]), then=MOMENTS | WAITS)
+    def utterance(self, hold: float, then: float) -> None:
+        self.world.gpio(down=True)
+        self.world.advance(hold)
+        self.world.gpio(down=False)
+        self.world.advance(then)
+
+    @rule(count=st.integers(2, 60))
+    def mashing(self, count: int) -> None:
+        for index in range(count):
+            self.world.gpio(down=index % 2 == 0)
+            self.world.advance(0.02)
+
+    @rule()
+    def stop(self) -> None:
+        self.world.stop()
+
+    @rule()
+    def forget(self) -> None:
+        self.world.forget()
+
+    @rule()
+    def say(self) -> None:
+        self.world.tell(ev.SayRequested("good night"))
+
+    @rule()
+    def restart(self) -> None:
+        world = self.world
+        world.pending.clear()  # whoever switches it off knows what is lost
+        world.tell(ev.ShutdownRequested())
+        world.advance(1.0)
+        world.begin()
+        world.tell(ev.Started(world.saved))
+
+    # --- devices
+
+    @rule()
+    def microphone_lost(self) -> None:
+        self.world.microphone_lost = True
+        self.world.tell(ev.DeviceLost(ev.Device.MICROPHONE, "unplugged"))
+
+    @rule()
+    def microphone_found(self) -> None:
+        world = self.world
+        world.microphone_lost = False
+        world.tell(ev.DeviceReady(ev.Device.MICROPHONE))
+        if world.gate is not None:
+            world.capture_starts(world.gate)
+
+    @rule()
+    def speaker_lost(self) -> None:
+        self.world.speaker.lose()
+
+    @precondition(lambda self: self.world.speaker.lost)
+    @rule()
+    def speaker_found(self) -> None:
+        self.world.speaker.find()
+
+    @rule()
+    def button_lost(self) -> None:
+        self.world.gpio_down = False
+        self.world.last_down = self.world.now
+        self.world.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
+
+    @rule()
+    def button_found_held(self) -> None:
+        world = self.world
+        world.gpio_down = False
+        world.last_down = world.now
+        world.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
+        world.gpio_down = True
+        world.tell(ev.ButtonHeldAtStart())
+
+    @rule(device=st.sampled_from(ev.Device))
+    def xrun(self, device: ev.Device) -> None:
+        self.world.tell(ev.Xrun(device))
+
+    # --- the server and the network
+
+    @rule(names=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3), kind=KINDS)
+    def answers_will_be(self, names: list[str], kind: FailureKind) -> None:
+        self.world.next_answers = names
+        self.world.drop_kind = kind
+
+    @rule(
+        plans=st.lists(
+            st.tuples(st.sampled_from(sorted(CONNECTIONS)), KINDS), min_size=1, max_size=4
+        )
+    )
+    def connections_will_be(self, plans: list[tuple[str, FailureKind]]) -> None:
+        self.world.next_connections = plans
+
+    @rule(closes=st.booleans(), sends=st.booleans())
+    def socket_hangs(self, closes: bool, sends: bool) -> None:
+        self.world.closes_hang, self.world.sends_hang = closes, sends
+        self.world.send()
+
+    @precondition(lambda self: self.world.connection is not None)
+    @rule(kind=KINDS, code=st.sampled_from([0, 1000, 1008, 1011]))
+    def dropped(self, kind: FailureKind, code: int) -> None:
+        world = self.world
+        if code == 1000:
+            world.trusted = None
+        assert world.connection is not None
+        world.server_closes(world.connection, kind, code)
+
+    @precondition(lambda self: self.world.core.link_state is LinkState.READY)
+    @rule(seconds=st.sampled_from([-1.0, 0.0, 0.5, 5.0, 50.0, 300.0, float("nan")]))
+    def go_away(self, seconds: float) -> None:
+        self.world.tell(ev.GoAwayReceived(self.world.generation, seconds))
+
+    @rule()
+    def handle(self) -> None:
+        self.world.issue()
+
+    # --- what is stale
+
+    @rule(kind=st.sampled_from(ev.Event.__args__), data=st.data())
+    def stale(self, kind: type[Any], data: st.DataObject) -> None:
+        """A fact about an older connection, or of an older turn, changes nothing at all."""
+        world = self.world
+        names = {part.name for part in fields(kind)}
+        if not names & {"turn", "generation"} or kind is ev.ToolExecuted:
+            return
+        values: dict[str, Any] = {}
+        of_old_turn = "generation" not in names or data.draw(st.booleans())
+        if kind in {ev.ToolCallReceived, ev.ToolResponseSent}:
+            of_old_turn = False  # a call is the connection's matter, whosever it is
+        for name in names:
+            values[name] = {
+                "turn": world.turn,
+                "generation": world.generation,
+                "duration_s": 1.0,
+                "failure": None,
+                "time_left_s": 0.0,
+                "handle": "stale",
+                "usage": ev.Usage(),
+                "calls": (),
+                "blocking": True,
+                "call_id": "c",
+                "call_ids": ("c",),
+            }[name]
+        if of_old_turn and "turn" in names:
+            known = world.core._dialogue.find
+            old = [turn for turn in range(-1, world.turn) if known(turn) is None]
+            values["turn"] = data.draw(st.sampled_from(old))
+        else:
+            values["generation"] = data.draw(st.integers(-1, world.generation - 1))
+        world.carry_out(world.core.wake(world.now))
+        before = picture(world.core)
+        effects = world.core.handle(kind(**values), world.now)
+        assert effects == []
+        assert picture(world.core) == before
+
+    @precondition(lambda self: self.world.speaker.expected is None)
+    @rule(kind=st.sampled_from([ev.PlaybackStarted, ev.PlaybackResumed, ev.PlaybackStarved]))
+    def playback_after_a_drop(self, kind: type[Any]) -> None:
+        """The speaker's thread was quicker than the order to be silent."""
+        world = self.world
+        world.carry_out(world.core.wake(world.now))
+        before = picture(world.core)
+        assert world.core.handle(kind(world.turn), world.now) == []
+        assert picture(world.core) == before
+
+    @rule()
+    def all_is_quiet(self) -> None:
+        self.world.quiet_down()
+
+    @invariant()
+    def no_busy_loop(self) -> None:
+        world = self.world
+        world.carry_out(world.core.wake(world.now))
+        deadline = world.core.next_deadline()
+        assert deadline is None or deadline > world.now
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.quiet_down()
+
+
+TestCore = CoreMachine.TestCase
+TestCore.settings = hypothesis.settings(stateful_step_count=40)

@@ -1,0 +1,121 @@
+"""The button machine on its own: edges and commands in, gestures out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakerd.conversation.button import Button, Gesture
+
+PRESS, RELEASE = Gesture.PRESS, Gesture.RELEASE
+DEBOUNCE_S = 0.03
+
+
+def gestures(edges: list[tuple[float, bool]], until: float = 10.0) -> list[tuple[float, Gesture]]:
+    """What comes of edges (seconds, pressed), if it is woken when it asks for it."""
+    button, found = Button(DEBOUNCE_S), []
+    for at, pressed in [*edges, (until, None)]:
+        while button.deadline() <= at:
+            woken_at = button.deadline()
+            found.append((woken_at, button.wake(woken_at)))
+        if pressed is not None:
+            found.append((at, button.edge(at, pressed=pressed)))
+    return [(at, gesture) for at, gesture in found if gesture is not None]
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ([(1.0, True), (2.0, False)], [(1.0, PRESS), (2.0, RELEASE)]),
+        # bounce at either end
+        (
+            [(1.0, True), (1.004, False), (1.009, True), (2.0, False)],
+            [(1.0, PRESS), (2.0, RELEASE)],
+        ),
+        ([(1.0, True), (2.0, False), (2.01, True), (2.02, False)], [(1.0, PRESS), (2.0, RELEASE)]),
+        # shorter than the bounce: the release counts when the bounce is over
+        ([(1.0, True), (1.01, False)], [(1.0, PRESS), (1.03, RELEASE)]),
+        # the same level twice is one edge
+        ([(1.0, True), (1.5, True), (2.0, False)], [(1.0, PRESS), (2.0, RELEASE)]),
+        ([(1.0, False)], []),
+        # at the very beginning of the clock
+        ([(0.0, True), (0.01, False)], [(0.0, PRESS), (0.03, RELEASE)]),
+    ],
+)
+def test_edges(edges: list[tuple[float, bool]], expected: list[tuple[float, Gesture]]) -> None:
+    found = gestures(edges)
+    assert [gesture for _, gesture in found] == [gesture for _, gesture in expected]
+    assert [at for at, _ in found] == pytest.approx([at for at, _ in expected])
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 5.0), st.booleans()), max_size=40))
+def test_gestures_alternate_are_a_bounce_apart_and_end_at_the_real_level(
+    edges: list[tuple[float, bool]],
+) -> None:
+    edges = sorted(edges, key=lambda edge: edge[0])
+    found = gestures(edges)
+    kinds = [gesture for _, gesture in found]
+    assert kinds == [PRESS, RELEASE] * (len(kinds) // 2) + [PRESS] * (len(kinds) % 2)
+    times = [at for at, _ in found]
+    assert all(later - at >= DEBOUNCE_S - 1e-9 for at, later in pairwise(times))
+    assert (kinds[-1:] == [PRESS]) == (bool(edges) and edges[-1][1])
+
+
+def test_gpio_and_control_hold_one_button() -> None:
+    button = Button(DEBOUNCE_S)
+    assert button.edge(1.0, pressed=True) is PRESS
+    assert button.control(pressed=True) is None
+    assert button.edge(2.0, pressed=False) is None
+    assert button.held
+    assert button.control(pressed=False) is RELEASE
+
+
+def test_control_does_not_bounce() -> None:
+    button = Button(DEBOUNCE_S)
+    assert [button.control(pressed=pressed) for pressed in (True, False, True)] == [
+        PRESS,
+        RELEASE,
+        PRESS,
+    ]
+    assert button.control(pressed=True) is None
+
+
+def test_a_blocked_holder_gives_nothing_until_it_was_up() -> None:
+    button = Button(DEBOUNCE_S)
+    button.edge(1.0, pressed=True)
+    button.block()
+    assert not button.held
+    assert button.wake(1.1) is None
+    assert button.edge(2.0, pressed=False) is None
+    assert button.wake(2.1) is None
+    assert button.edge(3.0, pressed=True) is PRESS
+
+
+def test_only_who_holds_is_blocked() -> None:
+    button = Button(DEBOUNCE_S)
+    button.edge(1.0, pressed=True)
+    button.block()
+    assert button.control(pressed=True) is PRESS
+    assert button.edge(2.0, pressed=False) is None
+    assert button.control(pressed=False) is RELEASE
+
+
+def test_held_at_start_is_blocked_and_releases_what_counted() -> None:
+    button = Button(DEBOUNCE_S)
+    assert button.held_at_start() is None
+    assert button.edge(1.0, pressed=False) is None
+    button.wake(1.1)
+    assert button.edge(2.0, pressed=True) is PRESS
+    assert button.held_at_start() is RELEASE
+
+
+def test_a_lost_button_is_released_and_begins_anew() -> None:
+    button = Button(DEBOUNCE_S)
+    button.edge(1.0, pressed=True)
+    assert button.lost() is RELEASE
+    assert button.deadline() == float("inf")
+    assert button.lost() is None
+    assert button.edge(1.01, pressed=True) is PRESS

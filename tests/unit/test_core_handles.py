@@ -1,0 +1,343 @@
+"""The conversation over many connections: which handle is kept, presented and dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.rules import LinkPolicy
+from speakerd.errors import Failure, FailureKind
+from tests.unit.story import Story
+
+MODEL = "gemini-3.8-live"
+
+
+def started(handle: str | None = None, **rules: Any) -> Story:  # noqa: ANN401 - as Story
+    story = Story(policy=LinkPolicy.ALWAYS, **rules)
+    story.connected(ev.SessionHandle(handle, MODEL) if handle else None)
+    return story
+
+
+def presented(story: Story) -> str | None:
+    """The handle that the next connection presents."""
+    seen = len(story.all(fx.Connect))
+    while len(story.all(fx.Connect)) == seen:
+        story.wait(1.0)
+    handle = story.all(fx.Connect)[-1].handle
+    return handle.value if handle else None
+
+
+def saved(story: Story) -> list[str | None]:
+    return [order.handle.value if order.handle else None for order in story.all(fx.SaveHandle)]
+
+
+def lose(story: Story, kind: FailureKind, code: int | None = None) -> str | None:
+    """Lose the newest connection; returns what the next one presents."""
+    before = len(story.all(fx.Connect))
+    story.fail(kind, code)
+    if len(story.all(fx.Connect)) > before:
+        handle = story.all(fx.Connect)[-1].handle
+        return handle.value if handle else None
+    return presented(story)
+
+
+# --- kept
+
+
+def test_the_handle_from_before_is_presented_after_a_restart() -> None:
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("old", MODEL)))
+    assert story.one(fx.Connect).handle == ev.SessionHandle("old", MODEL)
+
+
+def test_the_newest_handle_is_the_conversation() -> None:
+    story = started("old")
+    story.issue("a")
+    story.issue("b")
+    assert lose(story, FailureKind.NETWORK) == "b"
+
+
+def test_a_handle_that_comes_while_the_connection_is_being_closed_counts() -> None:
+    story = started()
+    story.issue("a")
+    story.go_away(10.0)
+    story.issue("b")
+    story.close(None)
+    assert story.one(fx.Connect).handle == ev.SessionHandle("b", MODEL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (FailureKind.NETWORK, 1006),
+        (FailureKind.NETWORK, None),
+        (FailureKind.TIMEOUT, None),
+        (FailureKind.IDLE, 1008),
+    ],
+)
+@pytest.mark.parametrize("opened", [True, False])
+def test_network_trouble_and_idle_closes_never_drop_it(
+    kind: FailureKind, code: int | None, opened: bool
+) -> None:
+    story = started("h")
+    for _ in range(8):
+        assert lose(story, kind, code) == "h"
+        if opened:
+            story.open()
+    assert saved(story) == []
+
+
+def test_our_own_closes_never_drop_it() -> None:
+    story = started("h")
+    for _ in range(5):
+        story.wait(1.0)
+        story.go_away(50.0)
+        story.close(None)
+        if story.got(fx.Connect) is None:
+            presented(story)
+        assert story.all(fx.Connect)[-1].handle == ev.SessionHandle("h", MODEL)
+        story.open()
+
+
+@pytest.mark.parametrize(
+    "kind", [FailureKind.KEY, FailureKind.SETUP, FailureKind.QUOTA, FailureKind.SERVER]
+)
+def test_a_setup_refused_for_another_reason_keeps_it(kind: FailureKind) -> None:
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    story.fail(kind)
+    story.wait(10.0)
+    if story.generation == 1:
+        story.press()
+    assert story.all(fx.Connect)[-1].handle == ev.SessionHandle("h", MODEL)
+    assert saved(story) == []
+
+
+# --- dropped
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_handle_that_is_refused_for_its_own_sake_is_dropped_and_the_turn_goes_on(
+    opened: bool,
+) -> None:
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    if opened:
+        story.open()
+    turn = story.speak()
+    story.fail(FailureKind.HANDLE, 1007)
+    assert story.one(fx.Connect).handle is None
+    assert saved(story) == [None]
+    story.open()
+    assert story.core.status.context == "fresh"
+    story.sent(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (FailureKind.SERVER, 1011),
+        (FailureKind.SETUP, 1007),
+        (FailureKind.IDLE, 1000),
+        (FailureKind.IDLE, 1001),
+    ],
+)
+def test_two_server_closes_soon_after_resuming_drop_it(kind: FailureKind, code: int) -> None:
+    story = started("h")
+    assert lose(story, kind, code) == "h"
+    story.open()
+    story.wait(29.0)
+    assert lose(story, kind, code) is None
+    assert saved(story) == [None]
+
+
+@pytest.mark.parametrize("between", ["turn", "stable"])
+def test_a_completed_turn_or_a_stable_connection_in_between_clears_it(between: str) -> None:
+    story = started("h")
+    assert lose(story, FailureKind.SERVER, 1011) == "h"
+    story.open()
+    if between == "turn":
+        turn = story.ask()
+        story.answer(turn)
+    else:
+        story.wait(31.0)
+    assert lose(story, FailureKind.SERVER, 1011) == "h"
+    story.open()
+    assert lose(story, FailureKind.SERVER, 1011) == ("h" if between == "stable" else None)
+
+
+def test_closes_of_connections_that_resumed_nothing_say_nothing_about_it() -> None:
+    story = started()
+    story.issue("a")
+    for expected in ("a", "a", None):
+        assert lose(story, FailureKind.SERVER, 1011) == expected
+        story.open()
+
+
+def test_a_resumed_session_that_answers_only_interrupted_is_left_behind() -> None:
+    story = started("wedged")
+    turn = story.ask()
+    story.interrupted(turn)
+    story.complete(turn)
+    story.close(None)
+    assert story.one(fx.Connect).handle == ev.SessionHandle("wedged", MODEL)
+    story.open()
+    story.sent(turn)
+    story.interrupted(turn)
+    story.complete(turn)
+    assert story.told == [fx.Notice.NO_ANSWER]
+    story.close(None)
+    story.press()
+    story.wait(5.0)
+    assert story.all(fx.Connect)[-1].handle is None
+
+
+def test_a_resumed_session_that_says_nothing_at_all_keeps_it() -> None:
+    story = started("h")
+    turn = story.ask()
+    story.wait(story.rules.reply_timeout_s)
+    story.close(None)
+    story.open()
+    story.sent(turn)
+    story.wait(story.rules.reply_timeout_s)
+    assert story.told == [fx.Notice.NO_ANSWER]
+    story.close(None)
+    assert presented(story) == "h"
+
+
+def test_setups_refused_again_and_again_are_tried_without_it_but_it_is_kept() -> None:
+    """A context that the server cannot take any more must not be the end of the speaker."""
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    story.fail(FailureKind.SETUP, 1007)
+    for _ in range(2):
+        story.wait(10.0)
+        story.press()
+        story.release()
+        story.wait(1.0)
+        story.fail(FailureKind.SETUP, 1007)
+    assert [order.handle is not None for order in story.all(fx.Connect)] == [True, True, False]
+    assert saved(story) == [], "the settings may be at fault: after a restart it is tried again"
+    story.wait(10.0)
+    story.press()
+    story.open()
+    assert story.core.status.context == "fresh"
+    story.issue("new")
+    assert lose(story, FailureKind.NETWORK) == "new"
+
+
+# --- models
+
+
+def test_a_handle_is_never_presented_to_another_model() -> None:
+    story = Story(models=("new", "old"))
+    story.tell(ev.Started(ev.SessionHandle("h", "old")))
+    assert story.one(fx.Connect).handle is None
+    story.fail(FailureKind.MODEL)
+    assert story.one(fx.Connect) == fx.Connect(2, "old", ev.SessionHandle("h", "old"))
+
+
+def test_the_handle_of_a_new_model_replaces_the_old() -> None:
+    story = Story(models=("new",), policy=LinkPolicy.ALWAYS)
+    story.tell(ev.Started(ev.SessionHandle("h", "old")))
+    story.open()
+    assert story.core.status.context == "fresh"
+    story.issue("n")
+    story.close()
+    assert story.one(fx.Connect).handle == ev.SessionHandle("n", "new")
+    assert story.all(fx.SaveHandle) == [fx.SaveHandle(ev.SessionHandle("n", "new"))]
+
+
+# --- forgotten
+
+
+def test_forget_drops_the_conversation_everywhere() -> None:
+    story = started("h")
+    story.tell(ev.ForgetRequested())
+    assert story.last == [fx.SaveHandle(None), fx.Disconnect(1)]
+    story.issue("late")
+    story.close(None)
+    assert story.one(fx.Connect).handle is None
+
+
+def test_forget_waits_for_the_end_of_the_turn() -> None:
+    story = started("h")
+    turn = story.ask()
+    story.tell(ev.ForgetRequested())
+    assert story.last == []
+    story.answer(turn)
+    assert fx.SaveHandle(None) in story.last
+    assert fx.Disconnect(1) in story.last
+
+
+def test_forget_is_not_forgotten_by_a_shutdown() -> None:
+    story = started("h")
+    story.ask()
+    story.tell(ev.ForgetRequested())
+    story.tell(ev.ShutdownRequested())
+    assert saved(story)[-1] is None
+
+
+def test_a_conversation_is_forgotten_after_its_time_out_without_a_turn() -> None:
+    story = started("h", conversation_timeout_s=600.0)
+    story.wait(500.0)
+    turn = story.ask()
+    story.answer(turn)
+    ended_at = story.now
+    story.wait_until(ended_at + 599.0)
+    assert saved(story) == []
+    story.wait_until(ended_at + 600.0)
+    assert saved(story) == [None]
+    story.close(None)
+    assert story.one(fx.Connect).handle is None
+
+
+def test_a_forgotten_conversation_is_not_forgotten_again_and_again() -> None:
+    story = started("h", conversation_timeout_s=600.0)
+    story.wait(601.0)
+    story.close(None)
+    story.open()
+    story.issue("fresh")
+    story.wait(10_000.0)
+    assert len(story.all(fx.Disconnect)) == 1
+
+
+def test_a_conversation_without_a_handle_is_forgotten_too() -> None:
+    story = started(conversation_timeout_s=600.0)
+    turn = story.ask()
+    story.answer(turn)
+    story.wait(601.0)
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)]
+
+
+def test_by_default_nothing_is_forgotten() -> None:
+    story = started("h")
+    story.wait(1e6)
+    assert lose(story, FailureKind.NETWORK) == "h"
+
+
+# --- sparingly
+
+
+def test_the_handle_is_saved_at_the_end_of_a_turn_and_at_a_close_only() -> None:
+    story = started()
+    for index in range(50):
+        story.issue(f"idle-{index}")
+    assert saved(story) == []
+    turn = story.ask()
+    story.issue("asked")
+    story.answer(turn)
+    assert saved(story) == ["asked"]
+    story.issue("later")
+    story.wait(10.0)
+    assert saved(story) == ["asked"]
+    story.close(Failure(FailureKind.IDLE, "idle", 1008))
+    assert saved(story) == ["asked", "later"]
+    story.open()
+    story.close()
+    assert saved(story) == ["asked", "later"]

@@ -1,0 +1,346 @@
+"""What becomes of an answer: rules 4, 5 and 7 of a turn, and the server's soft failures."""
+
+from __future__ import annotations
+
+import pytest
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.turn import TurnState
+from tests.unit.story import Story
+
+
+@pytest.fixture
+def story() -> Story:
+    story = Story()
+    story.connected()
+    story.wait_until(10.0)
+    return story
+
+
+def playing(story: Story) -> int:
+    turn = story.ask()
+    story.reply(turn)
+    story.plays(turn)
+    return turn
+
+
+# --- the usual
+
+
+def test_a_turn_from_press_to_drained(story: Story) -> None:
+    turn = story.ask()
+    assert story.reply(turn) == [fx.DiscardUtterance(turn)]
+    assert story.plays(turn) == []
+    assert story.generated(turn) == [fx.FinishPlayback(turn)]
+    usage = ev.Usage(100, 50, 150)
+    story.tell(ev.UsageReported(1, turn, usage))
+    assert story.complete(turn) == []
+    assert story.is_in(TurnState.SPEAKING)
+    story.drained(turn, 2.5)
+    record = story.one(fx.TurnEnded).record
+    assert record.turn == turn
+    assert record.outcome is not None
+    assert record.outcome.value == "answered"
+    assert (record.reply_s, record.usage) == (2.5, usage)
+    times = [
+        record.pressed_at,
+        record.released_at,
+        record.utterance_ended_at,
+        record.activity_start_at,
+        record.first_audio_sent_at,
+        record.activity_end_at,
+        record.first_reply_at,
+        record.first_sample_at,
+        record.generation_complete_at,
+        record.turn_complete_at,
+        record.drained_at,
+    ]
+    assert None not in times
+    assert times == sorted(times, key=lambda at: at or 0.0)
+    assert record.utterance_s == pytest.approx(1.3)
+    assert story.told == []
+    assert story.core.status.last_turn is record
+    assert story.core.status.turns == 1
+
+
+def test_xruns_are_in_the_books_of_their_turn(story: Story) -> None:
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    story.tell(ev.Xrun(ev.Device.MICROPHONE))
+    story.release()
+    story.wait(0.5)
+    story.sent(story.turn)
+    story.reply(story.turn)
+    story.tell(ev.Xrun(ev.Device.SPEAKER))
+    story.tell(ev.Xrun(ev.Device.SPEAKER))
+    story.complete(story.turn)
+    story.drained(story.turn)
+    story.tell(ev.Xrun(ev.Device.SPEAKER))
+    record = story.all(fx.TurnEnded)[0].record
+    assert (record.overruns, record.underruns) == (1, 2)
+
+
+# --- three different facts
+
+
+def test_turn_complete_without_generation_complete_finishes_too(story: Story) -> None:
+    turn = playing(story)
+    assert story.complete(turn) == [fx.FinishPlayback(turn)]
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_a_missing_turn_complete_is_waited_for_in_silence_and_not_for_ever(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    story.wait(story.rules.settle_s)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+
+
+def test_turn_complete_after_the_last_sample_ends_the_turn(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.drained(turn)
+    story.wait(8.0)
+    story.complete(turn)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["answered"]
+
+
+def test_the_next_press_or_a_lost_connection_need_not_wait_for_turn_complete(
+    story: Story,
+) -> None:
+    for end in (story.press, story.close):
+        turn = playing(story)
+        story.generated(turn)
+        story.drained(turn)
+        end()
+        assert story.outcomes[-1] == "answered"
+        story.release()
+        story.wait(2.0)
+    assert story.told == []
+
+
+def test_an_early_turn_complete_cuts_nothing(story: Story) -> None:
+    turn = playing(story)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.IDLE)
+    story.tell(ev.PlaybackResumed(turn))
+    assert story.is_in(TurnState.SPEAKING)
+    story.drained(turn)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+    assert story.all(fx.DropPlayback) == [fx.DropPlayback()], "only the press was silencing"
+
+
+def test_audio_after_a_silent_end_is_heard_to_its_end(story: Story) -> None:
+    turn = story.ask()
+    story.complete(turn)
+    story.reply(turn)
+    assert story.plays(turn) == [fx.FinishPlayback(turn)]
+    assert story.is_in(TurnState.SPEAKING)
+    story.drained(turn)
+    assert story.is_in(TurnState.IDLE)
+
+
+@pytest.mark.parametrize("early", ["generated", "complete", "interrupted"])
+def test_nothing_said_while_the_person_speaks_is_about_this_utterance(
+    story: Story, early: str
+) -> None:
+    """The end of an interrupted answer must not be taken for the end of the next one."""
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    turn = story.turn
+    getattr(story, early)(turn)
+    story.release()
+    story.wait(0.5)
+    story.sent(turn)
+    assert story.reply(turn) == [fx.DiscardUtterance(turn)]
+    story.plays(turn)
+    assert story.is_in(TurnState.SPEAKING)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_playback_may_be_reported_before_the_reply(story: Story) -> None:
+    """The speaker's thread may be quicker; the reply must not count as stalled then."""
+    turn = story.ask()
+    story.plays(turn)
+    story.reply(turn)
+    story.wait(60.0)
+    assert story.is_in(TurnState.SPEAKING)
+    assert story.all(fx.FinishPlayback) == []
+
+
+# --- silence
+
+
+def test_the_model_may_choose_silence(story: Story) -> None:
+    turn = story.ask()
+    story.complete(turn)
+    assert story.told == [fx.Notice.NO_REPLY]
+    assert story.outcomes == ["silent"]
+    assert fx.DiscardUtterance(turn) in story.last
+    story.wait(100.0)
+    assert len(story.all(fx.Deliver)) == 1
+
+
+def test_generation_complete_alone_is_no_answer(story: Story) -> None:
+    turn = story.ask()
+    story.generated(turn)
+    assert story.is_in(TurnState.THINKING)
+    story.complete(turn)
+    assert story.outcomes == ["silent"]
+
+
+# --- cut, interrupted, stalled
+
+
+def test_a_drop_in_mid_reply_plays_what_has_come_and_tells(story: Story) -> None:
+    turn = playing(story)
+    story.close()
+    assert fx.FinishPlayback(turn) in story.last
+    assert story.told == []
+    story.drained(turn)
+    assert story.told == [fx.Notice.ANSWER_CUT]
+    assert story.outcomes == ["cut"]
+
+
+@pytest.mark.parametrize("said", ["generated", "complete"])
+@pytest.mark.parametrize("end", ["close", "interrupted"])
+def test_what_had_come_whole_is_not_cut_by_what_happens_while_it_plays(
+    story: Story, said: str, end: str
+) -> None:
+    turn = playing(story)
+    getattr(story, said)(turn)
+    story.close() if end == "close" else story.interrupted(turn)
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+
+
+def test_interrupted_by_nobody_in_mid_reply_is_a_cut_answer(story: Story) -> None:
+    turn = playing(story)
+    assert story.interrupted(turn) == [fx.FinishPlayback(turn)]
+    story.complete(turn)
+    story.drained(turn)
+    assert story.told == [fx.Notice.ANSWER_CUT]
+
+
+def test_a_phantom_interruption_before_the_answer_is_passed_over(story: Story) -> None:
+    turn = story.ask()
+    story.interrupted(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+
+
+def test_an_interrupted_turn_without_audio_is_asked_once_more(story: Story) -> None:
+    turn = story.ask()
+    story.interrupted(turn)
+    story.complete(turn)
+    assert story.ordered(fx.Disconnect)
+    story.close(None)
+    assert story.open() == [fx.Deliver(2, turn)]
+    story.sent(turn)
+    story.interrupted(turn)
+    story.complete(turn)
+    assert story.told == [fx.Notice.NO_ANSWER]
+
+
+def test_a_session_that_is_frozen_after_an_interruption_is_left(story: Story) -> None:
+    turn = story.ask()
+    story.interrupted(turn)
+    story.wait(story.rules.reply_timeout_s)
+    assert story.ordered(fx.Disconnect)
+    story.close(None)
+    assert story.open() == [fx.Deliver(2, turn)]
+
+
+def test_a_stall_shorter_than_the_limit_is_waited_out(story: Story) -> None:
+    turn = playing(story)
+    story.tell(ev.PlaybackStarved(turn))
+    story.wait(story.rules.reply_timeout_s - 1)
+    story.tell(ev.PlaybackResumed(turn))
+    story.wait(100.0)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_answer_that_stops_coming_is_a_cut_answer_on_a_bad_connection(
+    story: Story, heard: bool
+) -> None:
+    turn = story.ask()
+    story.reply(turn)
+    if heard:
+        story.plays(turn)
+        story.tell(ev.PlaybackStarved(turn))
+    story.wait(story.rules.reply_timeout_s)
+    assert story.one(fx.FinishPlayback) == fx.FinishPlayback(turn)
+    assert story.one(fx.Disconnect) == fx.Disconnect(1)
+    story.drained(turn)
+    assert story.told == [fx.Notice.ANSWER_CUT]
+    assert story.outcomes == ["cut"]
+
+
+def test_audio_after_a_cut_goes_on(story: Story) -> None:
+    turn = playing(story)
+    story.interrupted(turn)
+    story.drained(turn)
+    story.tell(ev.PlaybackResumed(turn))
+    story.complete(turn)
+    story.drained(turn)
+    assert story.told == [fx.Notice.ANSWER_CUT]
+    assert story.state in {TurnState.IDLE, TurnState.SETTLING}
+
+
+# --- the speaker
+
+
+def test_a_speaker_that_is_lost_in_mid_reply_ends_the_turn(story: Story) -> None:
+    playing(story)
+    story.lose(ev.Device.SPEAKER)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["cut"]
+    assert story.told == [fx.Notice.SPEAKER_LOST]
+    assert story.ordered(fx.DropPlayback)
+
+
+def test_an_answer_that_comes_without_a_speaker_is_not_counted_as_heard(story: Story) -> None:
+    story.lose(ev.Device.SPEAKER)
+    turn = story.ask()
+    story.reply(turn)
+    assert story.outcomes == ["cut"]
+    assert story.told == [fx.Notice.SPEAKER_LOST]
+
+
+def test_a_speaker_that_is_back_speaks(story: Story) -> None:
+    story.lose(ev.Device.SPEAKER)
+    assert story.core.status.state == "error"
+    turn = story.ask()
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    assert story.core.status.state == "idle"
+
+
+def test_a_speaker_that_is_lost_after_the_last_sample_spoils_nothing(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.drained(turn)
+    story.lose(ev.Device.SPEAKER)
+    story.complete(turn)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
