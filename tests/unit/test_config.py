@@ -1,0 +1,272 @@
+"""Where options come from, what wins, and what is said about a wrong one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from speakerd.config import Loaded, Origin, control_socket, export_library_variables, load
+from speakerd.config.settings import Settings
+from speakerd.errors import ConfigError
+
+KEY = "AIzaSyTest-key_0123456789"
+
+
+class Place:
+    """An environment with an env file of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "speakerd.env"
+        self.credentials = directory / "credentials"
+        self.credentials.mkdir()
+        self.environ = {"SPEAKERD_ENV_FILE": str(self.file), "GEMINI_API_KEY": KEY}
+        self.write("")
+
+    def write(self, text: str) -> None:
+        self.file.write_text(text, encoding="utf-8")
+
+    def credential(self, key: str) -> None:
+        (self.credentials / "gemini-api-key").write_text(key, encoding="utf-8")
+        self.environ["CREDENTIALS_DIRECTORY"] = str(self.credentials)
+
+    def load(self, **more: str) -> Loaded:
+        return load(self.environ | more)
+
+    def problems(self, **more: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            self.load(**more)
+        assert caught.value.exit_code == 78
+        assert KEY not in "".join(traceback.format_exception(caught.value))
+        return str(caught.value).splitlines()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
+    loaded = place.load()
+    assert loaded.settings.model_dump(exclude={"gemini_api_key"}) == {
+        "model": "gemini-3.8-live",
+        "fallback_models": (),
+        "voice": "",
+        "language": "",
+        "system_instruction": "",
+        "capture_device": "default",
+        "playback_device": "default",
+        "prebuffer_ms": 120,
+        "button_pin": 17,
+        "button_mode": "hold",
+        "debounce_ms": 30,
+        "min_press_ms": 250,
+        "preroll_ms": 300,
+        "tail_ms": 300,
+        "echo_guard_ms": 100,
+        "max_utterance_s": 60,
+        "reply_timeout_s": 15,
+        "patience_s": 20,
+        "link": "on-demand",
+        "linger_s": 60,
+        "conversation_timeout_s": 0,
+        "control_socket": Path("/run/speakerd/control.sock"),
+        "state_directory": None,
+        "log_level": "info",
+    }
+    assert set(loaded.provenance.values()) == {Origin.ENVIRONMENT, Origin.DEFAULT}
+    assert loaded.warnings == ()
+
+
+def test_every_default_is_itself_allowed() -> None:
+    settings = Settings(gemini_api_key="k")
+    assert Settings.model_validate(settings.model_dump()) == settings
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(place: Place) -> None:
+    place.write("SPEAKERD_TAIL_MS=400\nSPEAKERD_PREROLL_MS=500\n")
+    loaded = place.load(SPEAKERD_TAIL_MS="600")
+    assert (loaded.settings.tail_ms, loaded.settings.preroll_ms) == (600, 500)
+    assert loaded.provenance["SPEAKERD_TAIL_MS"] is Origin.ENVIRONMENT
+    assert loaded.provenance["SPEAKERD_PREROLL_MS"] is Origin.FILE
+    assert loaded.provenance["SPEAKERD_DEBOUNCE_MS"] is Origin.DEFAULT
+
+
+def test_an_empty_value_is_no_value_and_blanks_do_not_count(place: Place) -> None:
+    place.write("SPEAKERD_VOICE='  Kore '\nSPEAKERD_LANGUAGE=\n")
+    loaded = place.load(SPEAKERD_VOICE="  ", SPEAKERD_TAIL_MS=" 400 ")
+    assert (loaded.settings.voice, loaded.settings.language) == ("Kore", "")
+    assert loaded.settings.tail_ms == 400
+    assert loaded.provenance["SPEAKERD_LANGUAGE"] is Origin.DEFAULT
+
+
+@pytest.mark.parametrize("environment", ["", "from-the-environment"])
+@pytest.mark.parametrize("file", ["", "from-the-file"])
+@pytest.mark.parametrize("credential", ["", "from-the-credential\n"])
+def test_the_key_comes_from_the_first_place_that_has_one(
+    place: Place, environment: str, file: str, credential: str
+) -> None:
+    place.write(f"GEMINI_API_KEY={file}")
+    place.credential(credential)
+    expected = next((key.strip() for key in (environment, file, credential) if key), None)
+    if expected is None:
+        (line,) = place.problems(GEMINI_API_KEY=environment)
+        for word in ("GEMINI_API_KEY", str(place.file), "credential gemini-api-key"):
+            assert word in line
+        return
+    loaded = place.load(GEMINI_API_KEY=environment)
+    assert loaded.settings.gemini_api_key.get_secret_value() == expected
+    assert expected.endswith(loaded.provenance["GEMINI_API_KEY"])
+
+
+def test_the_key_is_in_no_repr(place: Place) -> None:
+    loaded = place.load()
+    assert KEY not in repr(loaded) + str(loaded.settings) + repr(loaded.settings.model_dump())
+
+
+@pytest.mark.parametrize("key", ["two words", '"quoted"', "schlüssel", "line\nbreak"])
+def test_what_is_no_key_is_refused_without_being_shown(place: Place, key: str) -> None:
+    (line,) = place.problems(GEMINI_API_KEY=key)
+    assert line.startswith("GEMINI_API_KEY in the environment holds ")
+    assert key not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MODEL", "no model!", "the name of a Live API model"),
+        ("FALLBACK_MODELS", "a,,b", "names of Live API models with commas between them"),
+        ("LANGUAGE", "german", "a BCP-47 code such as en-US or de"),
+        ("BUTTON_PIN", "54", "a whole number from 0 to 53"),
+        ("BUTTON_MODE", "push", "hold"),
+        ("DEBOUNCE_MS", "30ms", "a whole number of milliseconds from 0 to 500"),
+        ("TAIL_MS", "-1", "a whole number of milliseconds from 0 to 3000"),
+        ("PREROLL_MS", "1.5", "a whole number of milliseconds from 0 to 5000"),
+        ("REPLY_TIMEOUT_S", "nan", "a number of seconds from 1 to 120"),
+        ("LINGER_S", "inf", "a number of seconds from 0 to 3600"),
+        ("LINK", "sometimes", "on-demand or always"),
+        ("LOG_LEVEL", "loud", "debug or info or warning or error"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_what_is_allowed(
+    place: Place, name: str, value: str, allowed: str
+) -> None:
+    place.write(f"SPEAKERD_{name}={value}")
+    assert place.problems() == [f"SPEAKERD_{name} in {place.file} is {value!r}; allowed: {allowed}"]
+
+
+@pytest.mark.parametrize("mode", ["toggle", "AUTO"])
+def test_the_button_modes_of_later_are_refused_as_such(place: Place, mode: str) -> None:
+    (line,) = place.problems(SPEAKERD_BUTTON_MODE=mode)
+    assert f"is {mode!r}, which comes with a later version; allowed: hold" in line
+
+
+def test_paths_are_absolute_and_a_socket_path_is_short(place: Place) -> None:
+    lines = place.problems(SPEAKERD_CONTROL_SOCKET="/" + 107 * "x", SPEAKERD_STATE_DIRECTORY="here")
+    assert "longer than 107 bytes" in lines[0]
+    assert "'here', which does not begin with /" in lines[1]
+
+
+def test_every_problem_has_its_line_and_none_spans_two(place: Place) -> None:
+    lines = place.problems(GEMINI_API_KEY="", SPEAKERD_TAIL_MS="x\ny", SPEAKERD_LINK=1000 * "long")
+    assert [line.split()[0] for line in lines] == [
+        "GEMINI_API_KEY",
+        "SPEAKERD_TAIL_MS",
+        "SPEAKERD_LINK",
+    ]
+    assert max(map(len, lines)) < 200
+
+
+def test_lists_and_words_are_read_as_people_write_them(place: Place) -> None:
+    settings = place.load(
+        SPEAKERD_FALLBACK_MODELS="one , two", SPEAKERD_LINK="Always", SPEAKERD_LOG_LEVEL="DEBUG"
+    ).settings
+    assert settings.fallback_models == ("one", "two")
+    assert (settings.link, settings.log_level) == ("always", "debug")
+
+
+def test_the_state_directory_is_systemds_unless_another_is_set(place: Place) -> None:
+    given = {"STATE_DIRECTORY": "/var/lib/speakerd:/var/lib/other"}
+    loaded = place.load(**given)
+    assert loaded.settings.state_directory == Path("/var/lib/speakerd")
+    assert loaded.provenance["SPEAKERD_STATE_DIRECTORY"] is Origin.DEFAULT
+    own = place.load(**given, SPEAKERD_STATE_DIRECTORY="/srv/talk").settings
+    assert own.state_directory == Path("/srv/talk")
+
+
+def test_names_that_nothing_knows_are_warned_of_with_the_nearest(place: Place) -> None:
+    place.write("GEMINI_KEY=x\nSPEAKERD_ENV_FILE=/x\nZZZ=1\n")
+    assert place.load(SPEAKERD_TAILMS="1", speakerd_model="x", OTHER="y").warnings == (
+        "SPEAKERD_TAILMS in the environment is not an option; did you mean SPEAKERD_TAIL_MS?",
+        "speakerd_model in the environment is not an option; did you mean SPEAKERD_MODEL?",
+        f"GEMINI_KEY in {place.file} is not an option; did you mean GEMINI_API_KEY?",
+        f"SPEAKERD_ENV_FILE in {place.file} does nothing: set it in the environment",
+        f"ZZZ in {place.file} is not an option",
+    )
+
+
+def test_library_variables_come_from_the_file_and_the_environment_wins(place: Place) -> None:
+    place.write("SSL_CERT_FILE=/file.pem\nGPIOZERO_PIN_FACTORY=mock\n")
+    loaded = place.load(SSL_CERT_FILE="/environment.pem")
+    assert loaded.warnings == ()
+    assert loaded.provenance["GPIOZERO_PIN_FACTORY"] is Origin.FILE
+    exported = {"HOME": "/"}
+    export_library_variables(loaded, exported)
+    assert exported == {
+        "HOME": "/",
+        "SSL_CERT_FILE": "/environment.pem",
+        "GPIOZERO_PIN_FACTORY": "mock",
+    }
+
+
+def test_a_named_file_has_to_be_there(place: Place) -> None:
+    place.file.unlink()
+    assert place.problems() == [f"SPEAKERD_ENV_FILE: there is no {place.file}"]
+
+
+def test_the_usual_file_need_not_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("speakerd.config.sources.DEFAULT_ENV_FILE", tmp_path / "none")
+    assert load({"GEMINI_API_KEY": KEY}).env_file == tmp_path / "none"
+
+
+def test_a_file_that_cannot_be_read_is_named(place: Place) -> None:
+    place.write("A=1\nno sense")
+    assert place.problems() == [f"{place.file}:2: NAME=value expected, but there is no '='"]
+    place.file.write_bytes(b"A=\xff")
+    assert place.problems() == [f"{place.file}: this is not UTF-8 text"]
+    place.file.unlink()
+    place.file.mkdir()
+    assert place.problems() == [f"{place.file}: Is a directory"]
+
+
+def test_who_may_read_the_file_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:  # the kernel refuses root nothing
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    (line,) = place.problems()
+    assert line.startswith(f"{place.file}: permission denied; it is for user {place.file.owner()} ")
+
+
+def test_a_credential_that_cannot_be_read_is_named(place: Place) -> None:
+    place.credential("")
+    (place.credentials / "gemini-api-key").write_bytes(b"\xff")
+    assert place.problems() == ["credential gemini-api-key: this is not UTF-8 text"]
+
+
+def test_the_control_socket_is_found_without_a_key_or_a_sound_file(place: Place) -> None:
+    del place.environ["GEMINI_API_KEY"]
+    place.write("SPEAKERD_CONTROL_SOCKET=/file.sock\nSPEAKERD_TAIL_MS=nonsense")
+    assert control_socket(place.environ) == Path("/file.sock")
+    own = place.environ | {"SPEAKERD_CONTROL_SOCKET": "/environment.sock"}
+    assert control_socket(own) == Path("/environment.sock")
+    place.write("nonsense")
+    assert control_socket(place.environ) == Path("/run/speakerd/control.sock")
+
+
+def test_importing_the_package_does_not_import_pydantic() -> None:
+    program = "import sys, speakerd.config; sys.exit('pydantic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
