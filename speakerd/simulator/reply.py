@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterable, Mapping
 
-#: Between two chunks, in jittery pacing.
+#: Jittery pacing: how many of the chunks make the others wait, and how long at most.
+STALLS = 0.1
 LONGEST_GAP_S = 0.4
 
 _Shape = TypeVar("_Shape", PrematureTurnComplete, MissingTurnComplete)
@@ -212,7 +213,8 @@ def _chunk_at(
     )
     if options.pacing is Pacing.REALTIME or number == 0:
         return steady
-    return max(before, steady + random.uniform(0.0, LONGEST_GAP_S))
+    stalls = random.random() < STALLS
+    return max(steady, before + (random.uniform(0.0, LONGEST_GAP_S) if stalls else 0.0))
 
 
 def _pieces(text: str, count: int) -> list[str]:

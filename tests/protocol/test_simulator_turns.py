@@ -1,0 +1,869 @@
+"""Turns, handles, time and faults, on the pure protocol."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speakerd.simulator import faults
+from speakerd.simulator.faults import Moment, Phase, Planned
+from speakerd.simulator.machine import State
+from speakerd.simulator.options import Pacing, SimulatorOptions
+from speakerd.simulator.records import Outcome
+from speakerd.simulator.wire import Deafen, Reset
+from tests.protocol.simulator_driver import (
+    ACTIVITY_END,
+    ACTIVITY_START,
+    CHUNK,
+    CONTENT,
+    STREAM_END,
+    TEXT,
+    Client,
+    Server,
+    audio,
+    kinds,
+    reply_pcm,
+    resampled,
+    setup,
+    tool_response,
+)
+
+HANDLE = "sessionResumptionUpdate"
+ABORTED = "1008 The operation was aborted."
+
+
+# --- a turn
+
+
+def test_a_push_to_talk_turn_in_order() -> None:
+    client = Server().set_up()
+    messages = client.say() + client.wait(5)
+    assert kinds(messages) == [
+        HANDLE,  # not resumable from here
+        "inputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "outputTranscription",
+        "modelTurn",
+        "generationComplete",
+        "turnComplete",
+        HANDLE,
+    ]
+    assert messages[0] == {HANDLE: {}}
+    assert messages[-1][HANDLE]["resumable"]
+    assert reply_pcm(messages) == resampled(3 * CHUNK)
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+def test_what_is_said_is_recorded() -> None:
+    server = Server()
+    client = server.set_up()
+    server.now += 1
+    client.send(ACTIVITY_START)
+    server.now += 1
+    client.send(audio())
+    client.send(audio(CHUNK[:100]))
+    server.now += 1
+    client.send(ACTIVITY_END)
+    client.wait(5)
+    turn = client.turn
+    assert (turn.number, turn.connection, turn.kind, turn.context) == (1, 1, "speech", ())
+    assert turn.utterance == CHUNK + CHUNK[:100]
+    assert turn.chunk_bytes == [len(CHUNK), 100]
+    assert (turn.activity_start_at, turn.first_audio_at) == (1001.0, 1002.0)
+    assert (turn.activity_end_at, turn.first_reply_at) == (1003.0, 1003.5)
+    assert turn.completed_at == 1003.5
+    assert turn.reply == reply_pcm(client.messages)
+    assert server.notes.utterances == [turn]
+
+
+def test_usage_counts_the_whole_context() -> None:
+    client = Server().set_up()
+    usages = []
+    for _ in range(2):
+        client.say(chunks=10)  # 1 s: 25 tokens in, 25 out
+        usages += [m["usageMetadata"] for m in client.wait(5) if "usageMetadata" in m]
+    assert [usage["promptTokenCount"] for usage in usages] == [25, 75]
+    assert [usage["totalTokenCount"] for usage in usages] == [50, 100]
+
+
+def test_compression_forgets_the_oldest_turns() -> None:
+    client = Server().set_up(
+        contextWindowCompression={"triggerTokens": 120, "slidingWindow": {"targetTokens": 60}}
+    )
+    for _ in range(4):
+        client.say(chunks=10)
+        client.wait(5)
+    assert [turn.context for turn in client.server.world.turns] == [(), (1,), (1, 2), (3,)]
+
+
+def test_url_safe_base64_is_read() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    client.send_frame(b'{"realtime_input": {"audio": {"data": "-_8", "mime_type": "audio/pcm"}}}')
+    assert client.turn.utterance == b"\xfb\xff"
+
+
+def test_another_rate_is_parroted_at_its_own_length() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    client.send(audio(CHUNK, "audio/pcm; rate=48000"))
+    client.send(ACTIVITY_END)
+    assert client.turn.rate_hz == 48_000
+    assert reply_pcm(client.wait(5)) == resampled(CHUNK, 48_000)
+
+
+def test_a_rate_that_changes_is_brought_to_the_first() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    client.send(audio(CHUNK))
+    client.send(audio(CHUNK, "audio/pcm;rate=24000"))
+    assert client.turn.utterance == CHUNK + resampled(CHUNK, 24_000, 16_000)
+
+
+def test_audio_outside_a_window_is_counted_and_forgotten() -> None:
+    client = Server().set_up()
+    client.send(audio())
+    client.say()
+    client.send(audio())
+    record = client.core.record
+    assert (record.discarded_chunks, record.discarded_bytes) == (2, 2 * len(CHUNK))
+    assert client.turn.utterance == 3 * CHUNK
+    assert record.received == {
+        "setup": 1,
+        "audio": 5,
+        "activityStart": 1,
+        "activityEnd": 1,
+    }
+
+
+def test_a_window_without_audio_is_a_silent_turn() -> None:
+    client = Server().set_up()
+    messages = client.say(chunks=0) + client.wait(5)
+    assert kinds(messages) == [HANDLE, "turnComplete", HANDLE]
+    assert messages[1] == {"serverContent": {"turnComplete": True}}
+
+
+def test_an_endless_utterance_is_refused() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    minute = audio(bytes(2 * 16_000 * 60))
+    for _ in range(10):
+        client.send(minute)
+    assert client.closing == ""
+    client.send(audio())
+    assert client.closing == "1007 Request contains an invalid argument."
+
+
+def test_transcriptions_come_only_if_asked_for() -> None:
+    client = Server().set_up(inputAudioTranscription=None, outputAudioTranscription=None)
+    messages = client.say() + client.wait(5)
+    assert kinds(messages) == [HANDLE, "modelTurn", "generationComplete", "turnComplete", HANDLE]
+
+
+def test_a_text_is_a_turn() -> None:
+    client = Server().set_up()
+    messages = client.send(TEXT) + client.wait(5)
+    assert (client.turn.kind, client.turn.text) == ("text", "hello")
+    assert reply_pcm(messages) == client.server.world.voice
+
+
+def test_content_is_gathered_until_its_turn_is_complete() -> None:
+    client = Server().set_up()
+    part = {"clientContent": {"turns": [{"parts": [{"text": "well"}]}]}}
+    assert client.send(part) == []
+    messages = client.send(CONTENT) + client.wait(5)
+    assert client.turn.text == "well hi"
+    assert "turnComplete" in kinds(messages)
+
+
+def test_with_automatic_detection_the_end_of_the_stream_ends_the_utterance() -> None:
+    client = Server().set_up(realtimeInputConfig={})
+    client.send(STREAM_END)  # nothing was heard: nothing is answered
+    client.send(audio())
+    client.send(audio())
+    client.send(STREAM_END)
+    assert reply_pcm(client.wait(5)) == resampled(2 * CHUNK)
+    assert len(client.server.world.turns) == 1
+
+
+# --- pacing
+
+
+def chunk_times(options: dict[str, Any], chunks: int = 10) -> list[float]:
+    """When each chunk of the answer comes, after activityEnd."""
+    server = Server(**options)
+    client = server.set_up(outputAudioTranscription=None)
+    client.say(chunks)
+    began, times = server.now, []
+    while client.core.state is State.GENERATING:
+        due = client.core.deadline()
+        assert due is not None
+        messages = client.wait(due - server.now)
+        times += [due - began for message in messages if reply_pcm([message])]
+    return [round(time, 6) for time in times]
+
+
+def test_realtime_is_steady_and_faster_than_it_plays() -> None:
+    times = chunk_times({"pacing": Pacing.REALTIME})
+    assert times == [round(0.5 + n * 0.04 / 1.25, 6) for n in range(25)]
+
+
+def test_speed_divides_every_wait() -> None:
+    times = chunk_times({"pacing": Pacing.REALTIME, "speed": 10.0})
+    assert times == [round(0.05 + n * 0.0032, 6) for n in range(25)]
+
+
+def test_no_waiting_answers_within_the_activity_end() -> None:
+    client = Server(speed=0).set_up()
+    assert kinds(client.say())[-1] == HANDLE
+    assert client.core.state is State.IDLE
+
+
+def test_jitter_has_gaps_of_up_to_400_ms_and_is_repeatable() -> None:
+    options = {"pacing": Pacing.JITTER, "seed": 7}
+    times = chunk_times(options, chunks=50)
+    gaps = [round(b - a, 6) for a, b in itertools.pairwise(times)]
+    assert len(times) == 125
+    assert max(gaps) > 0.2
+    assert max(gaps) <= 0.4
+    assert min(gaps) == 0.0  # what was held up comes in a burst
+    assert sum(gaps) < 125 * 0.04  # and the whole is still faster than it plays
+    assert times == chunk_times(options, chunks=50)
+    assert times != chunk_times({"pacing": Pacing.JITTER, "seed": 8}, chunks=50)
+
+
+@pytest.mark.parametrize(("lag_s", "done_at"), [(0.0, 0.5), (2.0, 2.5), (None, 1.5)])
+def test_turn_complete_may_lag(lag_s: float | None, done_at: float) -> None:
+    client = Server(turn_complete_lag_s=lag_s).set_up()
+    client.say(chunks=10)
+    client.wait(10)
+    assert client.turn.activity_end_at is not None
+    assert client.turn.completed_at == client.turn.activity_end_at + done_at
+
+
+def test_the_size_of_a_chunk() -> None:
+    client = Server(chunk_ms=100).set_up(outputAudioTranscription=None)
+    client.say(chunks=5)
+    sizes = [len(reply_pcm([message])) for message in client.wait(5)]
+    assert [size for size in sizes if size] == [4800] * 5
+
+
+@pytest.mark.parametrize("wrong", [{"speed": -1.0}, {"chunk_ms": 0}, {"keep": 0}])
+def test_options_that_make_no_sense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        SimulatorOptions(**wrong)
+
+
+# --- interruption
+
+
+def interrupted(client: Client, message: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Cut the answer in its middle; what comes of it at once."""
+    client.say(chunks=10)
+    client.wait(0.6)
+    assert client.core.state is State.GENERATING
+    return client.send(message or ACTIVITY_START)
+
+
+def test_a_barge_in_is_interrupted_and_then_complete() -> None:
+    client = Server(pacing=Pacing.REALTIME).set_up()
+    messages = interrupted(client)
+    assert kinds(messages) == ["interrupted", "turnComplete", HANDLE]
+    assert client.core.state is State.WINDOW
+    assert client.server.world.turns[0].outcome is Outcome.INTERRUPTED
+    client.send(audio())
+    client.send(ACTIVITY_END)
+    assert reply_pcm(client.wait(5)) == resampled(CHUNK)
+    assert client.turn.context == (1,)
+
+
+def test_late_audio_of_the_cut_answer() -> None:
+    client = Server(pacing=Pacing.REALTIME, late_audio_chunks=2).set_up()
+    messages = interrupted(client)
+    assert kinds(messages) == ["modelTurn", "interrupted", "turnComplete", HANDLE]
+    whole = resampled(10 * CHUNK)
+    assert client.turn.reply == b""
+    assert whole.startswith(client.server.world.turns[0].reply)
+    assert len(reply_pcm(messages)) == 2 * 1920
+
+
+@pytest.mark.parametrize("message", [TEXT, CONTENT])
+def test_text_cuts_an_answer_too(message: dict[str, Any]) -> None:
+    client = Server(pacing=Pacing.REALTIME).set_up()
+    assert kinds(interrupted(client, message))[:2] == ["interrupted", "turnComplete"]
+    client.wait(5)
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+def test_without_interruption_the_answers_follow_each_other() -> None:
+    client = Server(pacing=Pacing.REALTIME).set_up(
+        realtimeInputConfig={
+            "automaticActivityDetection": {"disabled": True},
+            "activityHandling": "NO_INTERRUPTION",
+        }
+    )
+    assert interrupted(client) == []
+    client.send(audio())
+    client.send(ACTIVITY_END)
+    client.wait(10)
+    first, second = client.server.world.turns
+    assert first.reply == resampled(10 * CHUNK)
+    assert second.reply == resampled(CHUNK)
+    assert first.completed_at is not None
+    assert second.first_reply_at is not None
+    assert first.completed_at < second.first_reply_at
+    assert client.core.state is State.IDLE
+
+
+def test_an_answer_may_end_while_the_next_window_is_open() -> None:
+    client = Server(pacing=Pacing.REALTIME).set_up(
+        realtimeInputConfig={
+            "automaticActivityDetection": {"disabled": True},
+            "activityHandling": "NO_INTERRUPTION",
+        }
+    )
+    interrupted(client)
+    client.wait(10)
+    assert client.core.state is State.WINDOW
+    assert client.server.world.turns[0].outcome is Outcome.COMPLETE
+
+
+# --- tool calls
+
+
+def calling(server: Server, **fields: object) -> tuple[Client, str]:
+    """A client whose turn has led to a call, and the call's id."""
+    server.plan.add(Phase.THINKING, faults.ToolCall("f", {"x": 1}))
+    client = server.set_up(**fields)
+    client.say()
+    [call] = [m["toolCall"]["functionCalls"][0] for m in client.wait(0.4) if "toolCall" in m]
+    assert (call["name"], call["args"]) == ("f", {"x": 1})
+    return client, call["id"]
+
+
+def test_the_answer_waits_for_the_tool() -> None:
+    client, call_id = calling(Server())
+    assert client.core.state is State.TOOL_PENDING
+    assert client.wait(20) == []
+    client.send(tool_response(call_id))
+    assert kinds(client.wait(5))[-1] == HANDLE
+    assert client.turn.reply == resampled(3 * CHUNK)
+    assert client.turn.tool_responses[0]["response"] == {"result": "ok"}
+
+
+def test_a_result_that_will_continue_is_not_the_last() -> None:
+    client, call_id = calling(Server())
+    client.send(tool_response(call_id, willContinue=True))
+    assert client.wait(5) == []
+    client.send(tool_response(call_id))
+    assert reply_pcm(client.wait(5)) == resampled(3 * CHUNK)
+
+
+def test_no_handle_while_a_tool_runs() -> None:
+    server = Server(handle_interval_s=0.9)
+    client, call_id = calling(server)
+    assert client.wait(10) == []
+    client.send(tool_response(call_id))
+    assert len([m for m in client.wait(5) if m.get(HANDLE, {}).get("resumable")]) > 4
+
+
+def test_content_cancels_the_call_and_a_late_result_is_nothing() -> None:
+    client, call_id = calling(Server())
+    messages = client.send(CONTENT)
+    assert messages[0] == {"toolCallCancellation": {"ids": [call_id]}}
+    assert kinds(messages)[1:3] == ["interrupted", "turnComplete"]
+    client.send(tool_response(call_id))
+    client.wait(5)
+    assert client.closing == ""
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+NON_BLOCKING = [{"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}]
+
+
+def test_the_answer_does_not_wait_for_a_non_blocking_tool() -> None:
+    client, call_id = calling(Server(), tools=NON_BLOCKING)
+    assert client.turn.reply == b""
+    client.wait(5)
+    assert client.turn.outcome is Outcome.COMPLETE
+    client.send(tool_response(call_id))
+    client.wait(5)
+    assert client.turn.kind == "tool"
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "cut", "spoken"),
+    [("SILENT", False, 1), ("WHEN_IDLE", False, 2), ("INTERRUPT", True, 2)],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_scheduling_of_a_result(scheduling: str, cut: bool, spoken: int, inside: bool) -> None:
+    client, call_id = calling(Server(pacing=Pacing.REALTIME), tools=NON_BLOCKING)
+    client.wait(0.2)
+    if inside:
+        result = tool_response(call_id, response={"scheduling": scheduling})
+    else:
+        result = tool_response(call_id, scheduling=scheduling)
+    assert ("interrupted" in kinds(client.send(result))) is cut
+    client.wait(5)
+    turns = client.server.world.turns
+    assert len(turns) == spoken
+    assert turns[0].outcome is (Outcome.INTERRUPTED if cut else Outcome.COMPLETE)
+
+
+def test_an_activity_cancels_a_non_blocking_call() -> None:
+    client, call_id = calling(Server(), tools=NON_BLOCKING)
+    client.wait(5)
+    assert client.send(ACTIVITY_START) == [{"toolCallCancellation": {"ids": [call_id]}}]
+
+
+# --- handles
+
+
+def resume(server: Server, handle: str, **fields: object) -> Client:
+    client = server.connect()
+    client.send(setup(sessionResumption={"handle": handle}, **fields))
+    return client
+
+
+def test_a_handle_brings_the_conversation_back() -> None:
+    server = Server()
+    client = server.set_up()
+    for _ in range(2):
+        client.say()
+        client.wait(5)
+    client.leave()
+    again = resume(server, client.handles[-1])
+    again.say()
+    assert again.turn.context == (1, 2)
+    assert again.core.record.resumed_handle == client.handles[-1]
+
+
+def test_an_older_handle_has_lost_what_came_after_it() -> None:
+    server = Server()
+    client = server.set_up()
+    for _ in range(2):
+        client.say()
+        client.wait(5)
+    client.leave()
+    again = resume(server, client.handles[1])
+    again.say()
+    assert again.turn.context == (1,)
+
+
+def test_a_turn_that_was_cut_off_is_not_remembered() -> None:
+    server = Server()
+    client = server.set_up()
+    client.say()
+    client.wait(0.4)
+    client.leave(1006)
+    assert client.turn.outcome is Outcome.LOST
+    again = resume(server, client.handles[-1])
+    again.say()
+    assert again.turn.context == ()
+
+
+def test_no_handles_unless_asked_for() -> None:
+    client = Server(handle_interval_s=0.9).connect()
+    client.send({"setup": {"model": setup()["setup"]["model"]}})
+    client.send(TEXT)
+    client.wait(5)
+    assert HANDLE not in kinds(client.messages)
+
+
+def test_handles_come_again_and_again_if_wanted() -> None:
+    client = Server(handle_interval_s=0.9).set_up()
+    client.wait(3)
+    assert len(client.handles) == 4
+    assert len(set(client.handles)) == 4
+    assert client.core.record.handles == client.handles
+
+
+def test_the_old_connection_has_to_be_closed_first() -> None:
+    server = Server()
+    client = server.set_up()
+    again = resume(server, client.handles[-1])
+    assert again.messages == []
+    assert again.closing == "1011 Internal error encountered."
+    client.leave()
+    assert resume(server, client.handles[-1]).closing == ""
+
+
+def test_a_handle_of_another_model_is_taken_and_then_fails_for_ever() -> None:
+    server = Server()
+    client = server.set_up()
+    client.leave()
+    for _ in range(2):
+        again = resume(server, client.handles[-1], model="models/gemini-3.1-flash-live-preview")
+        assert again.messages == [{"setupComplete": {}}]
+        assert again.closing == "1011 Internal error encountered."
+    assert resume(server, client.handles[-1]).closing == ""
+
+
+def test_a_handle_expires_two_hours_after_the_last_connection() -> None:
+    server = Server(go_away_after_s=None)
+    client = server.set_up()
+    client.wait(8000)
+    client.leave()
+    server.now += 7199
+    again = resume(server, client.handles[-1])
+    assert again.closing == ""
+    again.leave()
+    server.now += 7201
+    assert resume(server, client.handles[-1]).closing == (
+        "1008 BidiGenerateContent session not found"
+    )
+
+
+def test_a_handle_of_somebody_else_is_not_found() -> None:
+    server = Server(keys=("a", "b"))
+    client = server.connect("a")
+    client.send(setup())
+    client.leave()
+    other = server.connect("b")
+    other.send(setup(sessionResumption={"handle": client.handles[-1]}))
+    assert other.closing == "1008 Requested entity was not found."
+
+
+# --- time
+
+
+def test_a_quiet_connection_is_closed_without_notice() -> None:
+    client = Server(idle_timeout_s=150.0).set_up()
+    client.wait(100)
+    client.send(audio())  # even what is discarded is input
+    client.wait(149)
+    assert client.closing == ""
+    assert client.wait(1) == []
+    assert client.closing == ABORTED
+    assert (client.core.record.closed_by, client.core.record.close_code) == ("server", 1008)
+
+
+def test_a_long_answer_is_not_quiet() -> None:
+    client = Server(idle_timeout_s=2.0, pacing=Pacing.REALTIME).set_up()
+    client.say(chunks=100)
+    client.wait(9.5)
+    assert client.turn.outcome is Outcome.COMPLETE
+    assert client.closing == ""
+    client.wait(2)
+    assert client.closing == ABORTED
+
+
+def test_an_open_window_can_be_too_quiet() -> None:
+    client = Server(idle_timeout_s=150.0).set_up()
+    client.send(ACTIVITY_START)
+    client.wait(150)
+    assert client.closing == ABORTED
+    assert client.turn.outcome is Outcome.LOST
+
+
+def test_go_away_at_nine_minutes_and_the_end_fifty_seconds_later() -> None:
+    client = Server().set_up()
+    client.wait(539)
+    assert client.wait(1) == [{"goAway": {"timeLeft": "50s"}}]
+    client.wait(49)
+    assert client.closing == ""
+    client.wait(1)
+    assert client.closing == ABORTED
+
+
+# --- faults
+
+
+def test_a_refused_setup() -> None:
+    server = Server()
+    server.plan.add(Phase.SETUP, faults.Close(1011, "The service is currently unavailable."))
+    client = server.connect()
+    assert client.send(setup()) == []
+    assert client.closing == "1011 The service is currently unavailable."
+    assert server.set_up().closing == ""  # it was planned once
+
+
+def test_a_setup_that_is_never_answered() -> None:
+    server = Server()
+    server.plan.add(Phase.SETUP, faults.Silence())
+    client = server.connect()
+    client.send(setup())
+    client.wait(1000)
+    assert (client.messages, client.others) == ([], [])
+
+
+def test_a_setup_that_is_answered_late() -> None:
+    server = Server()
+    server.plan.add(Phase.SETUP, faults.Pause(), after_s=3)
+    client = server.connect()
+    assert client.send(setup()) == []
+    assert client.wait(2.9) == []
+    assert {"setupComplete": {}} in client.wait(0.2)
+
+
+def test_a_late_setup_is_not_waited_for_by_the_client() -> None:
+    server = Server()
+    server.plan.add(Phase.SETUP, faults.Pause(), after_s=3)
+    client = server.connect()
+    client.send(setup())
+    client.send(ACTIVITY_START)
+    assert client.closing == "1007 Request contains an invalid argument."
+
+
+def test_an_end_while_the_setup_waits() -> None:
+    server = Server()
+    server.plan.add(Phase.SETUP, faults.Pause(), after_s=3)
+    client = server.connect()
+    client.send(setup())
+    client.leave()
+    assert client.wait(10) == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "after_s"),
+    [
+        (Phase.IDLE, 0.0),
+        (Phase.IDLE, 0.5),
+        (Phase.UTTERANCE, 0.0),
+        (Phase.UTTERANCE, 0.15),
+        (Phase.THINKING, 0.0),
+        (Phase.THINKING, 0.4),
+        (Phase.REPLY, 0.0),
+        (Phase.REPLY, 0.1),
+    ],
+)
+def test_a_connection_that_breaks(phase: Phase, after_s: float) -> None:
+    server = Server(pacing=Pacing.REALTIME)
+    server.plan.add(phase, faults.Abort(), after_s=after_s)
+    client = server.set_up()
+    if phase is Phase.IDLE:
+        client.wait(after_s)
+    else:
+        client.say()
+        client.wait(5)
+        turn = client.turn
+        assert turn.outcome is Outcome.LOST
+        heard_s, spoken_s = round(turn.utterance_s, 3), round(turn.reply_s, 3)
+        assert heard_s == (0.3 if phase in {Phase.THINKING, Phase.REPLY} else after_s and 0.2)
+        assert spoken_s == ((0.12 if after_s else 0.04) if phase is Phase.REPLY else 0.0)
+    assert client.others == [Reset()]
+    assert client.core.record.close_code == 1006
+    assert client.wait(10) == []
+
+
+def test_go_away_in_the_middle_of_an_answer() -> None:
+    server = Server(pacing=Pacing.REALTIME)
+    server.plan.add(Phase.REPLY, faults.GoAway(0.5), after_s=0.2)
+    client = server.set_up(outputAudioTranscription=None)
+    client.say(chunks=20)
+    messages = client.wait(5)
+    assert kinds(messages) == ["inputTranscription", "modelTurn", "goAway", "modelTurn"]
+    assert client.closing == ABORTED
+    assert client.turn.outcome is Outcome.LOST
+
+
+def test_a_turn_without_audio() -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.NoAudio())
+    client = server.set_up()
+    messages = client.say() + client.wait(5)
+    assert kinds(messages) == [HANDLE, "inputTranscription", "turnComplete", HANDLE]
+    assert messages[2] == {"serverContent": {"turnComplete": True}}
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+def test_no_reply_at_all() -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.NoReply())
+    client = server.set_up()
+    assert client.say() == [{HANDLE: {}}]
+    assert client.wait(100) == []
+    client.say()  # the connection is fine
+    client.wait(5)
+    outcomes = [turn.outcome for turn in server.world.turns]
+    assert outcomes == [Outcome.UNANSWERED, Outcome.COMPLETE]
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_a_premature_turn_complete(rest: bool) -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.PrematureTurnComplete(0.1, rest=rest))
+    client = server.set_up(outputAudioTranscription=None, inputAudioTranscription=None)
+    client.say()
+    messages = client.wait(5)
+    tail = ["modelTurn", "generationComplete"] if rest else []
+    assert kinds(messages) == ["modelTurn", "turnComplete", *tail, HANDLE]
+    whole = resampled(3 * CHUNK)
+    assert reply_pcm(messages) == (whole if rest else whole[: 3 * 1920])
+
+
+def test_a_missing_turn_complete() -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.MissingTurnComplete())
+    client = server.set_up()
+    client.say()
+    assert kinds(client.wait(100))[-1] == "generationComplete"
+    assert client.turn.reply == resampled(3 * CHUNK)
+    assert client.turn.outcome is Outcome.UNANSWERED
+
+
+def test_a_phantom_interruption() -> None:
+    server = Server()
+    server.plan.add(Phase.IDLE, faults.PHANTOM_INTERRUPTION, after_s=1)
+    client = server.set_up()
+    assert client.wait(1) == [{"serverContent": {"interrupted": True}}]
+
+
+def test_raw_bytes_are_sent_as_they_are() -> None:
+    client = Server().set_up()
+    client.core.act(faults.Inject(b"not JSON"), client.server.now)
+    [output] = client.core.take()
+    assert output.data == b"not JSON"  # type: ignore[union-attr]  # a Send, or the test fails
+
+
+def test_a_silent_server_says_nothing_and_never_closes() -> None:
+    client = Server(idle_timeout_s=150.0).set_up()
+    assert client.act(faults.Silence(pongs=False)) == []
+    assert client.others == [Deafen()]
+    client.say()
+    assert client.wait(1000) == []
+    assert client.others == [Deafen()]
+    assert client.turn.reply == b""
+
+
+def test_nothing_more_happens_to_a_closed_connection() -> None:
+    client = Server().set_up()
+    client.act(faults.Close(1011, "first"))
+    client.act(faults.Close(1011, "second"))
+    assert client.closing == "1011 first"
+    assert len(client.others) == 1
+
+
+def test_a_plan_is_for_its_turn_and_used_up() -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.NoAudio(), turn=2)
+    server.plan.add(Phase.THINKING, faults.NoAudio(), connection=2, times=2)
+    first = server.set_up()
+    silent = []
+    for _ in range(3):
+        first.say()
+        first.wait(5)
+        silent.append(not first.turn.reply)
+    assert silent == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("phase", "fault"),
+    [
+        (Phase.IDLE, faults.NoReply()),
+        (Phase.UPGRADE, faults.Close()),
+        (Phase.REPLY, faults.ToolCall("f")),
+        (Phase.SETUP, faults.HttpStatus()),
+    ],
+)
+def test_a_fault_at_the_wrong_place_is_a_mistake(phase: Phase, fault: faults.Fault) -> None:
+    with pytest.raises(TypeError, match="cannot happen"):
+        Server().plan.add(phase, fault)
+
+
+def test_a_script_of_ones_own() -> None:
+    class Every:
+        def __init__(self) -> None:
+            self.moments: list[Moment] = []
+
+        def faults(self, moment: Moment) -> list[Planned]:
+            self.moments.append(moment)
+            return []
+
+    server = Server()
+    server.world.script = script = Every()
+    client = server.set_up()
+    client.say()
+    client.wait(5)
+    assert [(moment.phase, moment.turn) for moment in script.moments] == [
+        (Phase.SETUP, None),
+        (Phase.IDLE, None),
+        (Phase.UTTERANCE, 1),
+        (Phase.THINKING, 1),
+        (Phase.REPLY, 1),
+        (Phase.IDLE, None),
+    ]
+
+
+# --- whatever comes
+
+_ANY_FAULT = [
+    faults.Close(),
+    faults.Abort(),
+    faults.GoAway(1.0),
+    faults.Silence(),
+    faults.Inject({}),
+    faults.NoReply(),
+    faults.NoAudio(),
+    faults.PrematureTurnComplete(0.05, rest=True),
+    faults.MissingTurnComplete(),
+    faults.ToolCall("f"),
+    faults.HttpStatus(),
+]
+_MESSAGES = [
+    setup(),
+    setup(realtimeInputConfig={}),
+    setup(realtimeInputConfig={"activityHandling": "NO_INTERRUPTION"}),
+    ACTIVITY_START,
+    ACTIVITY_END,
+    audio(),
+    TEXT,
+    CONTENT,
+    STREAM_END,
+    tool_response("x"),
+]
+
+
+class _Weather:
+    """Any fault at any moment."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def faults(self, moment: Moment) -> list[Planned]:
+        return self._data.draw(
+            st.lists(
+                st.builds(Planned, st.sampled_from(_ANY_FAULT), st.sampled_from([0.0, 0.05, 0.5])),
+                max_size=1 if moment.phase is not Phase.THINKING else 2,
+            )
+        )
+
+
+@given(st.data(), st.booleans())
+def test_nothing_a_client_or_a_script_does_breaks_the_protocol(
+    data: st.DataObject, windy: bool
+) -> None:
+    server = Server(idle_timeout_s=3.0, pacing=Pacing.JITTER, late_audio_chunks=1)
+    if windy:
+        server.world.script = _Weather(data)
+    client = server.connect()
+    client.send(setup())
+    for _ in range(data.draw(st.integers(0, 12))):
+        closed = client.core.state is State.CLOSED
+        before = (len(client.messages), len(client.others))
+        if data.draw(st.booleans()):
+            client.wait(data.draw(st.sampled_from([0.0, 0.35, 0.6, 2.0])))
+        else:
+            client.send(data.draw(st.sampled_from(_MESSAGES)))
+        if closed:
+            assert before == (len(client.messages), len(client.others))
+    client.leave()
+    assert client.core.deadline() is None
+    assert all(turn.outcome is not Outcome.OPEN for turn in server.world.turns)
+    first = [kind for kind in kinds(client.messages) if kind not in {"goAway", ""}][:1]
+    assert first in ([], ["setupComplete"])
