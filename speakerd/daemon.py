@@ -240,6 +240,10 @@ class Daemon:
             self._ORDERS[type(effect)](self, effect)
         self._arm_timer()
         self._tell_status()
+        if self._core.link_state in {LinkState.DOWN, LinkState.REFUSED}:
+            self._link_down.set()
+        else:
+            self._link_down.clear()
 
     def _arm_timer(self) -> None:
         if self._timer is not None:
@@ -358,10 +362,6 @@ class Daemon:
         self._control.publish({"event": "state", "state": status.state, "link": status.link})
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
-        if self._core.link_state in {LinkState.DOWN, LinkState.REFUSED}:
-            self._link_down.set()
-        else:
-            self._link_down.clear()
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         self._control.publish({"event": "transcript", "side": side, "turn": turn, "text": text})

@@ -1,0 +1,156 @@
+"""The real daemon in this process: real core, SDK and sockets, with fakes for the sound devices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import SecretStr
+
+from speakerd.config.settings import Settings
+from speakerd.conversation.events import ButtonEdge, Device, DeviceReady, Event
+from speakerd.daemon import Daemon
+from speakerd.simulator.options import DEFAULT_KEY
+from tests.fakes.audio import FakeMicrophone, FakeSpeaker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+SPEECH = bytes(range(1, 251)) * 128  # 1 s of S16_LE mono at 16 kHz
+#: No waiting for the person: what these would wait for is proved in the tests of the core.
+QUICK: dict[str, Any] = {"min_press_ms": 0, "tail_ms": 0, "preroll_ms": 0}
+
+
+class FakeButton:
+    """A button that a test presses."""
+
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        self._post = post
+
+    def start(self) -> None:
+        self._post(DeviceReady(Device.BUTTON))
+
+    def stop(self) -> None:
+        """Nothing is held."""
+
+    def edge(self, *, pressed: bool) -> None:
+        self._post(ButtonEdge(pressed))
+
+
+class Rig:
+    """A running daemon, its devices, and its control socket."""
+
+    microphone: FakeMicrophone
+    speaker: FakeSpeaker
+    button: FakeButton
+
+    def __init__(self, directory: Path, **options: Any) -> None:  # noqa: ANN401 - any setting
+        self._directory = directory
+        self.settings = Settings(
+            gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
+            control_socket=directory / "control.sock",
+            state_directory=directory,
+            **(QUICK | options),
+        )
+        self.events: list[dict[str, Any]] = []
+        self.daemon = Daemon(
+            self.settings,
+            microphone=self._make_microphone,
+            speaker=self._make_speaker,
+            button=self._make_button,
+        )
+        self._changed = asyncio.Event()
+
+    def _make_microphone(self, post: Callable[[Event], None]) -> FakeMicrophone:
+        self.microphone = FakeMicrophone(post, preroll_ms=0)
+        return self.microphone
+
+    def _make_speaker(self, post: Callable[[Event], None]) -> FakeSpeaker:
+        self.speaker = FakeSpeaker(post, instant=True)
+        return self.speaker
+
+    def _make_button(self, post: Callable[[Event], None]) -> FakeButton:
+        self.button = FakeButton(post)
+        return self.button
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The daemon serves, and its events are listened to."""
+        serving = asyncio.create_task(self.daemon.serve())
+        while not self.settings.control_socket.exists():
+            await asyncio.sleep(0)
+            if serving.done():
+                await serving
+        reader, writer = await asyncio.open_unix_connection(self.settings.control_socket)
+        writer.write(b'{"command": "subscribe"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True}
+        listening = asyncio.create_task(self._listen(reader))
+        try:
+            yield
+        finally:
+            self.daemon.stop()
+            try:
+                async with asyncio.timeout(5):
+                    await asyncio.gather(listening, serving)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionResetError):
+            while line := await reader.readline():
+                self.events.append(json.loads(line))
+                self._changed.set()
+
+    # --- what a person and a program do
+
+    async def command(self, command: str, **arguments: str) -> dict[str, Any]:
+        reader, writer = await asyncio.open_unix_connection(self.settings.control_socket)
+        writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
+        answer = json.loads(await reader.readline())
+        writer.close()
+        await writer.wait_closed()
+        return cast("dict[str, Any]", answer)
+
+    async def say_aloud(self, pcm: bytes = SPEECH) -> None:
+        """Hold the button, say ``pcm``, let go."""
+        self.button.edge(pressed=True)
+        await self.state("listening")
+        self.hear(pcm)
+        self.button.edge(pressed=False)
+
+    def hear(self, pcm: bytes = SPEECH) -> None:
+        """Let the microphone hear ``pcm``, from now on."""
+        self.microphone.hear(pcm, time.monotonic() + len(pcm) / 32_000)
+
+    # --- what can be waited for
+
+    async def state(self, state: str) -> None:
+        await self._wait(lambda: self._last("state").get("state") == state)
+
+    async def link(self, link: str) -> None:
+        await self._wait(lambda: self._last("state").get("link") == link)
+
+    async def turn(self, count: int = 1) -> dict[str, Any]:
+        """The ledger of the ``count``-th turn, when it is over."""
+        await self._wait(lambda: len(self._all("turn")) >= count)
+        return self._all("turn")[count - 1]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await self._wait(condition)
+
+    def _all(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == kind]
+
+    def _last(self, kind: str) -> dict[str, Any]:
+        return next(iter(reversed(self._all(kind))), {})
+
+    async def _wait(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()

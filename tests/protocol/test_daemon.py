@@ -1,0 +1,262 @@
+"""The daemon as a whole, with the real SDK over TLS: everything but ALSA and GPIO is real."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio import earcons
+from speakerd.conversation.effects import Notice
+from speakerd.simulator import faults
+from speakerd.simulator.faults import Phase
+from speakerd.simulator.options import SimulatorOptions
+from speakerd.simulator.server import Simulator
+from tests.protocol.rig import SPEECH, Rig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
+    async with Simulator(SimulatorOptions(speed=0)) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+async def rig(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Rig]:  # noqa: ARG001 - it has to be there first
+    made = Rig(tmp_path)
+    async with made.running():
+        await made.link("ready")
+        yield made
+
+
+async def test_hold_speak_hear(rig: Rig, simulator: Simulator) -> None:
+    await rig.say_aloud()
+    ledger = await rig.turn()
+    assert ledger["outcome"] == "answered"
+    assert ledger["context"] == "fresh"
+    assert simulator.turns[0].utterance == SPEECH
+    assert rig.speaker.heard[1] == simulator.turns[0].reply
+    await rig.state("idle")
+
+
+async def test_the_ledger_has_every_milestone_in_order(rig: Rig) -> None:
+    await rig.say_aloud()
+    ledger = await rig.turn()
+    order = [
+        "activity_start_ms",
+        "first_audio_sent_ms",
+        "activity_end_ms",
+        "first_reply_ms",
+        "first_sample_ms",
+        "drained_ms",
+    ]
+    times = [ledger[name] for name in order]
+    assert None not in times
+    assert times == sorted(times)
+    assert ledger["total_tokens"] > 0
+    assert ledger["utterance_s"] == 1.0
+
+
+async def test_a_turn_is_one_line_of_the_journal(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "speakerd")
+    await rig.say_aloud()
+    await rig.turn()
+    said = [record.getMessage() for record in caplog.records if record.name == "speakerd"]
+    (line,) = (message for message in said if message.startswith("turn 1: "))
+    assert "context=fresh" in line
+
+
+async def test_the_status_has_the_keys_that_programs_rely_on(rig: Rig) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    status = await rig.command("status")
+    assert status["ok"] is True
+    assert {key: status[key] for key in ("state", "link", "context", "model", "turns")} == {
+        "state": "idle",
+        "link": "ready",
+        "context": "fresh",
+        "model": "gemini-3.8-live",
+        "turns": 1,
+    }
+    assert {status[device] for device in ("microphone", "speaker", "button")} == {"ready"}
+    assert (status["last_error"], status["reconnects"]) == (None, 0)
+    assert status["last_turn"]["turn"] == 1
+
+
+async def test_the_control_socket_is_a_button(rig: Rig, simulator: Simulator) -> None:
+    assert await rig.command("press") == {"ok": True}
+    rig.hear()
+    assert await rig.command("release") == {"ok": True}
+    assert (await rig.turn())["outcome"] == "answered"
+    assert simulator.turns[0].utterance == SPEECH
+
+
+async def test_say_asks_in_writing(rig: Rig, simulator: Simulator) -> None:
+    assert await rig.command("say", text=" What time is it? ") == {"ok": True}
+    assert (await rig.turn())["outcome"] == "answered"
+    assert simulator.turns[0].text == "What time is it?"
+    assert rig.speaker.heard[1] == simulator.turns[0].reply
+
+
+async def test_say_is_refused_while_somebody_speaks(rig: Rig) -> None:
+    await rig.command("press")
+    answer = await rig.command("say", text="hello")
+    assert answer["ok"] is False
+    assert "listening" in answer["error"]
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+async def test_say_without_words_is_refused(rig: Rig, text: str) -> None:
+    assert (await rig.command("say", text=text))["ok"] is False
+
+
+async def test_a_tap_sends_nothing(simulator: Simulator, tmp_path: Path) -> None:
+    rig = Rig(tmp_path, min_press_ms=2000)
+    async with rig.running():
+        await rig.link("ready")
+        await rig.say_aloud()
+        await rig.state("idle")
+    assert simulator.turns == []
+
+
+async def test_a_press_into_an_answer_silences_it_and_begins_the_next_turn(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path)
+    async with rig.running():
+        await rig.link("ready")
+        simulator.plan.add(Phase.REPLY, faults.Silence(), after_s=0.5, turn=1)
+        await rig.say_aloud()
+        await rig.state("speaking")
+        drops = rig.speaker.drops
+        rig.button.edge(pressed=True)
+        assert (await rig.turn())["outcome"] == "stopped"
+        assert rig.speaker.drops > drops
+
+
+async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(
+    rig: Rig, simulator: Simulator
+) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    simulator.plan.add(Phase.THINKING, faults.Abort(), turn=2)
+    await rig.say_aloud()
+    ledger = await rig.turn(2)
+    assert (ledger["outcome"], ledger["context"]) == ("answered", "resumed")
+    assert ledger["deliveries"] == 2
+    assert [bytes(turn.utterance) for turn in simulator.turns] == [SPEECH] * 3
+    assert rig.speaker.heard[2] == simulator.turns[2].reply
+    assert simulator.turns[2].context[0] == 1
+
+
+async def test_the_conversation_survives_a_restart_of_the_daemon(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        rig = Rig(tmp_path)
+        async with rig.running():
+            await rig.link("ready")
+            await rig.say_aloud()
+            ledger = await rig.turn()
+            # the handle that covers the turn comes after its end, and is kept at the close
+            await simulator.wait_for(lambda: len(simulator.connections[-1].handles) > 1)
+    assert ledger["context"] == "resumed"
+    assert simulator.turns[1].context == (1,)
+
+
+async def test_forget_begins_anew(rig: Rig, simulator: Simulator) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    assert await rig.command("forget") == {"ok": True}
+    await rig.link("down")
+    await rig.say_aloud()
+    assert (await rig.turn(2))["context"] == "fresh"
+    assert simulator.turns[1].context == ()
+
+
+async def test_a_refused_key_is_told_by_sound_and_status(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path, key="AIzaWrongKey")
+    async with rig.running():
+        await rig.state("error")
+        status = await rig.command("status")
+        assert "API key" in status["last_error"]
+        assert rig.speaker.clips == [earcons.render(Notice.KEY_REFUSED)]
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "not-delivered"
+    assert simulator.turns == []
+    assert rig.speaker.clips == [earcons.render(Notice.KEY_REFUSED)] * 2
+
+
+async def test_silence_of_the_model_is_told_quietly(rig: Rig, simulator: Simulator) -> None:
+    simulator.plan.add(Phase.THINKING, faults.NoAudio())
+    await rig.say_aloud()
+    assert (await rig.turn())["outcome"] == "silent"
+    await rig.until(lambda: rig.speaker.clips == [earcons.render(Notice.NO_REPLY)])
+
+
+async def test_an_answer_that_breaks_off_is_played_as_far_as_it_came_and_told(
+    rig: Rig, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.REPLY, faults.Abort(), after_s=0.5)
+    await rig.say_aloud()
+    assert (await rig.turn())["outcome"] == "cut"
+    assert 0 < len(rig.speaker.heard[1]) <= len(simulator.turns[0].reply)
+    await rig.until(lambda: rig.speaker.clips == [earcons.render(Notice.ANSWER_CUT)])
+
+
+async def test_a_tool_nobody_has_is_answered_so_that_the_turn_goes_on(
+    rig: Rig, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("lamp", {"on": True}))
+    await rig.say_aloud()
+    assert (await rig.turn())["outcome"] == "answered"
+    (response,) = simulator.turns[0].tool_responses
+    assert response["response"] == {"error": "there is no tool 'lamp'"}
+
+
+async def test_a_microphone_that_is_lost_while_somebody_speaks_is_told(rig: Rig) -> None:
+    rig.button.edge(pressed=True)
+    await rig.state("listening")
+    rig.hear()
+    rig.microphone.lose("microphone: unplugged")
+    assert (await rig.turn())["outcome"] == "empty"
+    assert (await rig.command("status"))["microphone"] == "microphone: unplugged"
+    assert rig.speaker.clips == [earcons.render(Notice.NO_MICROPHONE)]
+
+
+async def test_a_bug_ends_the_daemon_instead_of_deafening_it(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+
+    def explode(*_args: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    async def press() -> None:
+        async with rig.running():
+            await rig.link("ready")
+            rig.microphone.open_gate = explode  # type: ignore[method-assign] # a fake that fails
+            rig.button.edge(pressed=True)
+
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        await press()
+
+
+async def test_twenty_turns_in_a_row(rig: Rig, simulator: Simulator) -> None:
+    for number in range(1, 21):
+        await rig.say_aloud(SPEECH[: 3200 * number])
+        assert (await rig.turn(number))["outcome"] == "answered"
+        assert rig.speaker.heard[number] == simulator.turns[number - 1].reply
+    assert len(simulator.connections) == 1
