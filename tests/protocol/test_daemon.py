@@ -161,15 +161,16 @@ async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(
 async def test_the_conversation_survives_a_restart_of_the_daemon(
     simulator: Simulator, tmp_path: Path
 ) -> None:
+    contexts = []
     for _ in range(2):
         rig = Rig(tmp_path)
         async with rig.running():
             await rig.link("ready")
             await rig.say_aloud()
-            ledger = await rig.turn()
+            contexts.append((await rig.turn())["context"])
             # the handle that covers the turn comes after its end, and is kept at the close
             await simulator.wait_for(lambda: len(simulator.connections[-1].handles) > 1)
-    assert ledger["context"] == "resumed"
+    assert contexts == ["fresh", "resumed"]
     assert simulator.turns[1].context == (1,)
 
 
@@ -238,6 +239,7 @@ async def test_a_microphone_that_is_lost_while_somebody_speaks_is_told(rig: Rig)
 async def test_a_bug_ends_the_daemon_instead_of_deafening_it(
     simulator: Simulator,  # noqa: ARG001 - it has to be there first
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rig = Rig(tmp_path)
 
@@ -247,7 +249,7 @@ async def test_a_bug_ends_the_daemon_instead_of_deafening_it(
     async def press() -> None:
         async with rig.running():
             await rig.link("ready")
-            rig.microphone.open_gate = explode  # type: ignore[method-assign] # a fake that fails
+            monkeypatch.setattr(rig.microphone, "open_gate", explode)
             rig.button.edge(pressed=True)
 
     with pytest.raises(ZeroDivisionError, match="planted"):
