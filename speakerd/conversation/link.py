@@ -30,7 +30,7 @@ class LinkState(enum.Enum):
     """Where the connection is."""
 
     DOWN = "down"  # none, and none is wanted
-    CONNECTING = "connecting"
+    CONNECTING = "connecting"  # on its way: TCP, TLS, the upgrade, the setup
     READY = "ready"  # the setup is accepted
     CLOSING = "closing"  # ours to close; the next one waits until it is
     WAITING = "waiting"  # wanted, but not before a certain time

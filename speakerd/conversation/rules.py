@@ -21,11 +21,11 @@ class Rules:
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
     debounce_s: float = 0.03  # edges this soon after an accepted one are bounce
-    preroll_s: float = 0.3
+    preroll_s: float = 0.3  # an utterance begins this long before its press
     echo_guard_s: float = 0.1  # the pre-roll keeps this far from the speaker's own sound
     min_press_s: float = 0.25  # a shorter press opens no window
-    tail_s: float = 0.3
-    max_utterance_s: float = 60.0
+    tail_s: float = 0.3  # captured after the release; a press in it goes on with the utterance
+    max_utterance_s: float = 60.0  # then the window closes, and the button is blocked
 
     reply_timeout_s: float = 15.0  # activityEnd to the first sign of life; also a stalled reply
     patience_s: float = 20.0  # a complete utterance waits this long to be on the wire
@@ -36,12 +36,12 @@ class Rules:
 
     connect_timeout_s: float = 10.0  # TCP, TLS, upgrade and setupComplete together
     close_timeout_s: float = 3.0  # an edge that has not closed by then is not waited for
-    linger_s: float = 60.0
-    conversation_timeout_s: float = 0.0  # 0: never
-    go_away_margin_s: float = 2.0
+    linger_s: float = 60.0  # an idle connection is kept for follow-ups (on-demand only)
+    conversation_timeout_s: float = 0.0  # forgotten after so long without a turn; 0: never
+    go_away_margin_s: float = 2.0  # this much before the server closes, we do
     stable_s: float = 30.0  # a connection this old resets the backoff, and trusts its handle
-    backoff_first_s: float = 1.0
-    backoff_max_s: float = 60.0
-    backoff_urgent_s: float = 3.0  # the cap while somebody waits for an answer
-    quota_backoff_s: float = 60.0
-    max_connects_per_minute: int = 10
+    backoff_first_s: float = 1.0  # the second retry; the first is at once, each later one doubles
+    backoff_max_s: float = 60.0  # the longest pause
+    backoff_urgent_s: float = 3.0  # the longest pause while somebody waits for an answer
+    quota_backoff_s: float = 60.0  # at least, and up to twice as long
+    max_connects_per_minute: int = 10  # whatever happens

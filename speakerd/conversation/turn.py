@@ -18,7 +18,7 @@ import enum
 class TurnState(enum.Enum):
     """Where the conversation is."""
 
-    IDLE = "idle"
+    IDLE = "idle"  # nothing is under way; notices may sound
     ARMED = "armed"  # pressed, the gate is open; too short so far to be an utterance
     LISTENING = "listening"  # the utterance is being captured (and sent, if there is a link)
     TAIL = "tail"  # released; the tail is being captured

@@ -28,7 +28,9 @@ from tests.property.world import ANSWERS, CONNECTIONS, World
 if TYPE_CHECKING:
     from speakerd.conversation.core import Core
 
-KINDS = st.sampled_from(FailureKind)
+# The usual ones more often: after a refusal little happens.
+_USUAL = [FailureKind.NETWORK, FailureKind.SERVER, FailureKind.IDLE, FailureKind.TIMEOUT]
+KINDS = st.sampled_from([*_USUAL, *_USUAL, *FailureKind])
 MOMENTS = st.sampled_from([0.0, 0.005, 0.02, 0.03, 0.1, 0.24, 0.25, 0.3, 0.5])
 WAITS = st.sampled_from([0.7, 1.0, 2.0, 3.0, 5.0, 10.0, 14.9, 15.0, 20.0, 31.0, 61.0, 100.0])
 
@@ -80,6 +82,17 @@ class CoreMachine(RuleBasedStateMachine):
         self.world.gpio(down=False)
         self.world.advance(then)
 
+    @rule(
+        names=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=2),
+        kind=KINDS,
+        then=MOMENTS | WAITS,
+    )
+    def conversation(self, names: list[str], kind: FailureKind, then: float) -> None:
+        """A sentence, and what the server does with its first deliveries."""
+        self.world.next_answers = names
+        self.world.drop_kind = kind
+        self.utterance(1.0, then)
+
     @rule(count=st.integers(2, 60))
     def mashing(self, count: int) -> None:
         for index in range(count):
@@ -109,27 +122,15 @@ class CoreMachine(RuleBasedStateMachine):
 
     # --- devices
 
-    @rule()
-    def microphone_lost(self) -> None:
-        self.world.microphone_lost = True
-        self.world.tell(ev.DeviceLost(ev.Device.MICROPHONE, "unplugged"))
+    @rule(back_s=st.sampled_from([0.3, 3.0, 30.0]))
+    def microphone_lost(self, back_s: float) -> None:
+        self.world.lose_microphone()
+        self.world.later(back_s, self.world.find_microphone)
 
-    @rule()
-    def microphone_found(self) -> None:
-        world = self.world
-        world.microphone_lost = False
-        world.tell(ev.DeviceReady(ev.Device.MICROPHONE))
-        if world.gate is not None:
-            world.capture_starts(world.gate)
-
-    @rule()
-    def speaker_lost(self) -> None:
+    @rule(back_s=st.sampled_from([0.3, 3.0, 30.0]))
+    def speaker_lost(self, back_s: float) -> None:
         self.world.speaker.lose()
-
-    @precondition(lambda self: self.world.speaker.lost)
-    @rule()
-    def speaker_found(self) -> None:
-        self.world.speaker.find()
+        self.world.later(back_s, self.world.speaker.find)
 
     @rule()
     def button_lost(self) -> None:
@@ -151,11 +152,6 @@ class CoreMachine(RuleBasedStateMachine):
         self.world.tell(ev.Xrun(device))
 
     # --- the server and the network
-
-    @rule(names=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3), kind=KINDS)
-    def answers_will_be(self, names: list[str], kind: FailureKind) -> None:
-        self.world.next_answers = names
-        self.world.drop_kind = kind
 
     @rule(
         plans=st.lists(

@@ -41,12 +41,18 @@ ANSWERS: dict[str, tuple[tuple[Any, ...], ...]] = {
         (0.4, "audio", 1.0),
         (0.1, "audio", 2.0),
         (0.1, "generated"),
-        (2.0, "complete"),
+        (4.0, "complete"),
         (0.1, "handle"),
     ),
     "long": ((0.5, "audio", 20.0), (0.5, "audio", 20.0), (0.1, "generated"), (8.0, "complete")),
     "no generationComplete": ((0.5, "audio", 1.0), (0.1, "complete")),
     "no turnComplete": ((0.5, "audio", 1.0), (0.1, "generated")),
+    "audio after generationComplete": (
+        (0.5, "audio", 0.5),
+        (0.1, "generated"),
+        (2.0, "audio", 1.0),
+        (4.0, "complete"),
+    ),
     "no end": ((0.5, "audio", 1.0),),
     "turnComplete early": ((0.5, "audio", 1.0), (0.1, "complete"), (0.3, "audio", 2.0)),
     "turnComplete early, then a pause": (
@@ -202,6 +208,8 @@ class Speaker:
         self.world.tell(ev.DeviceLost(ev.Device.SPEAKER, "unplugged"))
 
     def find(self) -> None:
+        if not self.lost:
+            return
         self.lost = False
         self.world.tell(ev.DeviceReady(ev.Device.SPEAKER))
 
@@ -629,6 +637,20 @@ class World:
         self.forgetting = True
         self.tell(ev.ForgetRequested())
 
+    # --- devices
+
+    def lose_microphone(self) -> None:
+        self.microphone_lost = True
+        self.tell(ev.DeviceLost(ev.Device.MICROPHONE, "unplugged"))
+
+    def find_microphone(self) -> None:
+        if not self.microphone_lost:
+            return
+        self.microphone_lost = False
+        self.tell(ev.DeviceReady(ev.Device.MICROPHONE))
+        if self.gate is not None:
+            self.capture_starts(self.gate)
+
     # --- what must always hold
 
     def check(self) -> None:
@@ -665,8 +687,8 @@ class World:
             self.gpio(down=False)
         if self.control_down:
             self.control(down=False)
-        if self.speaker.lost:
-            self.speaker.find()
+        self.speaker.find()
+        self.find_microphone()
         self.advance(LONGEST_TURN_S)
         assert self.core.turn_state is TurnState.IDLE, self.core.turn_state
         assert not self.pending
