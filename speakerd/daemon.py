@@ -29,7 +29,7 @@ from speakerd.errors import FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.panel.button import GpioButton
-from speakerd.service import journal, notify
+from speakerd.service import journal, notify, wording
 from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
 
@@ -58,21 +58,6 @@ log = logging.getLogger(__name__)
 #: How long a stop waits for the connection to be closed; with the devices' 1 s it stays below
 #: the 2 s in which the daemon has to be gone.
 _CLOSING_S = 0.8
-
-#: What the journal says when the person is told something by sound, with the remedy.
-_NOTICES: dict[fx.Notice, str] = {
-    fx.Notice.NO_REPLY: "the model chose to say nothing",
-    fx.Notice.NOT_DELIVERED: "what was said could not be delivered: no connection in time",
-    fx.Notice.NO_ANSWER: "what was said was delivered, but nothing answered it",
-    fx.Notice.ANSWER_CUT: "the answer was cut off",
-    fx.Notice.RESULT_LOST: "a tool was run, but the answer with its result was lost",
-    fx.Notice.KEY_REFUSED: "the API key is refused: set GEMINI_API_KEY to a valid one",
-    fx.Notice.MODEL_GONE: "the model is not available: set SPEAKERD_MODEL to a current one",
-    fx.Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
-    fx.Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
-    fx.Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
-    fx.Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
-}
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -278,7 +263,9 @@ class Daemon:
 
     def _tell(self, order: fx.Tell) -> None:
         level = logging.INFO if order.notice is fx.Notice.NO_REPLY else logging.WARNING
-        journal.log("notice", _NOTICES[order.notice], level=level, notice=order.notice.value)
+        journal.log(
+            "notice", wording.notice_line(order.notice), level=level, notice=order.notice.value
+        )
         self._speaker.play_clip(earcons.render(order.notice))
 
     def _connect(self, order: fx.Connect) -> None:
@@ -358,7 +345,7 @@ class Daemon:
         if status == self._status_seen:
             return
         self._status_seen = status
-        self._notifier.status(_in_words(status))
+        self._notifier.status(wording.status_line(status))
         self._control.publish({"event": "state", "state": status.state, "link": status.link})
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
@@ -400,14 +387,6 @@ class Daemon:
             **dict(status.devices),
             "last_turn": journal.ledger(last) if last is not None else None,
         }
-
-
-def _in_words(status: Status) -> str:
-    """One line a person understands, for ``systemctl status``."""
-    missing = [
-        f"{name} missing" for name, word in status.devices if word not in {"ready", "starting"}
-    ]
-    return ", ".join([status.state, f"link {status.link}", *missing])
 
 
 async def _serve(settings: Settings) -> None:

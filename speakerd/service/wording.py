@@ -1,0 +1,38 @@
+"""What is going on, in words for people: pure, one line each, with the remedy where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speakerd.conversation.effects import Notice
+
+if TYPE_CHECKING:
+    from speakerd.conversation.core import Status
+
+#: What the journal says when the person is told something by sound.
+_NOTICES: dict[Notice, str] = {
+    Notice.NO_REPLY: "the model chose to say nothing",
+    Notice.NOT_DELIVERED: "what was said could not be delivered: no connection in time",
+    Notice.NO_ANSWER: "what was said was delivered, but nothing answered it",
+    Notice.ANSWER_CUT: "the answer was cut off",
+    Notice.RESULT_LOST: "a tool was run, but the answer with its result was lost",
+    Notice.KEY_REFUSED: "the API key is refused: set GEMINI_API_KEY to a valid one",
+    Notice.MODEL_GONE: "the model is not available: set SPEAKERD_MODEL to a current one",
+    Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
+    Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
+    Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
+    Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
+}
+
+
+def notice_line(notice: Notice) -> str:
+    """What the person is being told."""
+    return _NOTICES[notice]
+
+
+def status_line(status: Status) -> str:
+    """For ``systemctl status``: what it is doing, and what is missing."""
+    missing = [
+        f"{name} missing" for name, word in status.devices if word not in {"ready", "starting"}
+    ]
+    return ", ".join([status.state, f"link {status.link}", *missing])
