@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -231,8 +231,9 @@ class Simulator:
                 case faults.HttpStatus(status):
                     return websocket.respond(HTTPStatus(status), "")
                 case faults.Abort():
-                    websocket.transport.abort()
-        if _PATH.fullmatch(urlsplit(request.path).path) is None:
+                    websocket.transport.abort()  # and the answer goes nowhere
+                    return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "")
+        if _PATH.fullmatch(_split(request)[0]) is None:
             return websocket.respond(HTTPStatus.NOT_FOUND, "")
         return None
 
@@ -241,7 +242,7 @@ class Simulator:
             return  # cannot be after an upgrade
         now = time.monotonic()
         credential = _credential(request)
-        record = self._world.new_connection(urlsplit(request.path).path, now)
+        record = self._world.new_connection(_split(request)[0], now)
         record.key = credential.key
         record.user_agent = request.headers.get("User-Agent", "an unnamed client")
         self.note(record.number, f"opened by {record.user_agent}")
@@ -280,7 +281,7 @@ class _Link:
                         self.core.receive(frame, time.monotonic())
                         self._moved()
             finally:
-                code = self._websocket.close_code or ABNORMAL_CLOSURE
+                code = int(self._websocket.close_code or ABNORMAL_CLOSURE)
                 reason = self._websocket.close_reason or ""
                 self.core.ended(time.monotonic(), by="client", code=code, reason=reason)
                 writer.cancel()
@@ -334,10 +335,16 @@ class _Link:
                 self._websocket.transport.pause_reading()
 
 
+def _split(request: Request) -> tuple[str, str]:
+    """Path and query; urlsplit() would take what follows two slashes for a host."""
+    path, _, query = request.path.partition("?")
+    return path, query
+
+
 def _credential(request: Request) -> Credential:
-    url = urlsplit(request.path)
-    query = parse_qs(url.query)
-    match = _PATH.fullmatch(url.path)
+    path, query_string = _split(request)
+    query = parse_qs(query_string)
+    match = _PATH.fullmatch(path)
     version, constrained = match.groups() if match is not None else ("", None)
     named = (
         request.headers.get("x-goog-api-key", ""),
