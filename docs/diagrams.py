@@ -118,10 +118,7 @@ def rules_table() -> str:
     numbers = [field for field in fields(Rules) if isinstance(field.default, int | float)]
     return table(
         ("rule", "default", "what it is"),
-        (
-            (f"`{field.name}`", f"{field.default:g}", comments[field.name].capitalize())
-            for field in numbers
-        ),
+        ((f"`{field.name}`", f"{field.default:g}", comments[field.name]) for field in numbers),
     )
 
 

@@ -165,6 +165,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
 
 _NO_HOLD = "nobody holds the button for this turn"
 _HOLDING = "the button is held: there is nothing to press"
+_HELD = "the hold has not come so far"
 _NOT_ASKED = "nothing is being asked yet"
 _NO_REPLY = "no reply of this turn has come"
 _REPLIED = "the reply is there already"
@@ -197,14 +198,14 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         _because(_HOLDING, _I.PRESS)
         | _because(_BUSY, _I.SAY)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
-        | _because(_NO_HOLD, _I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
+        | _because(_HELD, _I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
         | _because(_LATER, _I.LINK_LOST, _I.REFUSED)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.LISTENING: (
         _because(_HOLDING, _I.PRESS, _I.HELD)
         | _because(_BUSY, _I.SAY)
-        | _because(_NO_HOLD, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
+        | _because(_HELD, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)
         | _because(_FROM_ITS_BEGINNING, _I.LINK_LOST)
