@@ -116,6 +116,9 @@ class Connection:
             failure = await self._serve(client, model, config, handle)
         except asyncio.CancelledError:
             failure = None  # our own close; whoever cancelled expects the event, not the exception
+        except Exception as bug:
+            log.exception("the connection failed in a way that nobody foresaw")
+            failure = Failure(FailureKind.SERVER, _brief(bug))
         finally:
             self._outlets.post(ev.ConnectionClosed(self._generation, failure))
 

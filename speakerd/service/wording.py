@@ -1,4 +1,4 @@
-"""What is going on, in words for people: pure, one line each, with the remedy where there is one."""
+"""What is going on, in words for people: pure, one line each, with the remedy if there is one."""
 
 from __future__ import annotations
 

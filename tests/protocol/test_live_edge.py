@@ -356,3 +356,19 @@ async def test_go_away_and_tool_calls_are_passed_on(
     await ears.hear(ev.ToolResponseSent)
     await ears.hear(ev.TurnCompleted)
     assert ears.played[1] == simulator.turns[0].reply
+
+
+async def test_what_nobody_foresaw_ends_the_connection_and_is_told(
+    ears: Ears, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_args: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(ears, "transcript", explode)
+    broken = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+    await ready(broken, ears)
+    simulator.inject({"serverContent": {"inputTranscription": {"text": "hello"}}})
+    closed = await ears.hear(ev.ConnectionClosed)
+    await broken.close()
+    assert closed.failure is not None
+    assert "planted" in closed.failure.text
