@@ -46,8 +46,8 @@ class HandleStore:
 
     def save(self, handle: SessionHandle | None) -> None:
         """Keep ``handle`` in place of what was; None forgets it."""
-        if handle == self._kept and not self._complained:
-            return
+        if handle is not None and handle == self._kept and not self._complained:
+            return  # SD cards wear
         self._kept = handle
         if self._path is None:
             return

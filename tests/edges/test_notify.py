@@ -1,0 +1,72 @@
+"""sd_notify, to a real datagram socket."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.service.notify import Notifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        path = str(tmp_path / "notify.sock")
+        listening.bind(path)
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        yield listening
+
+
+def told(systemd: socket.socket) -> list[str]:
+    messages = []
+    while True:
+        try:
+            messages.append(systemd.recv(4096).decode())
+        except BlockingIOError:
+            return messages
+
+
+def test_systemd_is_told_the_life_of_the_daemon(systemd: socket.socket) -> None:
+    notifier = Notifier()
+    notifier.ready()
+    notifier.reloading()
+    notifier.ready()
+    notifier.stopping()
+    first, reloading, second, last = told(systemd)
+    assert (first, second, last) == ("READY=1", "READY=1", "STOPPING=1")
+    assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert int(reloading.split("=")[-1]) > 0
+
+
+def test_a_status_is_one_line_and_not_said_twice(systemd: socket.socket) -> None:
+    notifier = Notifier()
+    for text in ("idle", "idle", "lost:\nREADY=1", "idle"):
+        notifier.status(text)
+    assert told(systemd) == ["STATUS=idle", "STATUS=lost: READY=1", "STATUS=idle"]
+
+
+def test_without_systemd_nothing_happens(caplog: pytest.LogCaptureFixture) -> None:
+    notifier = Notifier()
+    notifier.ready()
+    notifier.status("idle")
+    notifier.stopping()
+    assert caplog.records == []
+
+
+def test_a_systemd_that_is_gone_is_noted_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone.sock"))
+    notifier = Notifier()
+    with caplog.at_level(logging.WARNING):
+        notifier.ready()
+        notifier.status("idle")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
