@@ -99,6 +99,7 @@ class LiveEdge:
         if self._client is None:
             self._client = genai.Client(
                 api_key=self._api_key.get_secret_value(),
+                vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
                 http_options=types.HttpOptions(
                     api_version=API_VERSION,
                     async_client_args={

@@ -372,3 +372,13 @@ async def test_what_nobody_foresaw_ends_the_connection_and_is_told(
     await broken.close()
     assert closed.failure is not None
     assert "planted" in closed.failure.text
+
+
+async def test_variables_for_other_google_clients_change_nothing(
+    edge: LiveEdge, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "true")
+    monkeypatch.setenv("GOOGLE_API_KEY", "of another program")
+    monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v1")
+    await ready(edge, ears)
