@@ -55,7 +55,11 @@ class CloseGate:
 
 @dataclass(frozen=True, slots=True)
 class DiscardUtterance:
-    """Close the gate if it is open on ``turn`` and throw the sound away: it stays here."""
+    """Close the gate if it is open on ``turn`` and throw the sound away: it stays here.
+
+    A window that the connection has already opened for it is closed (activityEnd), with no more
+    sound.
+    """
 
     turn: int
 
@@ -69,7 +73,11 @@ class ExpectReply:
 
 @dataclass(frozen=True, slots=True)
 class FinishPlayback:
-    """Nothing more of this reply is expected: play what has come to its end, then report."""
+    """Nothing more of this reply is expected: play what has come to its end, then report.
+
+    PlaybackDrained follows in any case, even if nothing had come. What comes later all the same
+    is played, reported as resumed (or started), and drained again.
+    """
 
     turn: int
 
@@ -81,7 +89,7 @@ class DropPlayback:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell the person by sound (and in the journal)."""
+    """Tell the person by sound (and in the journal), after what was to be told before."""
 
     notice: Notice
 
@@ -123,7 +131,8 @@ class RunTools:
     """Execute these calls of the model and send it the results.
 
     With ``execute`` False nobody waits for them any longer: only answer that they were cancelled,
-    because the server takes no input while a call is open.
+    because the server takes no input while a call is open. Every call ends in ToolResponseSent,
+    unless its connection ends before.
     """
 
     generation: int

@@ -277,7 +277,7 @@ class TurnCompleted:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """The server's token count of this turn."""
+    """The server's token count of this turn; comes before its TurnCompleted."""
 
     generation: int
     turn: int
@@ -304,7 +304,10 @@ class ToolCallReceived:
 
 @dataclass(frozen=True, slots=True)
 class ToolExecuted:
-    """A tool of this turn has been executed: its utterance must not be sent again."""
+    """A tool of this turn has been executed: its utterance must not be sent again.
+
+    Counts whenever it comes, also after the connection was lost: what has happened has happened.
+    """
 
     generation: int
     turn: int
