@@ -40,9 +40,9 @@ _NO_GPIO = (
     "this machine has no GPIO; `speakerd press` and `speakerd release` are a button, too, "
     "and GPIOZERO_PIN_FACTORY names pins elsewhere"
 )
+_NO_LIBRARY = "install python3-lgpio, or set GPIOZERO_PIN_FACTORY to what is installed"
 #: (part of the error's text in lower case, what to do about it); the first match wins.
 _REMEDIES = (
-    ("no module named", "install python3-lgpio, or set GPIOZERO_PIN_FACTORY to what is there"),
     ("unable to find pin factory", "GPIOZERO_PIN_FACTORY may be lgpio, rpigpio, pigpio or native"),
     ("busy", "free it from the other program or overlay, or set SPEAKERD_BUTTON_PIN"),
     ("in use", "free it from the other program or overlay, or set SPEAKERD_BUTTON_PIN"),
@@ -158,8 +158,10 @@ def _explained(error: Exception) -> str:
     if str(error) == "Unable to load any default pin factory!":
         error = _why_not_lgpio() or error
     text = " ".join(str(error).split()) or type(error).__name__
-    lowered = text.lower()
-    remedy = next((remedy for part, remedy in _REMEDIES if part in lowered), "")
+    if isinstance(error, ModuleNotFoundError):
+        remedy = _NO_LIBRARY
+    else:
+        remedy = next((remedy for part, remedy in _REMEDIES if part in text.lower()), "")
     return f"{text}; {remedy}" if remedy else text
 
 
