@@ -100,11 +100,11 @@ class Dialogue:
         return at, event
 
     def _thinking_due(self, turn: Turn) -> tuple[float, TurnInput]:
+        if not turn.sent:
+            return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
         if self._calls:
             return self._tools_due(), self.overdue(turn)
-        if turn.sent:
-            return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
-        return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
+        return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
 
     def _tools_due(self) -> float:
         return min(self._calls.values()) + self._rules.tool_timeout_s
@@ -304,7 +304,7 @@ class Dialogue:
         self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
 
     def _call_link(self) -> None:
-        self._link.urgent = True
+        self._link.busy = self._link.urgent = True
         self._link.press(self.now, self._out)
 
     def _begin(self, turn: Turn) -> None:

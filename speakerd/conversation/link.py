@@ -94,8 +94,8 @@ class LinkChange(enum.Enum):
 class Link:
     """Connects, reconnects and closes; keeps the handle.
 
-    ``random()`` gives numbers in [0, 1) for the jitter. ``busy`` (a turn is under way),
-    ``urgent`` (a turn waits for the link) are kept true by the core before each call.
+    ``random()`` gives numbers in [0, 1) for the jitter. ``busy`` (a turn is under way) and
+    ``urgent`` (somebody speaks or waits for an answer) are kept true by the core.
     """
 
     def __init__(self, rules: Rules, random: Callable[[], float]) -> None:
@@ -140,7 +140,7 @@ class Link:
         """Whether there should be a connection now, or as soon as one can be had."""
         if not self._running:
             return False
-        return self.urgent or not self._verified or self._rules.policy is LinkPolicy.ALWAYS
+        return self.busy or not self._verified or self._rules.policy is LinkPolicy.ALWAYS
 
     def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
         """Begin, with the conversation kept from before."""
@@ -193,8 +193,6 @@ class Link:
         self._save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
             self._close(now, out)
-        elif self.state is LinkState.WAITING:
-            self._move(LinkInput.END, now)
 
     # --- what the edge reports
 

@@ -150,6 +150,7 @@ def test_the_books_count_deliveries_and_say_which_context(story: Story) -> None:
     story.answer(turn)
     record = story.all(fx.TurnEnded)[0].record
     assert (record.deliveries, record.context.value) == (2, "resumed")
+    assert record.model == story.core.status.model
     assert record.activity_end_at is not None
     assert record.first_reply_at is not None
     assert record.activity_end_at < record.first_reply_at
@@ -176,6 +177,7 @@ def test_no_sign_of_life_is_a_new_connection_and_one_more_delivery_then_told(sto
     assert story.told == [fx.Notice.NO_ANSWER]
     assert story.outcomes == ["no-answer"]
     assert story.one(fx.Disconnect) == fx.Disconnect(2)
+    assert story.core.status.last_error == "no answer to what was said"
 
 
 def test_a_transcription_extends_the_limit_once(story: Story) -> None:
@@ -429,6 +431,26 @@ def test_a_tool_may_take_its_time_but_not_for_ever(story: Story) -> None:
     assert story.ordered(fx.Disconnect)
     story.close(None)
     assert story.open() == [fx.Deliver(2, turn)]
+
+
+def test_what_waits_behind_the_call_of_a_cancelled_turn_has_its_own_patience(story: Story) -> None:
+    first = story.ask()
+    story.call(first)
+    story.tap()
+    story.speak()
+    story.wait(story.rules.patience_s)
+    assert story.told == [fx.Notice.NOT_DELIVERED]
+
+
+def test_the_books_name_the_model_that_was_asked_in_the_end() -> None:
+    story = Story(models=("a", "b"))
+    story.tell(ev.Started())
+    turn = story.speak()
+    story.fail(FailureKind.MODEL)
+    story.open()
+    story.sent(turn)
+    story.answer(turn)
+    assert story.one(fx.TurnEnded).record.model == "b"
 
 
 def test_a_turn_is_not_complete_while_its_call_is_pending(story: Story) -> None:

@@ -107,6 +107,13 @@ def test_the_preroll_does_not_reach_back_into_a_notice_or_its_echo(story: Story)
     assert story.one(fx.OpenGate).not_before == pytest.approx(30.0 + story.rules.echo_guard_s)
 
 
+def test_a_notice_that_was_silenced_does_not_sound_for_ever(story: Story) -> None:
+    story.complete(story.ask())
+    story.tap()
+    story.press(at=story.now + 5.0)
+    assert story.one(fx.OpenGate).not_before == pytest.approx(story.now - 0.3)
+
+
 @pytest.mark.parametrize("sounding", ["reply", "notice"])
 def test_a_press_into_sound_gets_no_preroll_at_all(story: Story, sounding: str) -> None:
     turn = story.ask()
@@ -439,7 +446,10 @@ def test_shutdown_ends_every_state_and_closes_the_connection(
     assert fx.Disconnect(1) in story.last
     assert story.one(fx.SaveHandle).handle == ev.SessionHandle("h", "gemini-3.8-live")
     story.close(None)
-    story.press()
+    gates = len(story.all(fx.OpenGate))
+    story.release()
+    story.press(at=story.now + 1.0)
+    assert len(story.all(fx.OpenGate)) == gates
     story.tell(ev.SayRequested("hello"))
     assert story.ordered(fx.SayRefused)
     story.tell(ev.Started())

@@ -216,6 +216,19 @@ def test_a_drop_in_mid_reply_plays_what_has_come_and_tells(story: Story) -> None
     assert story.outcomes == ["cut"]
 
 
+def test_after_a_drop_in_mid_reply_the_session_is_resumed_at_once(story: Story) -> None:
+    story.issue("h")
+    turn = playing(story)
+    story.close()
+    assert story.one(fx.Connect).handle == ev.SessionHandle("h", story.core.status.model)
+    story.open()
+    assert story.all(fx.Deliver) == [fx.Deliver(1, turn)]
+    story.drained(turn)
+    follow_up = story.ask()
+    story.answer(follow_up)
+    assert story.outcomes == ["cut", "answered"]
+
+
 @pytest.mark.parametrize("said", ["generated", "complete"])
 @pytest.mark.parametrize("end", ["close", "interrupted"])
 def test_what_had_come_whole_is_not_cut_by_what_happens_while_it_plays(
