@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -249,5 +250,8 @@ class CoreMachine(RuleBasedStateMachine):
             self.world.quiet_down()
 
 
-TestCore = CoreMachine.TestCase
-TestCore.settings = hypothesis.settings(stateful_step_count=40)
+# The thorough profile takes its time.
+TestCore = pytest.mark.timeout(1800)(CoreMachine.TestCase)
+TestCore.settings = hypothesis.settings(
+    max_examples=4 * hypothesis.settings().max_examples, stateful_step_count=40
+)
