@@ -231,6 +231,20 @@ def test_setups_refused_again_and_again_are_tried_without_it_but_it_is_kept() ->
     assert lose(story, FailureKind.NETWORK) == "new"
 
 
+def test_refused_setups_with_a_resumed_connection_between_them_are_not_in_a_row() -> None:
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    for _ in range(3):
+        story.fail(FailureKind.SETUP, 1007)
+        story.wait(10.0)
+        story.press()
+        story.open()
+        assert story.core.status.context == "resumed"
+        story.fail(FailureKind.NETWORK)
+        story.release()
+        story.wait(1.0)
+
+
 # --- models
 
 
