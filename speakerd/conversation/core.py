@@ -409,11 +409,11 @@ class Core:
             return
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
-        turn = self._replied(event)
-        asked = turn is not None and self._dialogue.state in _ANSWERING
-        if asked and turn is not None:
+        turn = self._replied(event) if self._dialogue.state in _ANSWERING else None
+        if turn is not None:
             turn.alive_at = self._now
-        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute=asked))
+        execute = turn is not None
+        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
         self._dialogue.tool_executed(event.turn)

@@ -299,6 +299,16 @@ def test_only_so_many_utterances_are_kept(story: Story) -> None:
     assert story.told == [fx.Notice.NOT_DELIVERED]
 
 
+def test_what_the_server_has_already_need_not_be_kept(story: Story) -> None:
+    turns = [story.ask() for _ in range(8)]
+    kept = {order.turn for order in story.all(fx.OpenGate)}
+    kept -= {order.turn for order in story.all(fx.DiscardUtterance)}
+    assert kept == set(turns[-(story.rules.max_unanswered + 1) :])
+    story.answer(turns[-1])
+    assert story.outcomes == ["spoken-on"] * 7 + ["answered"]
+    assert story.told == []
+
+
 def test_an_answer_cut_and_a_sentence_lost_are_both_told(story: Story) -> None:
     first = story.ask()
     story.call(first)
