@@ -109,12 +109,12 @@ async def _run(options: SimulatorOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    if options.save_utterances is not None:
-        options.save_utterances.mkdir(parents=True, exist_ok=True)
     try:
+        if options.save_utterances is not None:
+            options.save_utterances.mkdir(parents=True, exist_ok=True)
         simulator = Simulator(options)
-    except OSError as error:
-        raise ConfigError(f"--reply: {error}") from error
+    except OSError as error:  # it names the file
+        raise ConfigError(str(error)) from error
     logger, handler = logging.getLogger("speakerd.simulator"), logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)

@@ -56,8 +56,11 @@ class SimulatorOptions:
     keep: int = 200  # turns and connections remembered
 
     def __post_init__(self) -> None:
-        if self.speed < 0 or self.chunk_ms <= 0 or self.generation_rate <= 0 or self.keep <= 0:
+        """Raises ValueError for numbers that make no sense."""
+        if min(self.chunk_ms, self.generation_rate, self.keep) <= 0 or self.speed < 0:
             raise ValueError("speed must not be negative; the other numbers must be positive")
+        if not 0 <= self.port <= 65535:
+            raise ValueError("the port must be between 0 and 65535")
 
     def wait_s(self, seconds: float) -> float:
         """How long a wait of an answer takes at this speed."""
