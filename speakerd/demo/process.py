@@ -27,19 +27,21 @@ STOP_TIMEOUT_S = 5.0
 class DaemonProcess:
     """``speakerd run`` in ``directory``, which gets its socket, state and log.
 
-    Entering waits for READY, leaving stops it by SIGTERM. The environment is that of the caller
-    without its own SPEAKERD options, and with ``environment`` on top. Raises
-    :class:`~speakerd.errors.UnavailableError` with the daemon's last words if it does not come
-    up, or does not end by itself.
+    Entering waits for READY (unless told not to), leaving stops it by SIGTERM. The environment is
+    that of the caller without its own SPEAKERD options, and with ``environment`` on top. Raises
+    :class:`~speakerd.errors.UnavailableError` with the daemon's last words if it does not come up.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], *, wait: bool = True
+    ) -> None:
         self.socket = directory / "control.sock"
         self.log = directory / "daemon.log"
         self.exit_code: int | None = None
         self.ready_s = 0.0  # from exec to READY
         self._directory = directory
         self._environment = environment
+        self._wait = wait
         self._cleanup = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,14 +60,15 @@ class DaemonProcess:
             began = time.monotonic()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "speakerd", "run"],
-                env=self._full_environment(),
+                env=self.environment(),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-            undo.callback(self._stop)
-            self._wait_until_ready(notify, began + READY_TIMEOUT_S)
+            undo.callback(self.stop)
+            if self._wait:
+                self._wait_until_ready(notify, began + READY_TIMEOUT_S)
             self.ready_s = time.monotonic() - began
             self._cleanup = undo.pop_all()
         return self
@@ -77,7 +80,8 @@ class DaemonProcess:
         """The end of the daemon's log."""
         return self.log.read_text(errors="replace")[-2000:].strip()
 
-    def _full_environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What the daemon finds in its environment; commands for it work with the same."""
         theirs = {k: v for k, v in os.environ.items() if not k.startswith("SPEAKERD_")}
         env_file = self._directory / "speakerd.env"
         env_file.touch()
@@ -89,6 +93,21 @@ class DaemonProcess:
             **self._environment,
         }
 
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send signal ``number``, unless it has ended, and wait for ``exit_code``.
+
+        That is -SIGKILL for a daemon that had to be killed in the end.
+        """
+        process = self._process
+        if process is None or self.exit_code is not None:
+            return
+        process.send_signal(number)
+        try:
+            self.exit_code = process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.exit_code = process.wait()
+
     def _wait_until_ready(self, notify: socket.socket, deadline: float) -> None:
         """READY comes as a datagram (sd_notify(3))."""
         while self._process is not None and self._process.poll() is None:
@@ -98,15 +117,3 @@ class DaemonProcess:
             if time.monotonic() > deadline:
                 break
         raise UnavailableError(f"the daemon did not come up; it said:\n{self.last_words()}")
-
-    def _stop(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            self.exit_code = process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            self.exit_code = process.wait()
