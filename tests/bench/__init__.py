@@ -1,0 +1,5 @@
+"""What speakerd costs: the real daemon, measured from outside. ``python -m tests.bench``.
+
+docs/benchmarks.md says how each figure is measured. Nothing here passes or fails: the figures are
+for people, and depend on the machine.
+"""
