@@ -92,22 +92,20 @@ class Connection:
     # --- time
 
     def _advance(self) -> None:
-        """Do all that is due."""
+        """Do all that is due, the oldest first."""
         now = self._wire.now
-        while not self._wire.closed:
-            step_at, idle_at = self._step_at(), self._idle_at()
-            if self._wire.wake():
-                continue
-            if self._conversation is not None and step_at is not None and step_at <= now:
+        while (due := self.deadline()) is not None and due <= now:
+            if due == self._wire.deadline():
+                self._wire.wake()
+            elif self._conversation is not None and due == self._step_at():
                 self._conversation.step()
                 self._idle_since = now  # the quiet counts from the end of the answer
-            elif idle_at is not None and idle_at <= now:
+            else:
                 self._idle_since = now
                 self._wire.close(catalogue.ABORTED)  # nothing, if the server was made silent
-            else:
-                return
-        if self._conversation is not None and self._conversation.state is not State.CLOSED:
-            self._conversation.lost()
+        conversation = self._conversation
+        if self._wire.closed and conversation is not None and not conversation.closed:
+            conversation.lost()
 
     def _step_at(self) -> float | None:
         return None if self._conversation is None else self._conversation.due_at()
@@ -121,9 +119,10 @@ class Connection:
 
     def _receive(self, frame: str | bytes) -> None:
         message = protojson.load(frame)
-        if "setup" in message and not self._set_up:
-            self.record.setup = message["setup"]
-            self._world.new_setup(message["setup"])
+        setup = message.get("setup")
+        if isinstance(setup, dict) and not self._set_up:
+            self.record.setup = setup
+            self._world.new_setup(setup)
         conversation = self._conversation
         takes_chunks = conversation is None or conversation.takes_media_chunks
         for input_, value in messages.inputs(message, media_chunks=takes_chunks):

@@ -68,6 +68,11 @@ class Conversation:
         self._become_idle()
 
     @property
+    def closed(self) -> bool:
+        """Whether :meth:`lost` has been called."""
+        return self.state is State.CLOSED
+
+    @property
     def takes_media_chunks(self) -> bool:
         """Whether the model takes the deprecated ``mediaChunks``."""
         return self._config.traits.media_chunks

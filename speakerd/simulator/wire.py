@@ -112,15 +112,11 @@ class Wire:
         """When the next timer is due."""
         return min((at for at, _ in self._timers), default=None)
 
-    def wake(self) -> bool:
-        """Do what is due first; whether there was something."""
-        due = self.deadline()
-        if due is None or due > self.now:
-            return False
-        first = next(timer for timer in self._timers if timer[0] == due)
+    def wake(self) -> None:
+        """Do what is due first."""
+        first = min(self._timers, key=lambda timer: timer[0])
         self._timers.remove(first)
         first[1]()
-        return True
 
     # --- faults
 

@@ -256,6 +256,16 @@ def test_a_frame_that_is_refused(frame: str, closing: str) -> None:
     assert client.closing.startswith(closing)
 
 
+def test_a_setup_that_is_no_object_is_refused() -> None:
+    server = Server()
+    client = server.connect()
+    client.send({"setup": 5})
+    assert client.closing.startswith(
+        "1007 Invalid value at 'setup' (type.googleapis.com/google.ai."
+    )
+    assert server.world.setups == []
+
+
 @pytest.mark.parametrize("message", [ACTIVITY_START, audio(), TEXT, CONTENT, tool_response("x")])
 def test_nothing_is_taken_before_the_setup(message: dict[str, Any]) -> None:
     client = Server().connect()

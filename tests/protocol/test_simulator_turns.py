@@ -262,7 +262,7 @@ def test_the_size_of_a_chunk() -> None:
     assert [size for size in sizes if size] == [4800] * 5
 
 
-@pytest.mark.parametrize("wrong", [{"speed": -1.0}, {"chunk_ms": 0}, {"keep": 0}])
+@pytest.mark.parametrize("wrong", [{"speed": -1.0}, {"chunk_ms": 0}, {"idle_timeout_s": 0.0}])
 def test_options_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must"):
         SimulatorOptions(**wrong)
@@ -579,6 +579,18 @@ def test_go_away_at_nine_minutes_and_the_end_fifty_seconds_later() -> None:
     assert client.closing == ""
     client.wait(1)
     assert client.closing == ABORTED
+
+
+def test_a_late_waking_does_things_in_the_order_they_were_due() -> None:
+    server = Server(pacing=Pacing.REALTIME)
+    client = server.set_up()
+    client.say()
+    client.act(faults.GoAway(5.0))
+    server.now += 10
+    client.core.wake(server.now)
+    assert kinds(client.collect())[-2:] == ["turnComplete", HANDLE]
+    assert client.closing == ABORTED
+    assert client.turn.outcome is Outcome.COMPLETE
 
 
 # --- faults
