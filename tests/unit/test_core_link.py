@@ -330,6 +330,23 @@ def test_mashing_the_button_does_not_defeat_the_backoff() -> None:
             story.close()
         story.wait(0.2)
     assert len(story.all(fx.Connect)) <= 1 + story.rules.max_connects_per_minute
+    retries = story.times(fx.Connect)[1:]
+    assert min(later - at for at, later in pairwise(retries)) >= story.rules.backoff_first_s - 1e-6
+
+
+def test_a_press_never_makes_the_next_attempt_later() -> None:
+    story = started(LinkPolicy.ALWAYS)
+    story.press()
+    story.close()
+    story.close()
+    assert story.is_in(LinkState.WAITING)
+    due_at = story.now + story.rules.backoff_first_s / 2
+    story.tell(ev.PressRequested())
+    story.release()
+    story.tell(ev.ReleaseRequested())
+    story.tell(ev.PressRequested())
+    story.wait(2.0)
+    assert story.times(fx.Connect)[-1] == pytest.approx(due_at)
 
 
 @pytest.mark.parametrize("policy", list(LinkPolicy))

@@ -373,6 +373,15 @@ def test_a_microphone_that_gives_nothing_is_told_after_the_tail(story: Story) ->
     assert fx.DiscardUtterance(1) in story.log
 
 
+def test_the_sound_of_a_tap_does_not_stand_for_that_of_the_next_press(story: Story) -> None:
+    story.press()
+    story.captured()
+    story.release(at=story.now + 0.1)
+    story.press(at=story.now + 1.0)
+    story.wait(1.0)
+    assert story.all(fx.Deliver) == []
+
+
 @pytest.mark.parametrize("state", [TurnState.ARMED, TurnState.LISTENING])
 def test_a_microphone_that_is_lost_while_somebody_speaks_is_told_at_once(
     story: Story, state: TurnState
@@ -411,6 +420,8 @@ def test_a_say_is_a_turn_of_text(story: Story) -> None:
     story.answer(1)
     assert story.outcomes == ["answered"]
     assert [*story.all(fx.OpenGate), *story.all(fx.DiscardUtterance)] == []
+    record = story.all(fx.TurnEnded)[0].record
+    assert record.pressed_at == record.released_at == record.utterance_ended_at
 
 
 @pytest.mark.parametrize("state", list(TurnState))
