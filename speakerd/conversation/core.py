@@ -256,7 +256,6 @@ class Core:
                 self._dialogue.step(TurnInput.CAPTURE_LOST)
             case ev.Device.SPEAKER:
                 self._dialogue.speaker_lost = True
-                self._dialogue.playing.silenced(self._now)
                 self._dialogue.step(TurnInput.SPEAKER_LOST)
             case ev.Device.BUTTON:
                 self._gesture(self._button.lost())

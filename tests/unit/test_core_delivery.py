@@ -178,6 +178,8 @@ def test_no_sign_of_life_is_a_new_connection_and_one_more_delivery_then_told(sto
     assert story.outcomes == ["no-answer"]
     assert story.one(fx.Disconnect) == fx.Disconnect(2)
     assert story.core.status.last_error == "no answer to what was said"
+    story.plays(turn)
+    assert story.is_in(TurnState.IDLE), "too late"
 
 
 def test_a_transcription_extends_the_limit_once(story: Story) -> None:

@@ -431,6 +431,7 @@ def test_a_say_waits_for_nobody(story: Story, state: TurnState) -> None:
     free = state in {TurnState.IDLE, TurnState.SETTLING}
     assert (story.got(fx.SayRefused) is None) == free
     assert (story.state is TurnState.THINKING) == (free or state is TurnState.THINKING)
+    assert story.outcomes == (["answered"] if state is TurnState.SETTLING else [])
 
 
 def test_a_say_can_be_spoken_into_and_is_sent_again_as_text(story: Story) -> None:
