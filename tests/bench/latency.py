@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _HELD_S = 1.0
 _HELD_BRIEFLY_S = 0.4
+_PAUSE_S = 0.2  # between turns: at a turn's end the conversation's handle is written to the disk
 _FIRST_SAMPLE_DIRECTION = f"≤ {PREBUFFER_MS + PERIOD_MS}: prebuffer + period"
 
 
@@ -47,6 +48,7 @@ def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: by
     with speaker(card, simulator) as held:
         held.wait_for_link("ready")
         for _ in range(turns):
+            time.sleep(_PAUSE_S)
             trip.append(_round_trip_ms(held))
             before = process.counters(held.pid)
             press = held.command("press")
@@ -71,7 +73,7 @@ def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: by
             Figure("press, less the minimum press -> first audio", "ms", to_audio),
             Figure("release, less the tail -> activityEnd", "ms", to_end, "≤ 10"),
             Figure("first reply byte -> first sample", "ms", to_sample, _FIRST_SAMPLE_DIRECTION),
-            Figure("of it the control socket (round trip)", "ms", trip),
+            Figure("for comparison: a round trip over the control socket", "ms", trip),
             Figure("CPU of a turn", "ms", cpu),
             Figure("wake-ups of a turn", "", wakeups),
         ],

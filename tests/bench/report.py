@@ -17,7 +17,7 @@ class Figure:
     """What was measured of one thing: ``values`` in ``unit``, at least one."""
 
     name: str
-    unit: str
+    unit: str  # empty for a count
     values: Sequence[float]
     direction: str = ""  # where it should be; empty where nobody has said
 
@@ -54,7 +54,7 @@ def table(sections: Sequence[Section]) -> Iterator[str]:
 
 
 def _label(figure: Figure) -> str:
-    return f"  {figure.name}, {figure.unit}"
+    return f"  {figure.name}, {figure.unit}" if figure.unit else f"  {figure.name}"
 
 
 def _line(label: str, cells: Sequence[str], width: int) -> str:
