@@ -145,7 +145,6 @@ class Link:
     def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
         """Begin, with the conversation kept from before."""
         self.handle = self._saved = handle
-        self._idle_since = now
         self._running = True
         self.wake(now, out)
 
