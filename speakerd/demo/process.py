@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
 from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: A cold start on a Pi Zero 2 W, with room to spare.
@@ -39,9 +39,11 @@ class DaemonProcess:
         self.log = directory / "daemon.log"
         self.exit_code: int | None = None
         self.ready_s = 0.0  # from exec to READY
+        self.told: list[str] = []  # what it has told its service manager: READY=1, STATUS=..., ...
         self._directory = directory
         self._environment = environment
         self._wait = wait
+        self._heard = threading.Condition()  # guards what was told
         self._cleanup = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,8 +56,7 @@ class DaemonProcess:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undo:
-            notify = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-            notify.bind(str(self._directory / "notify.sock"))
+            undo.enter_context(self._listening(self._directory / "notify.sock"))
             log = undo.enter_context(self.log.open("wb"))
             began = time.monotonic()
             self._process = subprocess.Popen(
@@ -68,7 +69,7 @@ class DaemonProcess:
             )
             undo.callback(self.stop)
             if self._wait:
-                self._wait_until_ready(notify, began + READY_TIMEOUT_S)
+                self._wait_until_ready(began + READY_TIMEOUT_S)
             self.ready_s = time.monotonic() - began
             self._cleanup = undo.pop_all()
         return self
@@ -108,12 +109,34 @@ class DaemonProcess:
             process.kill()
             self.exit_code = process.wait()
 
-    def _wait_until_ready(self, notify: socket.socket, deadline: float) -> None:
-        """READY comes as a datagram (sd_notify(3))."""
+    def _wait_until_ready(self, deadline: float) -> None:
         while self._process is not None and self._process.poll() is None:
-            readable, _, _ = select.select([notify], [], [], 0.1)
-            if readable and b"READY=1" in notify.recv(4096).splitlines():
-                return
+            with self._heard:
+                if self._heard.wait_for(lambda: "READY=1" in self.told, 0.1):
+                    return
             if time.monotonic() > deadline:
                 break
         raise UnavailableError(f"the daemon did not come up; it said:\n{self.last_words()}")
+
+    @contextlib.contextmanager
+    def _listening(self, path: Path) -> Iterator[None]:
+        """Be the service manager: take what is told (sd_notify(3)).
+
+        All of it, for the kernel queues but ten datagrams, and lets the daemon wait with the next.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(path))
+            listener = threading.Thread(target=self._listen, args=(manager,), name="notify socket")
+            listener.start()
+            try:
+                yield
+            finally:
+                manager.shutdown(socket.SHUT_RD)  # what is queued is still received, then b""
+                listener.join()
+                path.unlink()
+
+    def _listen(self, manager: socket.socket) -> None:
+        while message := manager.recv(4096):
+            with self._heard:
+                self.told += message.decode(errors="replace").splitlines()
+                self._heard.notify_all()
