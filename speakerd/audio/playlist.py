@@ -211,10 +211,10 @@ class Playlist:
             self._sounds.popleft()
         if not out.running:
             return
-        if out.heard < self._end + frames_of_ms(_TRAIL_MS, out.rate_hz):
-            out.pad(self._pad_ms())
-        else:
+        if out.heard >= self._end + frames_of_ms(_TRAIL_MS, out.rate_hz):
             out.drop()
+        elif out.queued <= frames_of_ms(self._pad_ms() / 2, out.rate_hz):  # more may come in time
+            out.pad(self._pad_ms())
 
     def _pad_ms(self) -> int:
         more_may_come = self._reply is not None and not self._reply.finished

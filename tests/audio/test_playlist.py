@@ -95,6 +95,18 @@ def test_sound_that_comes_in_time_is_played_without_a_gap(player: Player) -> Non
     assert player.said == ["Started", "Drained"]
 
 
+def test_a_short_prebuffer_puts_no_silence_into_a_reply_that_comes_in_time() -> None:
+    player = Player(prebuffer_ms=40)
+    player.playlist.expect(1)
+    sound = without_zeros(reply(400))
+    for position in range(0, len(sound), 1920):
+        player.feed(sound[position : position + 1920])
+        player.run(0.005)
+    player.finish()
+    player.run(1.0)
+    assert sound in player.heard
+
+
 def test_silence_follows_the_last_sample_and_then_the_device_stands_still(player: Player) -> None:
     player.feed(reply(200))
     player.finish()
