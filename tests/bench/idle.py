@@ -10,8 +10,6 @@ from tests.bench.report import Figure, Section
 from tests.bench.rig import speaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from speakerd.demo.soundcard import StandInCard
     from speakerd.simulator import Simulator
 
@@ -35,22 +33,12 @@ def idling(card: StandInCard, simulator: Simulator) -> Section:
     return Section("Idle, per second", figures)
 
 
-def _watched(name: str, pid: int) -> Iterator[Figure]:
-    cpu: list[float] = []
-    wakeups: list[float] = []
-    plugin: list[float] = []
-    switches: list[float] = []
+def _watched(name: str, pid: int) -> list[Figure]:
+    used: list[process.Counters] = []
     before = process.counters(pid)
     for _ in range(_SECONDS):
         time.sleep(1.0)
         now = process.counters(pid)
-        seconds = now.at - before.at
-        cpu.append(1000 * (now.cpu_s - before.cpu_s) / seconds)
-        wakeups.append((now.wakeups - before.wakeups) / seconds)
-        plugin.append((now.plugin_wakeups - before.plugin_wakeups) / seconds)
-        switches.append((now.switches - before.switches) / seconds)
+        used.append(now.since(before))
         before = now
-    yield Figure(f"{name}: CPU", "ms", cpu)
-    yield Figure(f"{name}: wake-ups", "", wakeups)
-    yield Figure(f"{name}: those of the card's plugin", "", plugin)
-    yield Figure(f"{name}: context switches", "", switches)
+    return process.figures(name, used)

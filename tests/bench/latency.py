@@ -43,8 +43,7 @@ def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: by
     to_audio: list[float] = []
     to_end: list[float] = []
     to_sample: list[float] = []
-    cpu: list[float] = []
-    wakeups: list[float] = []
+    used: list[process.Counters] = []
     with speaker(card, simulator) as held:
         held.wait_for_link("ready")
         for _ in range(turns):
@@ -56,15 +55,13 @@ def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: by
             sleep_until(press.at + _HELD_S)
             release = held.command("release")
             ledger = held.turn_ended("answered")
-            after = process.counters(held.pid)
+            used.append(process.counters(held.pid).since(before))
             turn = simulator.turns[-1]
             pressed_for_s = press.at + MIN_PRESS_MS / 1000
             to_start.append(_ms(pressed_for_s, turn.activity_start_at))
             to_audio.append(_ms(pressed_for_s, turn.first_audio_at))
             to_end.append(_ms(release.at + TAIL_MS / 1000, turn.activity_end_at))
             to_sample.append(_to_first_sample_ms(press, turn, ledger))
-            cpu.append(1000 * (after.cpu_s - before.cpu_s))
-            wakeups.append(float(after.wakeups - before.wakeups))
     turn_s = f"{_HELD_S:g} s of speech, {simulator.turns[-1].reply_s:g} s of reply"
     return Section(
         f"Turns in real time ({turn_s})",
@@ -74,8 +71,7 @@ def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: by
             Figure("release, less the tail -> activityEnd", "ms", to_end, "≤ 10"),
             Figure("first reply byte -> first sample", "ms", to_sample, _FIRST_SAMPLE_DIRECTION),
             Figure("for comparison: a round trip over the control socket", "ms", trip),
-            Figure("CPU of a turn", "ms", cpu),
-            Figure("wake-ups of a turn", "", wakeups),
+            *process.figures("a turn", used),
         ],
     )
 

@@ -1,44 +1,84 @@
-"""What the kernel says a process costs (proc(5)); Linux only."""
+"""What the kernel says a process costs (proc(5)); Linux only.
+
+The stand-in card is reached through ALSA's ``pulse`` plugin, which starts threads of its own in
+the process. They are a sound server's client and nothing of speakerd's: with a real card they are
+not there, therefore they are told apart.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-#: The thread that ALSA's ``pulse`` plugin starts in whoever opens one of its PCMs.
+from tests.bench.report import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PLUGIN_THREAD = "threaded-ml"
 _KIB_PER_MIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a process has used since it began. A thread that has ended counts only for ``cpu_s``."""
+    """What a process has used since it began, or in between.
 
-    at: float  # time.monotonic()
+    Of a thread that has ended, only ``cpu_s`` still knows.
+    """
+
     cpu_s: float
+    plugin_cpu_s: float  # the part of it in the plugin's threads
     wakeups: int  # voluntary context switches: each is a sleep that ended
-    plugin_wakeups: int  # those of them in the sound plugin's thread
+    plugin_wakeups: int
     switches: int  # all context switches
+
+    def since(self, before: Counters) -> Counters:
+        """What has been used since ``before``."""
+        return Counters(
+            self.cpu_s - before.cpu_s,
+            self.plugin_cpu_s - before.plugin_cpu_s,
+            self.wakeups - before.wakeups,
+            self.plugin_wakeups - before.plugin_wakeups,
+            self.switches - before.switches,
+        )
 
 
 def counters(pid: int) -> Counters:
     """The counters of process ``pid`` now."""
-    voluntary = plugin = switches = 0
+    wakeups = switches = plugin_wakeups = plugin_ns = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             status = _fields(task / "status")
+            own_ns = int((task / "schedstat").read_text().split()[0])
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
         own = int(status["voluntary_ctxt_switches"])
-        voluntary += own
+        wakeups += own
         switches += own + int(status["nonvoluntary_ctxt_switches"])
         if status["Name"] == _PLUGIN_THREAD:
-            plugin += own
-    return Counters(time.monotonic(), cpu_s(pid), voluntary, plugin, switches)
+            plugin_wakeups += own
+            plugin_ns += own_ns
+    return Counters(_cpu_s(pid), plugin_ns / 1e9, wakeups, plugin_wakeups, switches)
 
 
-def cpu_s(pid: int) -> float:
+def figures(name: str, used: Sequence[Counters]) -> list[Figure]:
+    """``used`` as rows of the table, each of :meth:`Counters.since`."""
+    return [
+        Figure(f"{name}: CPU", "ms", [1000 * one.cpu_s for one in used]),
+        Figure("  less the card's plugin", "ms", [1000 * _own_cpu_s(one) for one in used]),
+        Figure(f"{name}: wake-ups", "", [one.wakeups for one in used]),
+        Figure("  less the card's plugin", "", [one.wakeups - one.plugin_wakeups for one in used]),
+        Figure(f"{name}: context switches", "", [one.switches for one in used]),
+    ]
+
+
+def _own_cpu_s(used: Counters) -> float:
+    return used.cpu_s - used.plugin_cpu_s
+
+
+def _cpu_s(pid: int) -> float:
     """The CPU time of all threads, to the nanosecond: the clock of clock_getcpuclockid(3)."""
     return time.clock_gettime((~pid << 3) | 2)
 
@@ -49,7 +89,7 @@ def rss_mib(pid: int) -> float:
 
 
 def pss_mib(pid: int) -> float:
-    """The same with shared pages divided among their users. Holds the process up for about 1 ms."""
+    """The same with shared pages divided among their users. Holds the process up a little."""
     return _mib(_fields(Path(f"/proc/{pid}/smaps_rollup"))["Pss"])
 
 
