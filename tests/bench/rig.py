@@ -100,8 +100,6 @@ def speaker(
         DaemonProcess(Path(directory), environment | dict(options or {})) as process,
         client.subscribe(process.socket, timeout_s=_EVENT_TIMEOUT_S) as events,
     ):
-        # Nobody reads on after READY, and sd_notify() blocks on ten datagrams that are not read.
-        (Path(directory) / "notify.sock").unlink()
         yield Speaker(process, events)
 
 

@@ -30,11 +30,11 @@ def test_the_columns_of_all_sections_are_aligned() -> None:
     )
 
     assert lines == [
-        "                           median      min      max        n   direction",
+        "                            median      min      max        n   direction",
         "",
         "Latency",
-        "  press, ms                   1.5      1.5      1.5        1   ≤ 5",
+        "  press, ms                    1.5      1.5      1.5        1   ≤ 5",
         "",
         "Idle",
-        "  wake-ups of all threads   110.0    100.0    120.0        2",
+        "  wake-ups of all threads    110.0    100.0    120.0        2",
     ]
