@@ -248,11 +248,13 @@ class _Feeder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending = bytearray()
+        self._due = 0.0  # when the next block is written
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, fifo: Path) -> None:
         self._stopping.clear()
+        self._due = time.monotonic()
         self._thread = threading.Thread(target=self._run, args=(fifo,), name="standin-microphone")
         self._thread.start()
 
@@ -263,17 +265,18 @@ class _Feeder:
 
     def play(self, pcm: bytes) -> float:
         with self._lock:
+            if not self._pending:  # a thread that is late still owes the silence until now
+                late_s = max(0.0, time.monotonic() - self._due)
+                self._pending += bytes(int(late_s * MICROPHONE_RATE_HZ) * _SAMPLE_BYTES)
             self._pending += pcm
-            return time.monotonic() + len(self._pending) / _SAMPLE_BYTES / MICROPHONE_RATE_HZ
+            return self._due + len(self._pending) / _SAMPLE_BYTES / MICROPHONE_RATE_HZ
 
     def _run(self, fifo: Path) -> None:
         # Not blocking: a server that has died must not hold up stop(). PulseAudio keeps the
         # read end open, so there is always a reader to open it for.
         pipe = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
         try:
-            due = time.monotonic()
-            while not self._stopping.wait(max(0.0, due - time.monotonic())):
-                due += self._BLOCK_S
+            while not self._stopping.wait(max(0.0, self._due - time.monotonic())):
                 # A full pipe or none at all: a card that hangs or is gone hears nothing.
                 with contextlib.suppress(BlockingIOError, BrokenPipeError):
                     os.write(pipe, self._next_block())
@@ -284,4 +287,5 @@ class _Feeder:
         with self._lock:
             block = bytes(self._pending[: self._BLOCK_BYTES])
             del self._pending[: self._BLOCK_BYTES]
+            self._due += self._BLOCK_S
         return block.ljust(self._BLOCK_BYTES, b"\0")
