@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speakerd.demo import speech, timeline
+from speakerd.demo import speech, timeline, verdict
 from speakerd.demo.process import DaemonProcess
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import UnavailableError
@@ -48,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Hold the conversation; 0 only if the reply was heard in full."""
+    if args.card and not sys.stdin.isatty():
+        raise UnavailableError("with --card Enter is the button, but there is no terminal")
     return asyncio.run(_run(args.card))
 
 
@@ -89,10 +91,12 @@ def _with_stand_in_card(
             heard = card.heard(start)
         print(*timeline.lines(ledger), sep="\n")
         path = directory / "heard.wav"
-        _write_wav(path, _trimmed(heard))
+        _write_wav(path, verdict.trimmed(heard))
         print(f"\nWhat was heard: {path}")
-        expected = bytes(simulator.turns[-1].reply) if simulator else None
-        problem = _problem(ledger, heard, expected) or _utterance_problem(simulator, spoken)
+        sent = simulator.turns[-1] if simulator and simulator.turns else None
+        problem = verdict.reply_problem(ledger, heard, bytes(sent.reply) if sent else None)
+        if problem is None and sent is not None:
+            problem = verdict.utterance_problem(bytes(sent.utterance), spoken)
         if problem is None and daemon.exit_code != 0:
             problem = f"the daemon ended with exit code {daemon.exit_code}"
     if problem is not None:
@@ -103,37 +107,12 @@ def _with_stand_in_card(
     return 0
 
 
-def _problem(ledger: dict[str, Any], heard: bytes, expected: bytes | None) -> str | None:
-    """Why the reply was not heard in full, or None if it was."""
-    if ledger["outcome"] != "answered":
-        return f"the turn ended as {ledger['outcome']!r}"
-    sound = _trimmed(heard)
-    if expected is None:
-        missing_s = ledger["reply_s"] - len(sound) / _SAMPLE_BYTES / DAC_RATE_HZ
-        # A reply may begin and end with a moment of silence, which cannot be told from none.
-        return f"{missing_s:.1f} s of the reply were not heard" if missing_s > 1.0 else None
-    if not expected:
-        return "the simulator sent no reply"
-    if expected.strip(b"\0") not in heard:
-        return f"{len(expected)} bytes were sent, but they were not heard as they are"
-    return None
-
-
-def _utterance_problem(simulator: Simulator | None, spoken: bytes) -> str | None:
-    """Why what was said was not delivered in full, or None if it was."""
-    if simulator is None or spoken.strip(b"\0") in simulator.turns[-1].utterance:
-        return None
-    return "what was said did not arrive as it was"
-
-
 # --- with a card of one's own: the person is the judge
 
 
 def _with_own_card(
     directory: Path, environment: dict[str, str], card: str, _simulator: Simulator | None
 ) -> int:
-    if not sys.stdin.isatty():
-        raise UnavailableError("Enter is the button of this demo, but there is no terminal")
     _say("sound card", card)
     with DaemonProcess(directory, environment | _devices(card, card)) as daemon:
         status = client.request(daemon.socket, {"command": "status"})
@@ -211,13 +190,6 @@ def _bytes(seconds: float) -> int:
 
 def _seconds(pcm: bytes, rate_hz: int) -> str:
     return f"{len(pcm) / _SAMPLE_BYTES / rate_hz:.1f} s"
-
-
-def _trimmed(pcm: bytes) -> bytes:
-    """``pcm`` without the silence around it, in whole samples."""
-    start = len(pcm) - len(pcm.lstrip(b"\0"))
-    end = len(pcm.rstrip(b"\0"))
-    return pcm[start - start % _SAMPLE_BYTES : end + end % _SAMPLE_BYTES]
 
 
 def _write_wav(path: Path, pcm: bytes) -> None:
