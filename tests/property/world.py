@@ -476,6 +476,7 @@ class World:
         self.close(connection, Failure(kind, f"as {kind.value}", code or None))
 
     def close(self, connection: Connection, failure: Failure | None) -> None:
+        self.carry_out(self.core.wake(self.now))  # what is due comes before what happens now
         if connection is self.connection and not connection.closed:
             connection.closed = True
             self.tell(ev.ConnectionClosed(connection.generation, failure))
