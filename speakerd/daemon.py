@@ -12,6 +12,7 @@ import logging
 import signal
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from speakerd import config, tools
@@ -389,9 +390,34 @@ class Daemon:
         }
 
 
+class _Resolvers(ThreadPoolExecutor):
+    """The loop's threads, in which names are resolved: nothing waits for one at the end.
+
+    Without a network the resolver takes half a minute, and nobody can interrupt it.
+    """
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as the base's
+        """Run ``call`` in a daemon thread of its own."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(call(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+                future.set_exception(error)
+
+        if future.set_running_or_notify_cancel():
+            threading.Thread(target=run, name="resolver", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the threads to the process's end."""
+
+
 async def _serve(settings: Settings) -> None:
     daemon = Daemon(settings)
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Resolvers())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
     await daemon.serve()
