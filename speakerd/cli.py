@@ -15,6 +15,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,9 @@ def _later(
 
 
 def _run(_args: argparse.Namespace) -> int:
+    # Until the daemon minds them itself, there is nothing yet to be ended with care.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     from speakerd.daemon import run
 
     return run(load(os.environ))
