@@ -61,6 +61,13 @@ def on(card: StandInCard) -> dict[str, str]:
     }
 
 
+def heard_from_now(card: StandInCard) -> bytes:
+    """What ``card`` plays in a moment that outlasts all its buffers."""
+    now = card.heard_bytes()
+    card.wait_heard(now + round(TRAIL_S * HEARD_BYTES_PER_S), PATIENCE_S)
+    return card.heard(now + round(TRAIL_S * HEARD_BYTES_PER_S / 2))
+
+
 class Speaker:
     """A running daemon. Its events are collected from :meth:`listening` on."""
 
@@ -127,9 +134,7 @@ class Speaker:
 
     async def heard(self, beginning: int) -> bytes:
         """What the card has played since ``beginning``, to what is being played now."""
-        now = self.card.heard_bytes()
-        position = now + round(TRAIL_S * HEARD_BYTES_PER_S)
-        await asyncio.to_thread(self.card.wait_heard, position, PATIENCE_S)
+        await asyncio.to_thread(heard_from_now, self.card)
         return self.card.heard(beginning)
 
     async def heard_up_to(self, position: int) -> None:
@@ -174,6 +179,7 @@ async def running(
     directory: Path, card: StandInCard, *environments: Mapping[str, str]
 ) -> AsyncIterator[Speaker]:
     """A daemon on ``card``, ready and listened to; later environments win."""
+    await asyncio.to_thread(directory.mkdir, exist_ok=True)
     environment: dict[str, str] = BARE | QUICK | on(card)
     for more in environments:
         environment |= more
