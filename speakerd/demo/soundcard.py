@@ -265,11 +265,14 @@ class _Feeder:
 
     def play(self, pcm: bytes) -> float:
         with self._lock:
-            if not self._pending:  # a thread that is late still owes the silence until now
-                late_s = max(0.0, time.monotonic() - self._due)
-                self._pending += bytes(int(late_s * MICROPHONE_RATE_HZ) * _SAMPLE_BYTES)
+            # What is written when a block is due was heard in the time before it, as with a real
+            # microphone: until now there was silence.
+            heard_until = self._due - self._BLOCK_S
+            if not self._pending:
+                silence_s = max(0.0, time.monotonic() - heard_until)
+                self._pending += bytes(int(silence_s * MICROPHONE_RATE_HZ) * _SAMPLE_BYTES)
             self._pending += pcm
-            return self._due + len(self._pending) / _SAMPLE_BYTES / MICROPHONE_RATE_HZ
+            return heard_until + len(self._pending) / _SAMPLE_BYTES / MICROPHONE_RATE_HZ
 
     def _run(self, fifo: Path) -> None:
         # Not blocking: a server that has died must not hold up stop(). PulseAudio keeps the
