@@ -64,5 +64,5 @@ def _line(label: str, cells: Sequence[str], width: int) -> str:
 
 
 def _number(value: float) -> str:
-    """One digit behind the point, two where there is nothing before it."""
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+    """One digit behind the point, two where there is nothing before it; zero has no sign."""
+    return f"{value:.1f}" if abs(value) >= 1 else f"{round(value, 2) + 0.0:.2f}"

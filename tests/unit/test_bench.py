@@ -19,6 +19,10 @@ def test_what_is_below_one_keeps_two_digits() -> None:
     assert Figure("idle", "ms", [-0.25]).cells()[:3] == ("-0.25", "-0.25", "-0.25")
 
 
+def test_zero_has_no_sign() -> None:
+    assert Figure("idle", "ms", [-0.001]).cells()[0] == "0.00"
+
+
 def test_the_columns_of_all_sections_are_aligned() -> None:
     lines = list(
         table(
