@@ -100,6 +100,7 @@ class StandInCard:
         return {
             "ALSA_CONFIG_PATH": str(self._directory / "asound.conf"),
             "PULSE_COOKIE": str(self._directory / "cookie"),
+            "PULSE_RUNTIME_PATH": str(self._directory),  # else libpulse leaves one in /tmp
         }
 
     def play_into_microphone(self, pcm: bytes) -> float:
