@@ -9,7 +9,6 @@ import pytest
 
 from speakerd.audio.earcons import render
 from speakerd.conversation.effects import Notice
-from speakerd.demo import speech
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.alsa.speakerd_rig import (
@@ -86,20 +85,6 @@ async def test_an_utterance_is_what_was_said_from_the_preroll_to_the_tail(
     assert before_press - 0.3 - LATE_S < first_at < after_press - 0.2
     assert before_release + 0.3 - LATE_S < last_at < after_release + 0.3 + LATE_S
     assert simulator.connections[0].discarded_chunks == 0  # nothing was sent beside it
-
-
-async def test_recorded_speech_and_its_answer_arrive_to_the_sample(
-    card: StandInCard, simulator: Simulator, speaker: Speaker
-) -> None:
-    spoken = speech.load(speech.RECORDINGS[:1]).strip(b"\0")
-    beginning = card.heard_bytes()
-    await speaker.hold(spoken)
-    ledger = await speaker.turn()
-    assert (ledger["outcome"], ledger["underruns"], ledger["overruns"]) == ("answered", 0, 0)
-    turn = simulator.turns[0]
-    assert spoken in turn.utterance
-    assert ledger["utterance_s"] == pytest.approx(turn.utterance_s, abs=0.001)
-    assert bytes(turn.reply).strip(b"\0") in await speaker.heard(beginning)
 
 
 async def test_twenty_turns_in_a_row(

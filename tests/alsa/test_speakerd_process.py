@@ -1,0 +1,131 @@
+"""What the real daemon is to whoever starts it: exit codes, words, notifications, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.demo.process import DaemonProcess
+from speakerd.service import client
+from speakerd.simulator.options import SimulatorOptions
+from speakerd.simulator.server import Simulator
+from tests.alsa.speakerd_rig import BARE, on, running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from speakerd.demo.soundcard import StandInCard
+
+pytestmark = pytest.mark.alsa
+
+KEY = "AIzaSyD-the-key-that-nobody-may-ever-read"
+
+
+def speakerd(command: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-m", "speakerd", command),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def files_with(text: str, directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file() and text in path.read_text()]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("SPEAKERD_TAIL_MS", "loud", "a whole number of milliseconds"),
+        ("SPEAKERD_CONTROL_SOCKET", "/nowhere/control.sock", "there is no folder /nowhere"),
+        ("GEMINI_API_KEY", "", "is missing"),
+    ],
+)
+def test_what_it_cannot_run_with_is_one_line_and_78(
+    tmp_path: Path, variable: str, value: str, problem: str
+) -> None:
+    environment = DaemonProcess(tmp_path, BARE | {variable: value}).environment()
+    ended = speakerd("run", environment)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"speakerd: {variable}")
+    assert problem in line
+
+
+def test_a_second_daemon_leaves_the_first_alone(tmp_path: Path, card: StandInCard) -> None:
+    with DaemonProcess(tmp_path, BARE | on(card)) as first:
+        second = speakerd("run", first.environment())
+        assert second.returncode == 78
+        (line,) = second.stderr.splitlines()
+        assert f"another speakerd is running, it answers on {first.socket}" in line
+        assert client.request(first.socket, {"command": "status"})["ok"] is True
+    assert first.exit_code == 0
+
+
+def test_a_missing_microphone_is_named_and_keeps_nobody_waiting(
+    tmp_path: Path, card: StandInCard
+) -> None:
+    missing = {"SPEAKERD_CAPTURE_DEVICE": "plughw:CARD=Nope"}
+    with DaemonProcess(tmp_path, BARE | on(card) | missing) as process:
+        status = client.request(process.socket, {"command": "status"})
+        assert status["state"] == "error"
+        assert str(status["microphone"]).startswith("plughw:CARD=Nope: ")
+        assert status["speaker"] == "ready"
+        assert status["last_error"] == status["microphone"]
+        for_people = speakerd("status", process.environment())
+        assert "plughw:CARD=Nope" in for_people.stdout
+    assert process.exit_code == 0
+    # what alsa-lib writes to stderr on its own is not for people
+    assert [line for line in process.last_words().splitlines() if "ALSA lib" in line] == []
+
+
+def test_its_service_manager_is_told_what_it_does(tmp_path: Path, card: StandInCard) -> None:
+    with (
+        DaemonProcess(tmp_path, BARE | on(card)) as process,
+        client.subscribe(process.socket, timeout_s=20) as events,
+    ):
+        client.request(process.socket, {"command": "press"})
+        while next(events).get("state") != "listening":
+            pass
+    told = process.told
+    assert told.count("READY=1") == told.count("STOPPING=1") == 1
+    assert told.index("READY=1") < told.index("STOPPING=1")
+    assert [line for line in told if line.startswith("STATUS=") and "listening" in line]
+    assert all(line.startswith(("READY=", "STATUS=", "STOPPING=")) for line in told)
+
+
+async def test_the_key_is_shown_nowhere(tmp_path: Path, card: StandInCard) -> None:
+    """Neither where it is accepted nor where it is refused, however much is logged."""
+    options = {"SPEAKERD_LOG_LEVEL": "debug", "GEMINI_API_KEY": KEY}
+    shown: dict[str, str] = {}
+    for case, accepted in (("accepted", KEY), ("refused", "another-key")):
+        async with Simulator(SimulatorOptions(speed=0, keys=(accepted,))) as simulator:
+            directory = tmp_path / case
+            led = simulator.environment() | options
+            async with running(directory, card, led) as speaker:
+                if case == "accepted":
+                    await speaker.command("say", text="hello")
+                    assert (await speaker.turn())["outcome"] == "answered"
+                else:
+                    await speaker.state("error")
+                environment = speaker.process.environment()
+                for command in ("status", "config"):
+                    done = await asyncio.to_thread(speakerd, command, environment)
+                    assert done.returncode == 0
+                    shown[f"{case}: {command}"] = done.stdout + done.stderr
+                proc = Path(f"/proc/{speaker.process.pid}")
+                shown[f"{case}: command line"] = proc.joinpath("cmdline").read_text()
+            shown[f"{case}: log"] = speaker.process.log.read_text()
+            shown[f"{case}: notifications"] = "\n".join(speaker.process.told)
+            shown[f"{case}: events"] = str(speaker.events)
+    assert "x-goog-api-key: [secret]" in shown["accepted: log"]  # there was something to hide
+    assert [where for where, text in shown.items() if KEY in text or KEY[8:] in text] == []
+    assert await asyncio.to_thread(files_with, KEY, tmp_path) == []
