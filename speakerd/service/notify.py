@@ -1,47 +1,65 @@
-"""What systemd is told, by sd_notify(3). Nothing happens where nobody listens."""
+"""What systemd is told, by the protocol of sd_notify(3). Nothing happens where nobody listens.
+
+By hand, because libsystemd's sd_notify() waits for as long as the service manager reads nothing,
+and a status line is not worth a conversation that stands still.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 
 _log = logging.getLogger(__name__)
+
+#: How long a milestone (READY, STOPPING) may wait for the service manager.
+_MILESTONE_TIMEOUT_S = 1.0
 
 
 class Notifier:
     """Tells the service manager at ``$NOTIFY_SOCKET``, if there is one."""
 
     def __init__(self) -> None:
-        self._listening = bool(os.environ.get("NOTIFY_SOCKET"))
+        name = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{name[1:]}" if name.startswith("@") else name
         self._status = ""
 
     def ready(self) -> None:
         """The start, or a reload, is over."""
-        self._send("READY=1")
+        self._send("READY=1", _MILESTONE_TIMEOUT_S)
 
     def status(self, text: str) -> None:
-        """One line for ``systemctl status``; the same again is not sent."""
+        """One line for ``systemctl status``; the same again is not sent.
+
+        Does not wait: what a busy service manager cannot take is left out.
+        """
         text = " ".join(text.split())
-        if text != self._status:
+        if text != self._status and self._send(f"STATUS={text}", 0.0):
             self._status = text
-            self._send(f"STATUS={text}")
 
     def reloading(self) -> None:
         """The configuration is being read again; :meth:`ready` ends it."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        now_us = time.monotonic_ns() // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now_us}", _MILESTONE_TIMEOUT_S)
 
     def stopping(self) -> None:
         """The end has begun."""
-        self._send("STOPPING=1")
+        self._send("STOPPING=1", _MILESTONE_TIMEOUT_S)
 
-    def _send(self, state: str) -> None:
-        if not self._listening:
-            return
-        from systemd.daemon import notify  # noqa: PLC0415 - not there where there is no systemd
-
+    def _send(self, state: str, timeout_s: float) -> bool:
+        """Send it, waiting for ``timeout_s`` at most; whether it went out."""
+        if not self._address:
+            return False
         try:
-            notify(state)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(timeout_s)
+                sender.connect(self._address)
+                sender.send(state.encode())
+        except (BlockingIOError, TimeoutError):
+            return False
         except OSError as error:
-            self._listening = False
+            self._address = ""
             _log.warning("systemd cannot be told of the state any longer: %s", error)
+            return False
+        return True

@@ -70,3 +70,22 @@ def test_a_systemd_that_is_gone_is_noted_once(
         notifier.ready()
         notifier.status("idle")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_status_does_not_wait_for_a_systemd_that_reads_nothing(systemd: socket.socket) -> None:
+    notifier = Notifier()
+    for number in range(1000):  # more than the kernel keeps for it
+        notifier.status(f"number {number}")
+    kept = told(systemd)
+    assert 0 < len(kept) < 1000
+    notifier.status("number 999")  # left out before, so it is told now
+    assert told(systemd) == ["STATUS=number 999"]
+
+
+def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind("")  # the kernel gives it an abstract name
+        name = listening.getsockname()
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + name[1:].decode())
+        Notifier().ready()
+        assert listening.recv(100) == b"READY=1"
