@@ -35,7 +35,7 @@ from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from typing import Protocol
 
     from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
@@ -80,7 +80,11 @@ def rules_of(settings: Settings) -> Rules:
 
 
 class Daemon:
-    """One speaker. The real edges are made unless others are given, as makers from ``post``."""
+    """One speaker. The real edges are made unless others are given, as makers from ``post``.
+
+    READY does not wait for the network, nor for google-genai to be imported: a press before that
+    is captured, and delivered when there is a connection.
+    """
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class Daemon:
             connect_timeout_s=self._rules.connect_timeout_s,
         )
         self._store = HandleStore(settings.state_directory)
+        self._disk = ThreadPoolExecutor(1, "state")  # an SD card may take its time
         self._notifier = notify.Notifier()
         self._control = ControlServer(
             settings.control_socket,
@@ -151,8 +156,12 @@ class Daemon:
             self._microphone.start()
             self._speaker.start()
             self._button.start()
-            await self._ready()
-            self.post(ev.Started(self._store.load()))
+            await self._unless_stopping(self._devices_known.wait())
+            if not self._stopping.is_set():
+                self._notifier.ready()
+                log.info("ready: hold the button and speak")
+                await self._unless_stopping(self._live.load())
+                self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
         finally:
             await self._end()
@@ -163,16 +172,15 @@ class Daemon:
         """End :meth:`serve`, in whatever state it is."""
         self._stopping.set()
 
-    async def _ready(self) -> None:
-        """READY when every device is open or known to be missing; it is retried meanwhile."""
-        known = asyncio.create_task(self._devices_known.wait())
+    async def _unless_stopping(self, work: Coroutine[Any, Any, object]) -> None:
+        """Wait for ``work``, but give it up when the daemon is to stop. Raises what it raises."""
+        working = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({known, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (known, stopping):
-            task.cancel()
-        if not self._stopping.is_set():
-            self._notifier.ready()
-            log.info("ready: hold the button and speak")
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if working.done():
+            working.result()
+        working.cancel()
 
     async def _end(self) -> None:
         self._notifier.stopping()
@@ -185,6 +193,7 @@ class Daemon:
         self._loop = None  # what the edges still have to say is no news any longer
         for edge in (self._microphone, self._speaker, self._button):
             edge.stop()
+        self._disk.shutdown()
         await self._control.close()
 
     # --- events in
@@ -288,7 +297,7 @@ class Daemon:
             self._live.respond(order.generation, order.turn, call, answer)
 
     def _save_handle(self, order: fx.SaveHandle) -> None:
-        self._store.save(order.handle)
+        self._disk.submit(self._store.save, order.handle)
 
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         record = order.record

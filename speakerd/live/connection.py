@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -129,7 +127,6 @@ class Connection:
         config: Mapping[str, str],
         handle: str | None,
     ) -> Failure:
-        await load_sdk()
         async with contextlib.AsyncExitStack() as stack:
             try:
                 session = await stack.enter_async_context(
@@ -265,28 +262,3 @@ class Connection:
 def _brief(error: Exception) -> str:
     """The first line of an error, cut: a message may be megabytes."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-async def load_sdk() -> None:
-    """Import google-genai in a thread of its own: on a small Pi that takes five seconds.
-
-    A daemon thread, because nothing may keep the daemon from ending meanwhile.
-    """
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def finish(error: BaseException | None) -> None:
-        if not done.done():
-            done.set_exception(error) if error else done.set_result(None)
-
-    def load() -> None:
-        error: BaseException | None = None
-        try:
-            importlib.import_module("google.genai.live")
-        except ImportError as broken:
-            error = broken
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=load, name="import google-genai", daemon=True).start()
-    await done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from speakerd.live import sdk
 from speakerd.live.connection import (
     CLOSE_TIMEOUT_S,
     MAX_MESSAGE_BYTES,
@@ -55,6 +56,10 @@ class LiveEdge:
         self._connect_timeout_s = connect_timeout_s
         self._client: genai.Client | None = None
         self._connections: dict[int, tuple[Connection, asyncio.Task[None]]] = {}
+
+    async def load(self) -> None:
+        """Load the SDK; no connection can be made before. Cancelling leaves it to itself."""
+        await sdk.load()
 
     def connect(self, generation: int, model: str, handle: SessionHandle | None) -> None:
         """Begin connection ``generation``."""

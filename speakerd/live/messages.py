@@ -41,6 +41,25 @@ class Said:
     cancelled: tuple[str, ...] = ()
 
 
+def prepare() -> None:
+    """Let the SDK build its message types now: it does at their first use, and that takes long."""
+    from google.genai import types
+
+    types.LiveServerMessage.model_validate(
+        {
+            "server_content": {
+                "model_turn": {"parts": [{"inline_data": {"data": b"", "mime_type": "audio/pcm"}}]},
+                "output_transcription": {"text": ""},
+            },
+            "session_resumption_update": {"resumable": True},
+            "usage_metadata": {"total_token_count": 0},
+        }
+    )
+    types.LiveSendRealtimeInputParameters.model_validate(
+        {"audio": types.Blob(data=b"", mime_type="audio/pcm")}
+    )
+
+
 def read(message: types.LiveServerMessage) -> Said:
     """Read one message of the SDK."""
     content = message.server_content

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from speakerd.audio import earcons
 from speakerd.conversation.effects import Notice
+from speakerd.live.edge import LiveEdge
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import SimulatorOptions
@@ -262,3 +265,31 @@ async def test_twenty_turns_in_a_row(rig: Rig, simulator: Simulator) -> None:
         assert (await rig.turn(number))["outcome"] == "answered"
         assert rig.speaker.heard[number] == simulator.turns[number - 1].reply
     assert len(simulator.connections) == 1
+
+
+async def test_what_is_said_before_the_sdk_is_loaded_is_delivered(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = asyncio.Event()
+
+    async def load(_edge: LiveEdge) -> None:
+        await loaded.wait()
+
+    monkeypatch.setattr(LiveEdge, "load", load)
+    rig = Rig(tmp_path)
+    async with rig.running():
+        await rig.say_aloud()
+        await rig.state("thinking")
+        assert simulator.connections == []
+        loaded.set()
+        assert (await rig.turn())["outcome"] == "answered"
+    assert simulator.turns[0].utterance == SPEECH
+
+
+async def test_an_installation_without_the_sdk_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "google.genai.live", None)
+    rig = Rig(tmp_path)
+    with pytest.raises(ImportError, match=r"google\.genai\.live"):
+        await rig.daemon.serve()
