@@ -465,6 +465,28 @@ def test_the_books_name_the_model_that_was_asked_in_the_end() -> None:
     assert story.one(fx.TurnEnded).record.model == "b"
 
 
+def test_the_limit_begins_anew_with_the_result_of_a_tool(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn)
+    story.wait(20.0)
+    story.responded(turn)
+    story.wait(story.rules.reply_timeout_s - 0.1)
+    assert story.all(fx.Disconnect) == []
+    story.wait(0.2)
+    assert story.ordered(fx.Disconnect)
+
+
+def test_what_is_owed_is_told_after_a_stop_too(story: Story) -> None:
+    first = story.ask()
+    story.call(first)
+    story.executed(first)
+    story.responded(first)
+    story.ask()
+    story.close()
+    story.tell(ev.StopRequested())
+    assert story.told == [fx.Notice.RESULT_LOST]
+
+
 def test_a_turn_is_not_complete_while_its_call_is_pending(story: Story) -> None:
     turn = story.ask()
     story.call(turn)

@@ -429,6 +429,25 @@ def test_quota_waits_a_minute_or_more_and_is_told_once(policy: LinkPolicy) -> No
         assert all(after - before >= 60.0 for before, after in pairwise(times))
 
 
+def test_quota_at_the_start_is_an_answer_too() -> None:
+    story = Story()
+    story.tell(ev.Started())
+    story.fail(FailureKind.QUOTA)
+    assert story.told == [fx.Notice.QUOTA_USED_UP]
+    story.wait(1000.0)
+    assert len(story.all(fx.Connect)) == 1
+
+
+def test_attempts_that_are_given_up_count_for_the_backoff() -> None:
+    story = started(LinkPolicy.ALWAYS)
+    story.close()
+    for _ in range(5):
+        story.wait_for(LinkState.CLOSING)
+        story.close(None)
+    times = story.times(fx.Connect)
+    assert times[-1] - times[-2] > story.rules.connect_timeout_s + 1.0
+
+
 def test_a_press_during_the_quota_wait_tries_once_and_tells() -> None:
     story = started(LinkPolicy.ALWAYS)
     story.fail(FailureKind.QUOTA)

@@ -456,6 +456,8 @@ def test_shutdown_ends_every_state_and_closes_the_connection(
     story.tell(ev.ShutdownRequested())
     assert story.is_in(TurnState.IDLE)
     assert fx.Disconnect(1) in story.last
+    if state is TurnState.SPEAKING:
+        assert fx.DropPlayback() in story.last
     assert story.one(fx.SaveHandle).handle == ev.SessionHandle("h", "gemini-3.8-live")
     story.close(None)
     gates = len(story.all(fx.OpenGate))

@@ -328,7 +328,7 @@ def test_a_speaker_that_is_lost_in_mid_reply_ends_the_turn(story: Story) -> None
     assert story.is_in(TurnState.IDLE)
     assert story.outcomes == ["cut"]
     assert story.told == [fx.Notice.SPEAKER_LOST]
-    assert story.ordered(fx.DropPlayback)
+    assert story.last[-2:] == [fx.DropPlayback(), fx.Tell(fx.Notice.SPEAKER_LOST)]
 
 
 def test_an_answer_that_comes_without_a_speaker_is_not_counted_as_heard(story: Story) -> None:
