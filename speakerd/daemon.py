@@ -12,7 +12,7 @@ import logging
 import signal
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from speakerd import config, tools
@@ -33,6 +33,7 @@ from speakerd.panel.button import GpioButton
 from speakerd.service import journal, notify, wording
 from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
+from speakerd.service.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -399,34 +400,10 @@ class Daemon:
         }
 
 
-class _Resolvers(ThreadPoolExecutor):
-    """The loop's threads, in which names are resolved: nothing waits for one at the end.
-
-    Without a network the resolver takes half a minute, and nobody can interrupt it.
-    """
-
-    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as the base's
-        """Run ``call`` in a daemon thread of its own."""
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(call(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
-                future.set_exception(error)
-
-        if future.set_running_or_notify_cancel():
-            threading.Thread(target=run, name="resolver", daemon=True).start()
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the threads to the process's end."""
-
-
 async def _serve(settings: Settings) -> None:
     daemon = Daemon(settings)
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(_Resolvers())
+    loop.set_default_executor(DaemonThreads())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
     await daemon.serve()
