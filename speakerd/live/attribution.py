@@ -22,16 +22,18 @@ class Attribution:
 
     limit_s: float = STALE_LIMIT_S
     _asked: int = 0  # the turn whose utterance was completed last
-    _ended: bool = True  # the server has ended its answer
+    _generated: bool = False  # all of its answer has come
+    _ended: bool = True  # the server has called it complete
     _open: bool = False  # a window is open
-    _stale: list[int] = field(default_factory=list)  # spoken into, and not ended yet
+    _stale: list[int] = field(default_factory=list)  # spoken into; more of them may still come
+    _trailing: list[int] = field(default_factory=list)  # spoken into; only their end is missing
     _interrupted: bool = False  # the server has begun to end the oldest stale one
     _stale_until: float = 0.0
 
     def window_opened(self) -> None:
         """activityStart is about to be sent."""
         if not self._ended:
-            self._stale.append(self._asked)
+            (self._trailing if self._generated else self._stale).append(self._asked)
             self._ended = True
         self._open = True
 
@@ -39,38 +41,48 @@ class Attribution:
         """activityEnd (or a text) of ``turn`` is about to be sent at ``now`` (seconds)."""
         self._open = False
         self._asked = turn
-        self._ended = False
+        self._generated = self._ended = False
         self._stale_until = now + self.limit_s
 
-    def audio(self, now: float) -> int:
-        """The turn that reply audio received at ``now`` belongs to."""
-        if self._interrupted and not self._open:
-            self._stale.clear()  # late audio comes before ``interrupted``, never after it
-        self._interrupted = self._interrupted and self._open
-        return self._about(now)
-
-    def other(self, now: float) -> int:
-        """The turn that anything but audio and the ends of turns is about."""
-        return self._about(now)
-
-    def interrupted(self, now: float) -> int:
-        """The turn that ``interrupted`` is about."""
-        turn = self._about(now)
-        self._interrupted = bool(self._stale)
-        return turn
-
-    def turn_complete(self, now: float) -> int:
-        """The turn that ``turnComplete`` ends."""
-        turn = self._about(now)
-        if self._stale:
-            self._stale.pop(0)
-            self._interrupted = False
-        elif not self._open:
-            self._ended = True
-        return turn
-
-    def _about(self, now: float) -> int:
+    def about(self, now: float) -> int:
+        """The turn that a message received at ``now`` is about, where nothing below is told."""
         if self._stale and not self._open and now >= self._stale_until:
             self._stale.clear()
             self._interrupted = False
         return self._stale[0] if self._stale else self._asked
+
+    def audio(self, now: float) -> int:
+        """The turn that reply audio belongs to."""
+        if self._interrupted and not self._open:
+            self._stale.clear()  # late audio comes before ``interrupted``, never after it
+        self._interrupted = self._interrupted and self._open
+        return self.about(now)
+
+    def interrupted(self, now: float) -> int:
+        """The turn that ``interrupted`` is about."""
+        turn = self.about(now)
+        self._interrupted = bool(self._stale)
+        return turn
+
+    def generation_complete(self, now: float) -> int:
+        """The turn that ``generationComplete`` is about: none of its audio comes after this."""
+        turn = self.about(now)
+        if self._stale:
+            self._trailing.append(self._stale.pop(0))
+            self._interrupted = False
+        elif not self._open:
+            self._generated = True
+        return turn
+
+    def turn_complete(self, now: float) -> int:
+        """The turn that ``turnComplete`` ends. It trails its generationComplete by seconds."""
+        turn = self.about(now)
+        if self._stale:
+            self._stale.pop(0)
+            self._interrupted = False
+        elif self._trailing and not self._generated:
+            turn = self._trailing.pop(0)
+        elif not self._open:
+            self._trailing.clear()
+            self._ended = True
+        return turn

@@ -1,8 +1,8 @@
 """One connection to the Live API: made, used and closed by google-genai.
 
-A :class:`Connection` reports its life as events; ConnectionClosed comes exactly once, last of
-all, whatever happens. Control and milestones go to ``post``; reply audio goes straight to
-``play``, because sound does not pass through the core.
+A :class:`Connection` reports its life as events, but for its end, which its edge reports. Control
+and milestones go to ``post``; reply audio goes straight to ``play``, because sound does not pass
+through the core.
 """
 
 from __future__ import annotations
@@ -107,44 +107,38 @@ class Connection:
         model: str,
         config: Mapping[str, str],
         handle: str | None,
-    ) -> None:
-        """Connect, serve until the connection ends or the task is cancelled, report the end."""
-        failure: Failure | None = None
-        try:
-            failure = await self._serve(client, model, config, handle)
-        except asyncio.CancelledError:
-            failure = None  # our own close; whoever cancelled expects the event, not the exception
-        except Exception as bug:
-            log.exception("the connection failed in a way that nobody foresaw")
-            failure = Failure(FailureKind.SERVER, _brief(bug))
-        finally:
-            self._outlets.post(ev.ConnectionClosed(self._generation, failure))
-
-    async def _serve(
-        self,
-        client: Callable[[], genai.Client],
-        model: str,
-        config: Mapping[str, str],
-        handle: str | None,
     ) -> Failure:
+        """Connect and serve until the connection ends; returns why. Cancelling closes it."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                session = await stack.enter_async_context(
-                    client().aio.live.connect(
-                        model=model, config=setup.config(**config, handle=handle)
-                    )
+                connecting = client().aio.live.connect(
+                    model=model, config=setup.config(**config, handle=handle)
                 )
-            except Exception as error:  # noqa: BLE001 - the SDK lets anything through; all is told
+                session = await stack.enter_async_context(connecting)
+            except Exception as error:
+                log.debug("connection %d was not made", self._generation, exc_info=True)
                 return failures.of_connecting(error)
             if session.setup_complete is None:
                 return Failure(FailureKind.SERVER, "the server did not confirm the setup")
             self._outlets.post(ev.ConnectionOpened(self._generation))
-            sender = asyncio.create_task(self._send(session), name="live sender")
-            try:
-                return await self._receive(session)
-            finally:
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
+            return await self._serve(session)
+
+    async def _serve(self, session: AsyncSession) -> Failure:
+        receiver = asyncio.create_task(self._receive(session), name="live receiver")
+        sender = asyncio.create_task(self._send(session), name="live sender")
+        try:
+            await asyncio.wait({receiver, sender}, return_when=asyncio.FIRST_COMPLETED)
+            if sender.done() and (error := sender.exception()) is not None:
+                log.error("sending failed", exc_info=error)
+                return Failure(FailureKind.SERVER, f"sending failed: {_brief(error)}")
+            return await receiver
+        except asyncio.CancelledError:
+            await session.close()  # with 1000; the SDK's own way out would say 1011
+            raise
+        finally:
+            for task in (receiver, sender):
+                task.cancel()
+            await asyncio.gather(receiver, sender, return_exceptions=True)
 
     # --- receiving
 
@@ -158,7 +152,7 @@ class Connection:
                     self._report(messages.read(message))
             except APIError as error:
                 return failures.of_close(error)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 # A message the SDK cannot read (unknown keys only, not JSON, wrong types). It
                 # is consumed and the connection is fine.
                 log.warning("passed over a message that the SDK cannot read: %s", _brief(error))
@@ -170,21 +164,27 @@ class Connection:
             post(ev.HandleIssued(generation, said.handle))
         for pcm, rate_hz in said.audio:
             self._reply(attribution.audio(now), pcm, rate_hz)
-        self._transcripts(said, attribution.other(now))
+        self._transcripts(said, attribution.about(now))
         if said.calls:
-            post(ev.ToolCallReceived(generation, attribution.other(now), said.calls))
+            post(ev.ToolCallReceived(generation, attribution.about(now), said.calls))
         if said.cancelled:
             post(ev.ToolCallsCancelled(generation, said.cancelled))
         if said.interrupted:
             post(ev.Interrupted(generation, attribution.interrupted(now)))
         if said.generation_complete:
-            post(ev.GenerationCompleted(generation, attribution.other(now)))
-        if said.usage is not None:
-            post(ev.UsageReported(generation, attribution.other(now), said.usage))
-        if said.turn_complete:
-            post(ev.TurnCompleted(generation, attribution.turn_complete(now)))
+            post(ev.GenerationCompleted(generation, attribution.generation_complete(now)))
+        self._end_of_turn(said, now)
         if said.go_away_s is not None:
             post(ev.GoAwayReceived(generation, said.go_away_s))
+
+    def _end_of_turn(self, said: messages.Said, now: float) -> None:
+        """The usage rides with the turnComplete, and belongs to the turn that this ends."""
+        generation, post, attribution = self._generation, self._outlets.post, self._attribution
+        turn = attribution.turn_complete(now) if said.turn_complete else attribution.about(now)
+        if said.usage is not None:
+            post(ev.UsageReported(generation, turn, said.usage))
+        if said.turn_complete:
+            post(ev.TurnCompleted(generation, turn))
 
     def _reply(self, turn: int, pcm: bytes, rate_hz: int) -> None:
         self._outlets.play(turn, pcm, rate_hz)
@@ -259,6 +259,6 @@ class Connection:
         self._outlets.post(ev.ToolResponseSent(self._generation, turn, call_id))
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: BaseException) -> str:
     """The first line of an error, cut: a message may be megabytes."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 from typing import TYPE_CHECKING
 
+from speakerd.conversation import events as ev
+from speakerd.errors import Failure, FailureKind
 from speakerd.live import sdk
 from speakerd.live.connection import (
     CLOSE_TIMEOUT_S,
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
     from speakerd.audio.buffers import Utterance
     from speakerd.conversation.events import SessionHandle, ToolCall
+
+log = logging.getLogger(__name__)
 
 
 class LiveEdge:
@@ -55,11 +61,12 @@ class LiveEdge:
         }
         self._connect_timeout_s = connect_timeout_s
         self._client: genai.Client | None = None
-        self._connections: dict[int, tuple[Connection, asyncio.Task[None]]] = {}
+        self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
     async def load(self) -> None:
         """Load the SDK; no connection can be made before. Cancelling leaves it to itself."""
         await sdk.load()
+        await asyncio.to_thread(self._make_client)
 
     def connect(self, generation: int, model: str, handle: SessionHandle | None) -> None:
         """Begin connection ``generation``."""
@@ -69,7 +76,7 @@ class LiveEdge:
             name=f"live connection {generation}",
         )
         self._connections[generation] = (connection, task)
-        task.add_done_callback(lambda _: self._connections.pop(generation, None))
+        task.add_done_callback(functools.partial(self._ended, generation))
 
     def disconnect(self, generation: int) -> None:
         """Close connection ``generation``, or stop trying to open it."""
@@ -95,6 +102,19 @@ class LiveEdge:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, generation: int, task: asyncio.Task[Failure]) -> None:
+        """Report the end of a connection: once, last of all, whatever it was that ended it."""
+        del self._connections[generation]
+        failure: Failure | None = None  # our own close
+        if not task.cancelled():
+            bug = task.exception()
+            if bug is None:
+                failure = task.result()
+            else:
+                log.error("the connection failed in a way that nobody foresaw", exc_info=bug)
+                failure = Failure(FailureKind.SERVER, f"{type(bug).__name__}: {bug}")
+        self._outlets.post(ev.ConnectionClosed(generation, failure))
 
     def _make_client(self) -> genai.Client:
         """The SDK's client, made when it is first needed: it is slow to import and to make."""

@@ -382,3 +382,49 @@ async def test_variables_for_other_google_clients_change_nothing(
     monkeypatch.setenv("GOOGLE_API_KEY", "of another program")
     monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v1")
     await ready(edge, ears)
+
+
+async def test_our_own_close_is_an_orderly_one(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    edge.disconnect(1)
+    await ears.hear(ev.ConnectionClosed)
+    closed = await simulator.wait_for(lambda: simulator.connections[0].close_code)
+    assert closed == 1000
+
+
+async def test_a_connection_given_up_before_it_began_is_reported_closed(
+    edge: LiveEdge, ears: Ears
+) -> None:
+    edge.connect(1, MODEL, None)
+    edge.disconnect(1)
+    assert (await ears.hear(ev.ConnectionClosed)) == ev.ConnectionClosed(1, None)
+
+
+async def test_a_send_that_fails_ends_the_connection_and_is_told(
+    edge: LiveEdge, ears: Ears
+) -> None:
+    await ready(edge, ears)
+    utterance = spoken(1)
+    utterance.read = broken_read  # type: ignore[method-assign] # a buffer that fails
+    edge.deliver(1, 1, utterance)
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert closed.failure is not None
+    assert "planted" in closed.failure.text
+
+
+def broken_read(_position_bytes: int, _max_bytes: int) -> bytes:
+    raise ZeroDivisionError("planted")
+
+
+async def test_a_follow_up_is_heard_whole_though_the_turn_before_was_never_called_complete(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.MissingTurnComplete(), turn=1)
+    await ready(edge, ears)
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.GenerationCompleted)
+    edge.deliver(1, 2, spoken(2))
+    await ears.hear(ev.GenerationCompleted, 2)
+    assert ears.played[2] == simulator.turns[1].reply

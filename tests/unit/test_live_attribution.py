@@ -73,7 +73,7 @@ def test_an_interruption_within_the_window_ends_with_its_turn_complete() -> None
     attribution.interrupted(0.1)
     assert attribution.turn_complete(0.1) == 1
     attribution.utterance_sent(2, 0.2)
-    assert attribution.other(0.2) == 2
+    assert attribution.about(0.2) == 2
     assert attribution.audio(0.2) == 2
 
 
@@ -83,3 +83,41 @@ def test_two_answers_spoken_into_end_in_their_order() -> None:
     assert attribution.turn_complete(0.2) == 2
     assert attribution.audio(0.3) == 3
     assert attribution.turn_complete(0.4) == 3
+
+
+def test_an_answer_whose_generation_was_complete_claims_no_more_audio() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.audio(0.3) == 2
+
+
+def test_a_trailing_turn_complete_does_not_end_the_answer_after_it() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.turn_complete(5.0) == 1
+    assert attribution.audio(5.1) == 2
+    assert attribution.generation_complete(5.2) == 2
+    assert attribution.turn_complete(5.3) == 2
+
+
+def test_a_trailing_turn_complete_that_never_comes_is_not_waited_for() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    attribution.audio(0.3)
+    assert attribution.generation_complete(0.4) == 2
+    assert attribution.turn_complete(0.5) == 2
+
+
+def test_an_answer_generated_after_it_was_spoken_into_claims_no_more_audio() -> None:
+    attribution = asked(1)
+    attribution.window_opened()
+    assert attribution.generation_complete(0.1) == 1
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.audio(0.3) == 2
+    assert attribution.turn_complete(0.4) == 1
