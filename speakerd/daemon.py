@@ -12,7 +12,6 @@ import logging
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from speakerd import config, tools
@@ -57,9 +56,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How long a stop waits for the connection to be closed; with the devices' 1 s it stays below
-#: the 2 s in which the daemon has to be gone.
-_CLOSING_S = 0.8
+#: How long a stop waits for the connection to be closed, and for the handle to be written; with
+#: the devices' 1 s it stays below the 2 s in which the daemon has to be gone.
+_CLOSING_S = 0.6
+_WRITING_S = 0.3
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -84,7 +84,8 @@ class Daemon:
     """One speaker. The real edges are made unless others are given, as makers from ``post``.
 
     READY does not wait for the network, nor for google-genai to be imported: a press before that
-    is captured, and delivered when there is a connection.
+    is captured, and delivered when there is a connection. A device that has not answered after
+    ``devices_timeout_s`` is reported missing, and READY waits for it no longer.
     """
 
     def __init__(
@@ -94,8 +95,10 @@ class Daemon:
         microphone: Callable[[Post], MicrophonePort] | None = None,
         speaker: Callable[[Post], SpeakerPort] | None = None,
         button: Callable[[Post], ButtonPort] | None = None,
+        devices_timeout_s: float = 5.0,
     ) -> None:
         self._settings = settings
+        self._devices_timeout_s = devices_timeout_s
         self._rules = rules_of(settings)
         self._core = Core(self._rules)
         self._microphone = (microphone or self._real_microphone)(self.post)
@@ -110,7 +113,7 @@ class Daemon:
             connect_timeout_s=self._rules.connect_timeout_s,
         )
         self._store = HandleStore(settings.state_directory)
-        self._disk = ThreadPoolExecutor(1, "state")  # an SD card may take its time
+        self._saving: asyncio.Task[None] | None = None  # an SD card may take its time
         self._notifier = notify.Notifier()
         self._control = ControlServer(
             settings.control_socket,
@@ -130,6 +133,7 @@ class Daemon:
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._status_seen: Status | None = None
+        self._opened = 0  # the last connection that the server has accepted
         self._devices_known = asyncio.Event()
         self._stopping = asyncio.Event()
         self._link_down = asyncio.Event()
@@ -157,7 +161,7 @@ class Daemon:
             self._microphone.start()
             self._speaker.start()
             self._button.start()
-            await self._unless_stopping(self._devices_known.wait())
+            await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
                 self._notifier.ready()
                 log.info("ready: hold the button and speak")
@@ -172,6 +176,15 @@ class Daemon:
     def stop(self) -> None:
         """End :meth:`serve`, in whatever state it is."""
         self._stopping.set()
+
+    async def _know_the_devices(self) -> None:
+        """Wait until every device is open or known to be missing; it is retried meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._devices_known.wait(), self._devices_timeout_s)
+        for name, word in self._core.status.devices:
+            if word == "starting":
+                reason = f"it has not answered for {self._devices_timeout_s:g} s"
+                self._dispatch(ev.DeviceLost(ev.Device(name), reason), time.monotonic())
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, object]) -> None:
         """Wait for ``work``, but give it up when the daemon is to stop. Raises what it raises."""
@@ -192,9 +205,10 @@ class Daemon:
         if self._timer is not None:
             self._timer.cancel()
         self._loop = None  # what the edges still have to say is no news any longer
-        for edge in (self._microphone, self._speaker, self._button):
-            edge.stop()
-        self._disk.shutdown()
+        edges = (self._microphone, self._speaker, self._button)
+        await asyncio.gather(*(asyncio.to_thread(edge.stop) for edge in edges))
+        if self._saving is not None:
+            await asyncio.wait({self._saving}, timeout=_WRITING_S)
         await self._control.close()
 
     # --- events in
@@ -214,12 +228,12 @@ class Daemon:
         """Handle one event; a bug ends the daemon, and systemd begins again."""
         try:
             effects = self._core.handle(event, at)
+            self._note(event)
             self._carry_out(effects)
         except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
             self._bug = self._bug or bug
             self.stop()
             return []
-        self._note(event)
         return effects
 
     def _wake(self) -> None:
@@ -298,7 +312,14 @@ class Daemon:
             self._live.respond(order.generation, order.turn, call, answer)
 
     def _save_handle(self, order: fx.SaveHandle) -> None:
-        self._disk.submit(self._store.save, order.handle)
+        self._saving = asyncio.create_task(self._write(order.handle, after=self._saving))
+
+    async def _write(
+        self, handle: ev.SessionHandle | None, after: asyncio.Task[None] | None
+    ) -> None:
+        if after is not None:
+            await asyncio.wait({after})
+        await asyncio.to_thread(self._store.save, handle)
 
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         record = order.record
@@ -334,14 +355,16 @@ class Daemon:
                 log.info("%s ready", device.value)
             case ev.DeviceLost(device, reason):
                 log.warning("%s missing: %s", device.value, reason)
-            case ev.ConnectionOpened():
+            case ev.ConnectionOpened(generation):
+                self._opened = generation
                 status = self._core.status
                 message = f"connected to {status.model}, context={status.context}"
                 journal.log("link", message, context=status.context, model=status.model)
-            case ev.ConnectionClosed(_, failure) if failure is not None:
+            case ev.ConnectionClosed(generation, failure) if failure is not None:
+                what = "connection closed" if generation == self._opened else "no connection"
                 journal.log(
                     "link",
-                    f"connection closed: {failure}",
+                    f"{what}: {failure}",
                     level=logging.INFO if failure.kind is FailureKind.IDLE else logging.WARNING,
                     kind=failure.kind.value,
                     code=failure.code,

@@ -50,6 +50,7 @@ class Rig:
 
     def __init__(self, directory: Path, **options: Any) -> None:  # noqa: ANN401 - any setting
         self._directory = directory
+        devices_timeout_s = options.pop("devices_timeout_s", 5.0)
         self.settings = Settings(
             gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
             control_socket=directory / "control.sock",
@@ -62,6 +63,7 @@ class Rig:
             microphone=self._make_microphone,
             speaker=self._make_speaker,
             button=self._make_button,
+            devices_timeout_s=devices_timeout_s,
         )
         self._changed = asyncio.Event()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,12 @@ import pytest
 from speakerd.audio import earcons
 from speakerd.conversation.effects import Notice
 from speakerd.live.edge import LiveEdge
+from speakerd.service.state import HandleStore
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
+from tests.fakes.audio import FakeSpeaker
 from tests.protocol.rig import SPEECH, Rig
 
 if TYPE_CHECKING:
@@ -293,3 +296,45 @@ async def test_an_installation_without_the_sdk_says_so(
     rig = Rig(tmp_path)
     with pytest.raises(ImportError, match=r"google\.genai\.live"):
         await rig.daemon.serve()
+
+
+async def test_the_journal_gives_the_reason_before_what_follows_from_it(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig(tmp_path, key="AIzaWrongKey")
+    async with rig.running():
+        await rig.state("error")
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.split(":")[0] for line in said] == ["no connection", "the API key is refused"]
+
+
+async def test_a_device_that_does_not_answer_keeps_nobody_waiting(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeSpeaker, "start", lambda _self: None)
+    rig = Rig(tmp_path, devices_timeout_s=0.05)
+    async with rig.running():
+        await rig.link("ready")
+        status = await rig.command("status")
+        assert "has not answered" in status["speaker"]
+        rig.speaker.find()
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "answered"
+    assert simulator.turns[0].utterance == SPEECH
+
+
+async def test_a_slow_disk_holds_up_neither_a_turn_nor_the_end(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = threading.Event()
+    monkeypatch.setattr(HandleStore, "save", lambda _self, _handle: written.wait(10))
+    rig = Rig(tmp_path)
+    async with asyncio.timeout(5), rig.running():
+        await rig.link("ready")
+        for number in (1, 2):
+            await rig.say_aloud()
+            assert (await rig.turn(number))["outcome"] == "answered"
+    written.set()
+    assert len(simulator.turns) == 2

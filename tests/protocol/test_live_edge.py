@@ -64,6 +64,13 @@ class Ears:
         return self.all(kind)[count - 1]
 
 
+class BrokenUtterance(Utterance):
+    """A buffer that cannot be read."""
+
+    def read(self, position_bytes: int, max_bytes: int) -> bytes:
+        raise ZeroDivisionError(f"planted at {position_bytes}, {max_bytes}")
+
+
 def spoken(turn: int, pcm: bytes = SPEECH) -> Utterance:
     utterance = Utterance(turn, max_bytes=10 * len(SPEECH))
     utterance.append(pcm)
@@ -406,16 +413,12 @@ async def test_a_send_that_fails_ends_the_connection_and_is_told(
     edge: LiveEdge, ears: Ears
 ) -> None:
     await ready(edge, ears)
-    utterance = spoken(1)
-    utterance.read = broken_read  # type: ignore[method-assign] # a buffer that fails
+    utterance = BrokenUtterance(1, max_bytes=len(SPEECH))
+    utterance.append(SPEECH)
     edge.deliver(1, 1, utterance)
     closed = await ears.hear(ev.ConnectionClosed)
     assert closed.failure is not None
     assert "planted" in closed.failure.text
-
-
-def broken_read(_position_bytes: int, _max_bytes: int) -> bytes:
-    raise ZeroDivisionError("planted")
 
 
 async def test_a_follow_up_is_heard_whole_though_the_turn_before_was_never_called_complete(
