@@ -93,6 +93,8 @@ class Dialogue:
             case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
                 at = self._tools_due() if self._calls else turn.silent_since + rules.reply_timeout_s
                 event = TurnInput.STALLED
+            case TurnState.SPEAKING if turn is not None and turn.finishing:
+                at, event = self._entered + rules.longest_playback_s, TurnInput.SPEAKER_LOST
             case TurnState.SETTLING:
                 at = self._entered + rules.settle_s
             case _:
@@ -101,7 +103,11 @@ class Dialogue:
 
     def _thinking_due(self, turn: Turn) -> tuple[float, TurnInput]:
         if not turn.sent:
-            return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
+            # Ordered over this connection, and not gone out: it is the connection that is stuck.
+            stuck = turn.ordered_on == self._link.generation and self._link.state is LinkState.READY
+            again = stuck and turn.record.deliveries < self._rules.max_deliveries
+            event = TurnInput.OVERDUE if again else TurnInput.UNDELIVERED
+            return turn.waiting_since + self._rules.patience_s, event
         if self._calls:
             return self._tools_due(), self.overdue(turn)
         return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
@@ -322,6 +328,8 @@ class Dialogue:
             self.turn.waiting_since = self.now
 
     def _reconnect(self) -> None:
+        if self.turn is not None:
+            self.turn.waiting_since = self.now
         self._restart("no answer to what was said")
 
     def _note_interruption(self) -> None:

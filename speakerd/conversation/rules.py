@@ -30,6 +30,7 @@ class Rules:
     reply_timeout_s: float = 15.0  # activityEnd to the first sign of life; also a stalled reply
     patience_s: float = 20.0  # a complete utterance waits this long to be on the wire
     tool_timeout_s: float = 60.0  # a pending tool call without a result
+    longest_playback_s: float = 1000.0  # a speaker that has not drained by then is lost
     settle_s: float = 10.0  # turnComplete may trail the last audible sample by 7 to 9 s
     max_deliveries: int = 2  # whole deliveries of one utterance, the first included
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet

@@ -357,3 +357,13 @@ def test_a_speaker_that_is_lost_after_the_last_sample_spoils_nothing(story: Stor
     story.complete(turn)
     assert story.outcomes == ["answered"]
     assert story.told == []
+
+
+def test_a_speaker_that_never_drains_does_not_hold_the_turn_for_ever(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.wait(900.0)  # a long answer may still be playing
+    assert story.is_in(TurnState.SPEAKING)
+    story.wait(101.0)
+    assert story.is_in(TurnState.IDLE)
+    assert story.told == [fx.Notice.SPEAKER_LOST]
