@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
@@ -87,19 +87,23 @@ class Result:
     response: Mapping[str, object]
 
 
+_Queue: TypeAlias = asyncio.Queue[Spoken | Written | Result]
+
+
 class Connection:
     """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered."""
 
     def __init__(self, generation: int, outlets: Outlets) -> None:
         self._generation = generation
         self._outlets = outlets
-        self._queue: asyncio.Queue[Spoken | Written | Result] = asyncio.Queue()
+        self._turns: _Queue = asyncio.Queue()
+        self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
         self._attribution = Attribution()
         self._answered = 0  # the newest turn whose reply audio has been reported
 
     def send(self, item: Spoken | Written | Result) -> None:
-        """Deliver ``item`` after what was queued before it."""
-        self._queue.put_nowait(item)
+        """Deliver ``item``: turns one after the other, results of tools at once."""
+        (self._results if isinstance(item, Result) else self._turns).put_nowait(item)
 
     async def run(
         self,
@@ -125,20 +129,24 @@ class Connection:
 
     async def _serve(self, session: AsyncSession) -> Failure:
         receiver = asyncio.create_task(self._receive(session), name="live receiver")
-        sender = asyncio.create_task(self._send(session), name="live sender")
+        senders = [
+            asyncio.create_task(self._send(session, queue), name="live sender")
+            for queue in (self._turns, self._results)
+        ]
         try:
-            await asyncio.wait({receiver, sender}, return_when=asyncio.FIRST_COMPLETED)
-            if sender.done() and (error := sender.exception()) is not None:
-                log.error("sending failed", exc_info=error)
-                return Failure(FailureKind.SERVER, f"sending failed: {_brief(error)}")
+            await asyncio.wait({receiver, *senders}, return_when=asyncio.FIRST_COMPLETED)
+            for sender in senders:
+                if sender.done() and (error := sender.exception()) is not None:
+                    log.error("sending failed", exc_info=error)
+                    return Failure(FailureKind.SERVER, f"sending failed: {_brief(error)}")
             return await receiver
         except asyncio.CancelledError:
             await session.close()  # with 1000; the SDK's own way out would say 1011
             raise
         finally:
-            for task in (receiver, sender):
+            for task in (receiver, *senders):
                 task.cancel()
-            await asyncio.gather(receiver, sender, return_exceptions=True)
+            await asyncio.gather(receiver, *senders, return_exceptions=True)
 
     # --- receiving
 
@@ -200,13 +208,13 @@ class Connection:
 
     # --- sending
 
-    async def _send(self, session: AsyncSession) -> None:
+    async def _send(self, session: AsyncSession, queue: _Queue) -> None:
         """Deliver what is queued. A send that fails is no news: the receiver has it first."""
         from websockets.exceptions import ConnectionClosed
 
         with contextlib.suppress(ConnectionClosed):
             while True:
-                match await self._queue.get():
+                match await queue.get():
                     case Spoken(turn, utterance):
                         await self._speak(session, turn, utterance)
                     case Written(turn, text):

@@ -431,3 +431,17 @@ async def test_a_follow_up_is_heard_whole_though_the_turn_before_was_never_calle
     edge.deliver(1, 2, spoken(2))
     await ears.hear(ev.GenerationCompleted, 2)
     assert ears.played[2] == simulator.turns[1].reply
+
+
+async def test_a_call_is_answered_though_somebody_is_speaking(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("lamp", {"on": True}))
+    await ready(edge, ears)
+    edge.deliver(1, 1, spoken(1))
+    (call,) = (await ears.hear(ev.ToolCallReceived)).calls
+    growing = Utterance(2, max_bytes=len(SPEECH))
+    edge.deliver(1, 2, growing)  # nothing of it is there: only its window can be opened
+    edge.respond(1, 1, call, {"error": "cancelled"})
+    await ears.hear(ev.ToolResponseSent)
+    growing.discard()
