@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import wave
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,22 +51,49 @@ def run(args: argparse.Namespace) -> int:
     """Hold the conversation; 0 only if the reply was heard in full."""
     if args.card and not sys.stdin.isatty():
         raise UnavailableError("with --card Enter is the button, but there is no terminal")
-    return asyncio.run(_run(args.card))
+    return _run(args.card)
 
 
-async def _run(card: str | None) -> int:
+def _run(card: str | None) -> int:
     directory = Path(tempfile.mkdtemp(prefix="speakerd-demo-"))
-    async with contextlib.AsyncExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         simulator: Simulator | None = None
         environment = {"GPIOZERO_PIN_FACTORY": "mock"}
         if os.environ.get(API_KEY):
             _say("Live API", "Gemini, with your key")
         else:
-            simulator = await stack.enter_async_context(Simulator())
+            simulator = stack.enter_context(_running_simulator())
             environment |= simulator.environment()
             _say("Live API", f"a simulator that repeats what it hears ({API_KEY} is not set)")
         hold = _with_own_card if card else _with_stand_in_card
-        return await asyncio.to_thread(hold, directory, environment, card or "", simulator)
+        return hold(directory, environment, card or "", simulator)
+
+
+@contextlib.contextmanager
+def _running_simulator() -> Iterator[Simulator]:
+    """A simulator with a thread and a loop of its own.
+
+    The main thread is the person's: only there does Ctrl-C interrupt what waits for them.
+    """
+    started: Future[Simulator] = Future()
+    stopping: Future[None] = Future()
+
+    async def serve() -> None:
+        async with Simulator() as simulator:
+            started.set_result(simulator)
+            await asyncio.wrap_future(stopping)
+
+    with ThreadPoolExecutor(1, "simulator") as thread:
+        serving = thread.submit(lambda: asyncio.run(serve()))
+        try:
+            either: tuple[Future[Any], ...] = (started, serving)
+            wait(either, return_when=FIRST_COMPLETED)
+            if not started.done():
+                serving.result()  # raises what it failed with
+            yield started.result()
+        finally:
+            stopping.set_result(None)
+    serving.result()
 
 
 # --- with the stand-in card: everything can be checked
@@ -121,9 +149,9 @@ def _with_own_card(
                 raise UnavailableError(f"{device}: {status[device]}")
         _say("daemon", f"speakerd run, ready after {daemon.ready_s:.1f} s")
         with _turn(daemon) as turn:
-            input("\nPress Enter, then speak. ")
+            _wait_for_enter("\nPress Enter, then speak. ")
             turn.press()
-            input("Press Enter when you have said it. ")
+            _wait_for_enter("Press Enter when you have said it. ")
             turn.release()
             ledger = turn.wait()
     print(*timeline.lines(ledger), sep="\n")
@@ -132,6 +160,14 @@ def _with_own_card(
         return 1
     print(f"\nThe reply was played to its end: {ledger['reply_s']:.1f} s.")
     return 0
+
+
+def _wait_for_enter(prompt: str) -> None:
+    try:
+        input(prompt)
+    except EOFError:
+        print()  # the cursor is still behind the prompt
+        raise UnavailableError("the input ended, but Enter is the button") from None
 
 
 # --- one turn over the control socket

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import time
 import wave
 from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.demo import speech
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY
 from speakerd.simulator.server import Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from speakerd.demo.soundcard import StandInCard
 
 pytestmark = pytest.mark.alsa
 
@@ -116,3 +123,121 @@ def test_ctrl_c_ends_it_and_all_it_has_started(tmp_path: Path) -> None:
     with pytest.raises(ProcessLookupError):  # nobody of that group is left
         os.killpg(process.pid, 0)
     assert [path for path in tmp_path.iterdir() if "demo" not in path.name] == []
+
+
+# --- with a card of one's own, on a terminal
+
+
+class Terminal:
+    """A person's terminal with ``speakerd demo --card`` in it."""
+
+    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._master = master
+        self._shown = b""
+
+    def read_until(self, text: str) -> None:
+        """Wait until ``text`` is on the screen."""
+        while text not in self.shown:
+            assert self._read(), self.shown
+
+    def read_to_end(self) -> int:
+        """The exit code, when it is over."""
+        while self._read():
+            pass
+        return self.process.wait(5)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    @property
+    def shown(self) -> str:
+        return self._shown.decode().replace("\r\n", "\n")
+
+    def _read(self) -> bytes:
+        try:
+            more = os.read(self._master, 4096)
+        except OSError:  # EIO: nobody has the terminal open any more
+            more = b""
+        self._shown += more
+        return more
+
+
+@contextlib.contextmanager
+def terminal_with(directory: Path, card: str, **environment: str) -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    with (
+        contextlib.ExitStack() as stack,
+        subprocess.Popen(
+            ("setsid", "--ctty", sys.executable, "-m", "speakerd", "demo", "--card", card),
+            env=os.environ | {"TMPDIR": str(directory), "HOME": str(directory)} | environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        ) as process,
+    ):
+        os.close(slave)
+        stack.callback(os.close, master)
+        try:
+            yield Terminal(master, process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with terminal_with(tmp_path, "null") as terminal:
+        yield terminal
+
+
+FIRST = "Press Enter, then speak. "
+SECOND = "Press Enter when you have said it. "
+
+
+def assert_nobody_is_left(pid: int) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
+
+
+def test_enter_is_the_button(tmp_path: Path, card: StandInCard) -> None:
+    config = tmp_path / "asound.conf"
+    config.write_text(
+        f"<{card.environment()['ALSA_CONFIG_PATH']}>\n"
+        "pcm.my_card {\n"
+        "    type asym\n"
+        f"    capture.pcm {card.capture_device}\n"
+        f"    playback.pcm {card.playback_device}\n"
+        "}\n"
+    )
+    with terminal_with(tmp_path, "my_card", ALSA_CONFIG_PATH=str(config)) as terminal:
+        terminal.read_until(FIRST)
+        terminal.type(b"\n")
+        terminal.read_until(SECOND)
+        said_at = card.play_into_microphone(speech.load(speech.RECORDINGS[:1]))
+        time.sleep(max(0.0, said_at - time.monotonic()))  # what a person says takes its time
+        terminal.type(b"\n")
+        assert terminal.read_to_end() == 0
+        assert "ms  release\n" in terminal.shown
+        assert "The reply was played to its end: " in terminal.shown
+        assert_nobody_is_left(terminal.process.pid)
+
+
+@pytest.mark.parametrize("prompt", [FIRST, SECOND])
+def test_ctrl_c_at_a_prompt_ends_everything(terminal: Terminal, prompt: str) -> None:
+    terminal.read_until(FIRST)
+    if prompt == SECOND:
+        terminal.type(b"\n")
+        terminal.read_until(SECOND)
+    terminal.type(b"\x03")
+    assert terminal.read_to_end() == 130
+    assert terminal.shown.endswith(f"{prompt}^C")
+    assert_nobody_is_left(terminal.process.pid)
+
+
+def test_ctrl_d_at_a_prompt_ends_everything_with_a_word(terminal: Terminal) -> None:
+    terminal.read_until(FIRST)
+    terminal.type(b"\x04")
+    assert terminal.read_to_end() == 69
+    (line,) = terminal.shown.split(FIRST)[1].split("\n")[1:-1]
+    assert line == "speakerd: the input ended, but Enter is the button"
+    assert_nobody_is_left(terminal.process.pid)
