@@ -23,6 +23,7 @@ from speakerd.audio.pcm import (
     XrunError,
     frames_of_ms,
     retry_delays_s,
+    seconds_of,
 )
 from speakerd.conversation.events import (
     CaptureEnded,
@@ -48,6 +49,8 @@ _COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn 
 _STALL_S = 2.0  # an open device that gives nothing for so long is lost
 _STEADY_S = 1.0  # a device that failed after so long a time is tried again before it is lost
 _STOP_TIMEOUT_S = 1.0
+_BACKLOG_S = 1.0  # what may come at once: ALSA's buffer
+_FASTEST = 1.01  # by how much a sound card's clock may be faster than ours
 
 
 class _Gate:
@@ -59,6 +62,29 @@ class _Gate:
         self.started = False
         self.covering: float | None = None
         self.deadline = 0.0
+
+
+class _Pace:
+    """Tells real sound from a device that no clock paces, such as ``null`` or a file.
+
+    Such a device has more at any time: it would be read without end, at the cost of a whole core
+    and of all the memory that an utterance may have.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._ahead_s = 0.0
+        self._now = now
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether more has been taken than can have been captured."""
+        since_s = (now - self._now) * _FASTEST
+        self._ahead_s = max(-_BACKLOG_S, self._ahead_s - since_s)
+        self._now = now
+        return self._ahead_s > _BACKLOG_S
+
+    def count(self, pcm: bytes) -> None:
+        """``pcm`` has been taken."""
+        self._ahead_s += seconds_of(len(pcm), CAPTURE_RATE_HZ)
 
 
 class Microphone:
@@ -206,23 +232,27 @@ class Microphone:
         with contextlib.closing(self._open_pcm(self._device, self._period_ms)) as pcm:
             self._found()
             fresh_at = self._clock()
+            pace = _Pace(fresh_at)
             while self.wanted:
-                if self._capture_some(pcm):
+                if self._capture_some(pcm, pace):
                     fresh_at = self._clock()
                 elif self._clock() - fresh_at > _STALL_S:
                     raise DeviceError(f"{self._device}: is open and gives no sound")
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self.wanted)
 
-    def _capture_some(self, pcm: CapturePcm) -> bool:
+    def _capture_some(self, pcm: CapturePcm, pace: _Pace) -> bool:
         """Take up to a period, or wait for one; whether there was any."""
-        try:
-            captured = pcm.read()
-        except XrunError:
-            self.overruns += 1
-            self._post(Xrun(Device.MICROPHONE))
-            return True
-        waiting_frames = pcm.waiting_frames()
+        captured, waiting_frames = b"", 0
+        if not pace.is_ahead(self._clock()):
+            try:
+                captured = pcm.read()
+            except XrunError:
+                self.overruns += 1
+                self._post(Xrun(Device.MICROPHONE))
+                return True
+            waiting_frames = pcm.waiting_frames()
+            pace.count(captured)
         with self._changed:
             if captured:
                 self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))

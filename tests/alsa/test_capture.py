@@ -73,3 +73,19 @@ def test_a_cold_microphone_opens_quickly(card: StandInCard, events: EventLog) ->
         assert utterance.duration_s > 0.3
     finally:
         microphone.stop()
+
+
+def test_a_device_without_a_clock_records_no_more_than_its_buffer_ahead(events: EventLog) -> None:
+    """``null`` gives endless silence at once."""
+    microphone = Microphone("null", preroll_ms=0, post=events.post)
+    microphone.start()
+    try:
+        utterance = Utterance(1, 100_000_000)
+        microphone.open_gate(utterance, time.monotonic() - 10)
+        events.wait_for(ev.CaptureStarted)
+        threading.Event().wait(0.3)
+        microphone.close_gate(1, time.monotonic())
+        events.wait_for(ev.CaptureEnded)
+        assert 0.2 < utterance.duration_s < 3.0
+    finally:
+        microphone.stop()

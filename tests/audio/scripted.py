@@ -40,6 +40,7 @@ class CaptureScript:
         self.missing: str | None = None  # why it cannot be opened
         self.failing: str | None = None  # why it fails while it is open
         self.overrun = False
+        self.unpaced = False  # has more at any time, whatever the clock says
         self.broken = False  # raises what nobody expects
         self.opened = 0
         self.is_open = False
@@ -77,6 +78,8 @@ class CaptureScript:
         if self.overrun:
             self.overrun = False
             raise XrunError
+        if self.unpaced:
+            return bytes(size_bytes)
         with self._lock:
             pcm = bytes(self._pending[:size_bytes])
             del self._pending[:size_bytes]
@@ -84,6 +87,8 @@ class CaptureScript:
         return pcm
 
     def waiting_frames(self) -> int:
+        if self.unpaced:
+            return CAPTURE_RATE_HZ
         with self._lock:
             return len(self._pending) // SAMPLE_BYTES
 

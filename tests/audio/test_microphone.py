@@ -149,6 +149,32 @@ def test_a_device_that_hangs_is_lost(make: Make, events: EventLog, script: Captu
     assert "gives no sound" in events.wait_for(ev.DeviceLost).reason
 
 
+def test_a_device_that_no_clock_paces_gives_no_more_than_real_time(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    """The ALSA device ``null``, or a file: a buffer at once is a backlog, more is not sound."""
+    script.unpaced = True
+    microphone = make()
+    wait_until(lambda: microphone.captured_frames >= 16_000)
+    for limit_frames in (16_640, 18_240):
+        with pytest.raises(AssertionError, match="did not happen"):
+            wait_until(lambda: microphone.captured_frames > limit_frames, timeout_s=0.2)  # noqa: B023 - used in this round only
+        script.clock.time += 0.1
+    wait_until(lambda: microphone.captured_frames >= 19_200)
+    assert not events.of(ev.DeviceLost)
+
+
+def test_a_full_buffer_is_taken_at_once(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    """A sound server that has been busy gives all it has, in no time."""
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    for seed in range(3):
+        hear(script, words(1000, seed))
+    assert microphone.captured_frames == 48_000
+
+
 def test_an_overrun_is_counted_and_capture_goes_on(
     make: Make, events: EventLog, script: CaptureScript
 ) -> None:
