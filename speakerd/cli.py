@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from speakerd import __version__
 from speakerd.config import control_socket, load
-from speakerd.errors import SpeakerdError, UnavailableError
+from speakerd.config.sources import API_KEY
+from speakerd.errors import ConfigError, SpeakerdError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
 
 _MASKED = "********"
+_MISSING = "missing"  # stands for the key where there is none
 #: Shells report a program that ended by SIGINT so.
 _INTERRUPTED = 130
 
@@ -39,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(argv).parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return run(args)
+        return _flushed(run(args))
+    except BrokenPipeError:  # whoever read this has read enough, as in `speakerd config | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except SpeakerdError as error:
         for line in str(error).splitlines():
             print(f"speakerd: {line}", file=sys.stderr)
@@ -49,6 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         logging.getLogger("speakerd").critical("internal error", exc_info=True)
         return SpeakerdError.exit_code
+
+
+def _flushed(code: int) -> int:
+    """``code``, when all that was printed has gone out."""
+    sys.stdout.flush()
+    return code
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -128,7 +139,7 @@ def _simulator(args: argparse.Namespace) -> int:
 
 
 def _config(_args: argparse.Namespace) -> int:
-    loaded = load(os.environ)
+    loaded, problem = _loaded_as_far_as_possible()
     found = "" if loaded.env_file.exists() else " (which is not there)"
     print(f"# env file: {loaded.env_file}{found}")
     rows = list(_options(loaded))
@@ -137,7 +148,20 @@ def _config(_args: argparse.Namespace) -> int:
         print(f"{name:{name_width}}  {origin:{origin_width}}  {value}")
     for warning in loaded.warnings:
         print(f"speakerd: warning: {warning}", file=sys.stderr)
+    if problem is not None:
+        raise problem
     return 0
+
+
+def _loaded_as_far_as_possible() -> tuple[Loaded, ConfigError | None]:
+    """The configuration; without a key, which is all that may be wrong with it, the problem too."""
+    try:
+        return load(os.environ), None
+    except ConfigError as problem:
+        try:
+            return load({**os.environ, API_KEY: _MISSING}), problem
+        except ConfigError:
+            raise problem from None
 
 
 def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
@@ -153,7 +177,7 @@ def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 
 def _shown(value: object) -> str:
     if hasattr(value, "get_secret_value"):
-        return _MASKED
+        return _MISSING if value.get_secret_value() == _MISSING else _MASKED
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "-"
     if isinstance(value, float):

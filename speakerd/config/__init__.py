@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.config import sources
 from speakerd.config.sources import LIBRARY_VARIABLES, Origin, control_socket
+from speakerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -60,7 +61,11 @@ def load(environ: Mapping[str, str]) -> Loaded:
         Origin.DEFAULT: "$STATE_DIRECTORY",
     }
     names = [*VARIABLES, *LIBRARY_VARIABLES]
-    settings = read(texts, where)
+    warnings = tuple(_warnings(environ, in_file, [*names, sources.ENV_FILE], env_file))
+    try:
+        settings = read(texts, where)
+    except ConfigError as error:  # a name that nothing knows may be what is behind it
+        raise ConfigError("\n".join([str(error), *warnings])) from None
     return Loaded(
         settings,
         {name: origin_of(texts, name) for name in names},
@@ -69,9 +74,7 @@ def load(environ: Mapping[str, str]) -> Loaded:
             for name in LIBRARY_VARIABLES
             if (value := sources.text_of(environ, name) or sources.text_of(in_file, name))
         },
-        tuple(
-            _warnings(environ, in_file, [*names, sources.ENV_FILE], env_file),
-        ),
+        warnings,
         env_file,
     )
 
@@ -98,5 +101,7 @@ def _warnings(
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """A hint at what may have been meant; the prefix that all share is no likeness."""
+    by_rest = {each.removeprefix(sources.PREFIX): each for each in known}
+    near = difflib.get_close_matches(name.upper().removeprefix(sources.PREFIX), by_rest, n=1)
+    return f"; did you mean {by_rest[near[0]]}?" if near else ""

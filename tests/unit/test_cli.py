@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -179,6 +180,31 @@ def test_a_configuration_that_cannot_be_used_is_78_and_a_line_for_each_problem(
         ["speakerd:", "GEMINI_API_KEY"],
         ["speakerd:", "SPEAKERD_LINK"],
     ]
+
+
+def test_config_shows_everything_else_where_only_the_key_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KY", "typo")
+    monkeypatch.setenv("SPEAKERD_MODLE", "typo")
+    assert cli.main(["config"]) == 78
+    out, err = capsys.readouterr()
+    assert ["GEMINI_API_KEY", "missing"] in [line.split()[::2] for line in out.splitlines()]
+    assert "SPEAKERD_PREROLL_MS" in out
+    assert "speakerd: GEMINI_API_KEY is missing" in err
+    assert "did you mean SPEAKERD_MODEL?" in err
+
+
+def test_whoever_reads_only_the_beginning_sees_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-m", "speakerd", "config"]
+    ended = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_run_hands_the_configuration_to_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
