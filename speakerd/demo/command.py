@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -51,14 +52,39 @@ def run(args: argparse.Namespace) -> int:
     """Hold the conversation; 0 only if the reply was heard in full."""
     if args.card and not sys.stdin.isatty():
         raise UnavailableError("with --card Enter is the button, but there is no terminal")
-    return _run(args.card)
+    with _ended_by_signals():
+        return _run(args.card)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Whatever ends the demo, also a closed terminal, ends all that it has started.
+
+    Ctrl-C does so by itself; the exit code is that of shells, 128 and the signal's number.
+    """
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def end(number: int, _frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)  # the way out is not disturbed
+        raise SystemExit(128 + number)
+
+    for number in numbers:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(card: str | None) -> int:
     directory = Path(tempfile.mkdtemp(prefix="speakerd-demo-"))
     with contextlib.ExitStack() as stack:
         simulator: Simulator | None = None
-        environment = {"GPIOZERO_PIN_FACTORY": "mock"}
+        environment = {"GPIOZERO_PIN_FACTORY": "mock"} | _chosen()
         if os.environ.get(API_KEY):
             _say("Live API", "Gemini, with your key")
         else:
@@ -67,6 +93,13 @@ def _run(card: str | None) -> int:
             _say("Live API", f"a simulator that repeats what it hears ({API_KEY} is not set)")
         hold = _with_own_card if card else _with_stand_in_card
         return hold(directory, environment, card or "", simulator)
+
+
+def _chosen() -> dict[str, str]:
+    """What the person has chosen of the model; devices and places are the demo's own."""
+    options = ("MODEL", "FALLBACK_MODELS", "VOICE", "LANGUAGE", "SYSTEM_INSTRUCTION")
+    names = [f"SPEAKERD_{option}" for option in options]
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 @contextlib.contextmanager
@@ -125,8 +158,7 @@ def _with_stand_in_card(
         problem = verdict.reply_problem(ledger, heard, bytes(sent.reply) if sent else None)
         if problem is None and sent is not None:
             problem = verdict.utterance_problem(bytes(sent.utterance), spoken)
-        if problem is None and daemon.exit_code != 0:
-            problem = f"the daemon ended with exit code {daemon.exit_code}"
+        problem = problem or verdict.exit_problem(daemon.exit_code)
     if problem is not None:
         print(f"FAILED: {problem}. The daemon's log: {daemon.log}", file=sys.stderr)
         return 1
@@ -155,8 +187,9 @@ def _with_own_card(
             turn.release()
             ledger = turn.wait()
     print(*timeline.lines(ledger), sep="\n")
-    if ledger["outcome"] != "answered":
-        print(f"FAILED: it ended as {ledger['outcome']!r}. Log: {daemon.log}", file=sys.stderr)
+    problem = verdict.turn_problem(ledger) or verdict.exit_problem(daemon.exit_code)
+    if problem is not None:
+        print(f"FAILED: {problem}. The daemon's log: {daemon.log}", file=sys.stderr)
         return 1
     print(f"\nThe reply was played to its end: {ledger['reply_s']:.1f} s.")
     return 0

@@ -20,8 +20,8 @@ def reply_problem(ledger: Mapping[str, Any], heard: bytes, expected: bytes | Non
     ``heard`` is what the loudspeaker gave, ``expected`` what was sent, to the sample (both S16_LE
     mono at 24 kHz), or None where only its length is known, from the ``ledger``.
     """
-    if ledger["outcome"] != "answered":
-        return f"the turn ended as {ledger['outcome']!r}"
+    if (problem := turn_problem(ledger)) is not None:
+        return problem
     if expected is None:
         missing_s = ledger["reply_s"] - len(trimmed(heard)) / _SAMPLE_BYTES / DAC_RATE_HZ
         return f"{missing_s:.1f} s of the reply were not heard" if missing_s > _SILENCE_S else None
@@ -30,6 +30,20 @@ def reply_problem(ledger: Mapping[str, Any], heard: bytes, expected: bytes | Non
     if expected.strip(b"\0") not in heard:
         return f"{len(expected)} bytes were sent, but they were not heard as they are"
     return None
+
+
+def turn_problem(ledger: Mapping[str, Any]) -> str | None:
+    """What the daemon itself has to say against the turn of ``ledger``, or None."""
+    if ledger["outcome"] != "answered":
+        return f"the turn ended as {ledger['outcome']!r}"
+    if ledger["underruns"]:
+        return f"the playback ran dry {ledger['underruns']} times"
+    return None
+
+
+def exit_problem(exit_code: int | None) -> str | None:
+    """What is wrong with the way the daemon ended, or None."""
+    return None if exit_code == 0 else f"the daemon ended with exit code {exit_code}"
 
 
 def utterance_problem(delivered: bytes, spoken: bytes) -> str | None:

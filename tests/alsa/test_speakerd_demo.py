@@ -103,7 +103,12 @@ def test_a_card_of_ones_own_needs_a_terminal(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_ends_it_and_all_it_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_it_and_all_it_has_started(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
     with subprocess.Popen(
         (sys.executable, "-m", "speakerd", "demo"),
         env=os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
@@ -116,9 +121,12 @@ def test_ctrl_c_ends_it_and_all_it_has_started(tmp_path: Path) -> None:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("you say:"):
             assert process.poll() is None
-        os.killpg(process.pid, signal.SIGINT)
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does
+        else:
+            process.send_signal(number)
         _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == exit_code
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):  # nobody of that group is left
         os.killpg(process.pid, 0)

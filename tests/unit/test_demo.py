@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPLY = b"\0\0" * 2400 + b"\1\2" * 24_000  # 1 s of sound after 0.1 s of silence
-ANSWERED: dict[str, Any] = {"outcome": "answered", "reply_s": 1.1}
+ANSWERED: dict[str, Any] = {"underruns": 0, "outcome": "answered", "reply_s": 1.1}
 
 
 # --- the verdict
@@ -49,6 +49,16 @@ def test_a_turn_that_was_not_answered_is_a_problem_whatever_was_heard(outcome: s
 
 def test_no_reply_is_a_problem() -> None:
     assert verdict.reply_problem(ANSWERED, REPLY, b"") == "the simulator sent no reply"
+
+
+def test_a_playback_that_ran_dry_was_not_heard_in_full() -> None:
+    problem = verdict.reply_problem(ANSWERED | {"underruns": 2}, REPLY, None)
+    assert problem == "the playback ran dry 2 times"
+
+
+def test_a_daemon_that_did_not_end_well_spoils_it() -> None:
+    assert verdict.exit_problem(0) is None
+    assert verdict.exit_problem(-9) == "the daemon ended with exit code -9"
 
 
 def test_what_was_said_has_to_arrive_whole() -> None:
