@@ -155,7 +155,7 @@ def test_a_pin_the_board_has_not_is_told(opened: Callable[..., GpioButton], hear
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("bogus", "GPIOZERO_PIN_FACTORY may be lgpio"), ("pigpio", "install python3-lgpio")],
+    [("bogus", "GPIOZERO_PIN_FACTORY may be lgpio"), ("pigpio", "install lgpio")],
 )
 def test_a_pin_factory_that_is_not_there_is_told(
     opened: Callable[..., GpioButton],
@@ -197,7 +197,7 @@ def test_with_a_gpio_chip_and_no_library_the_first_choice_says_why(
         opened()
         reason = heard.loss()
     assert "lgpio" in reason
-    assert "install python3-lgpio" in reason
+    assert "install lgpio" in reason
     assert spilled == []
 
 
