@@ -20,17 +20,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from speakerd import __version__
-from speakerd.config import control_socket, load
-from speakerd.config.sources import API_KEY
+from speakerd.config import Origin, control_socket, examine, load
 from speakerd.errors import ConfigError, SpeakerdError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from speakerd.config import Loaded
 
 _MASKED = "********"
-_MISSING = "missing"  # stands for the key where there is none
 #: Shells report a program that ended by SIGINT so.
 _INTERRUPTED = 130
 
@@ -41,10 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(argv).parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return _flushed(run(args))
-    except BrokenPipeError:  # whoever read this has read enough, as in `speakerd config | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return run(args)
     except SpeakerdError as error:
         for line in str(error).splitlines():
             print(f"speakerd: {line}", file=sys.stderr)
@@ -56,10 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SpeakerdError.exit_code
 
 
-def _flushed(code: int) -> int:
-    """``code``, when all that was printed has gone out."""
-    sys.stdout.flush()
-    return code
+def _print(lines: Iterable[str]) -> None:
+    """Print, at once. Raises UnavailableError where that is not possible."""
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:
+        # or Python would try once more, and complain, when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `speakerd config | head` has read enough
+            raise UnavailableError(f"standard output: {error.strerror}") from None
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -139,29 +139,19 @@ def _simulator(args: argparse.Namespace) -> int:
 
 
 def _config(_args: argparse.Namespace) -> int:
-    loaded, problem = _loaded_as_far_as_possible()
+    loaded = examine(os.environ)
     found = "" if loaded.env_file.exists() else " (which is not there)"
-    print(f"# env file: {loaded.env_file}{found}")
     rows = list(_options(loaded))
     name_width, origin_width = (max(len(row[i]) for row in rows) for i in (0, 1))
-    for name, origin, value in rows:
-        print(f"{name:{name_width}}  {origin:{origin_width}}  {value}")
+    table = [
+        f"{name:{name_width}}  {origin:{origin_width}}  {value}" for name, origin, value in rows
+    ]
+    _print([f"# env file: {loaded.env_file}{found}", *table])
     for warning in loaded.warnings:
         print(f"speakerd: warning: {warning}", file=sys.stderr)
-    if problem is not None:
-        raise problem
+    if loaded.problems:
+        raise ConfigError("\n".join(loaded.problems.values()))
     return 0
-
-
-def _loaded_as_far_as_possible() -> tuple[Loaded, ConfigError | None]:
-    """The configuration; without a key, which is all that may be wrong with it, the problem too."""
-    try:
-        return load(os.environ), None
-    except ConfigError as problem:
-        try:
-            return load({**os.environ, API_KEY: _MISSING}), problem
-        except ConfigError:
-            raise problem from None
 
 
 def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
@@ -169,15 +159,21 @@ def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     from speakerd.config.settings import VARIABLES
 
     for variable, option in VARIABLES.items():
-        value = getattr(loaded.settings, option)
-        yield variable, loaded.provenance[variable], _shown(value)
+        origin = loaded.provenance[variable]
+        if variable not in loaded.problems:
+            yield variable, origin, _shown(getattr(loaded.settings, option))
+        elif origin is Origin.DEFAULT:
+            yield variable, "-", "missing"
+        else:
+            yield variable, origin, "cannot be used"
     for variable, text in loaded.library.items():
-        yield variable, loaded.provenance[variable], text
+        origin = loaded.provenance[variable]
+        yield variable, origin, "cannot be used" if variable in loaded.problems else text
 
 
 def _shown(value: object) -> str:
     if hasattr(value, "get_secret_value"):
-        return _MISSING if value.get_secret_value() == _MISSING else _MASKED
+        return _MASKED
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "-"
     if isinstance(value, float):
@@ -200,9 +196,9 @@ def _tell(args: argparse.Namespace) -> int:
 def _status(args: argparse.Namespace) -> int:
     answer = _ask({"command": "status"})
     if args.json:
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        _print([json.dumps(answer, indent=2, ensure_ascii=False)])
     else:
-        print("\n".join(_screen(answer)))
+        _print(_screen(answer))
     return 0
 
 

@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from speakerd.config import sources
+from speakerd.config import checks, sources
 from speakerd.config.sources import LIBRARY_VARIABLES, Origin, control_socket
 from speakerd.errors import ConfigError
 
@@ -23,17 +23,22 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-__all__ = ["Loaded", "Origin", "control_socket", "export_library_variables", "load"]
+__all__ = ["Loaded", "Origin", "control_socket", "examine", "export_library_variables", "load"]
+
+
+#: How alike (0 to 1) a name without our prefix has to be to the key's to count as mistyped.
+_MISTYPED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used."""
+    """A configuration; one that :func:`load` returns has no problems and can be used."""
 
     settings: Settings
     provenance: Mapping[str, Origin]  # of every variable, by its name (SPEAKERD_MODEL, ...)
     library: Mapping[str, str]  # the library variables that are set, by their names
-    warnings: tuple[str, ...]  # one line each: names that nothing knows
+    warnings: tuple[str, ...]  # one line each: what does nothing, or not what it should
+    problems: Mapping[str, str]  # one line each, by variable; its option is at its default
     env_file: Path  # the one that counts, whether it is there or not
 
 
@@ -41,6 +46,17 @@ def load(environ: Mapping[str, str]) -> Loaded:
     """Read the configuration from ``environ`` and from where it points.
 
     Raises ConfigError, with one line for every problem, each naming the variable or the place.
+    """
+    found = examine(environ)
+    if found.problems:  # a warning may tell what is behind them: a name that is mistyped
+        raise ConfigError("\n".join([*found.problems.values(), *found.warnings]))
+    return found
+
+
+def examine(environ: Mapping[str, str]) -> Loaded:
+    """The same, with its problems, for whoever only wants to look at it.
+
+    Raises ConfigError only where a source cannot be read at all.
     """
     # pydantic takes its time, and whoever only needs the control socket does without it
     from speakerd.config.settings import VARIABLES, origin_of, read  # noqa: PLC0415 - see above
@@ -52,7 +68,7 @@ def load(environ: Mapping[str, str]) -> Loaded:
         Origin.ENVIRONMENT: environ,
         Origin.FILE: in_file,
         Origin.CREDENTIAL: sources.read_credential(environ),
-        Origin.DEFAULT: {f"{sources.PREFIX}STATE_DIRECTORY": directory},
+        Origin.DEFAULT: {sources.STATE_DIRECTORY: directory},
     }
     where = {
         Origin.ENVIRONMENT: "the environment",
@@ -61,22 +77,28 @@ def load(environ: Mapping[str, str]) -> Loaded:
         Origin.DEFAULT: "$STATE_DIRECTORY",
     }
     names = [*VARIABLES, *LIBRARY_VARIABLES]
-    warnings = tuple(_warnings(environ, in_file, [*names, sources.ENV_FILE], env_file))
-    try:
-        settings = read(texts, where)
-    except ConfigError as error:  # a name that nothing knows may be what is behind it
-        raise ConfigError("\n".join([str(error), *warnings])) from None
-    return Loaded(
-        settings,
-        {name: origin_of(texts, name) for name in names},
-        {
-            name: value
-            for name in LIBRARY_VARIABLES
-            if (value := sources.text_of(environ, name) or sources.text_of(in_file, name))
-        },
-        warnings,
-        env_file,
-    )
+    provenance = {name: origin_of(texts, name) for name in names}
+    library = {
+        name: value
+        for name in LIBRARY_VARIABLES
+        if (value := sources.text_of(environ, name) or sources.text_of(in_file, name))
+    }
+    warnings = [*_warnings(environ, in_file, [*names, sources.ENV_FILE], env_file)]
+    settings, problems = read(texts, where)
+
+    def said(name: str, value: object, reason: str) -> str:
+        return f"{name} in {where[provenance[name]]} is {str(value)!r}, {reason}"
+
+    for name, check in checks.LIBRARY_CHECKS.items():
+        if name in library and (reason := check(library[name])):
+            problems[name] = said(name, library[name], reason)
+    if (path := settings.state_directory) is not None:
+        name = sources.STATE_DIRECTORY
+        if reason := checks.no_directory(path):
+            problems[name] = said(name, path, f"{reason}; allowed: the path of a directory")
+        elif reason := checks.unwritable(path):
+            warnings.append(said(name, path, f"{reason}: a restart begins a new conversation"))
+    return Loaded(settings, provenance, library, tuple(warnings), problems, env_file)
 
 
 def export_library_variables(
@@ -93,6 +115,10 @@ def _warnings(
     for name in sorted(environ):
         if name.upper().startswith(sources.PREFIX) and name not in known:
             yield f"{name} in the environment is not an option{_nearest(name, known)}"
+        elif name != sources.API_KEY and difflib.get_close_matches(
+            name.upper(), [sources.API_KEY], cutoff=_MISTYPED
+        ):
+            yield f"{name} in the environment is not an option; did you mean {sources.API_KEY}?"
     for name in sorted(in_file):
         if name == sources.ENV_FILE:
             yield f"{name} in {env_file} does nothing: set it in the environment"

@@ -22,7 +22,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from speakerd.config.sources import API_KEY, CREDENTIAL, DEFAULT_CONTROL_SOCKET, PREFIX, Origin
 from speakerd.config.sources import text_of as _text_of
-from speakerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -281,13 +280,33 @@ class _Texts(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value}
 
 
-def read(sources: Mapping[Origin, Mapping[str, str]], where: Mapping[Origin, str]) -> Settings:
-    """The settings that ``sources`` make, earlier ones winning.
+def read(
+    sources: Mapping[Origin, Mapping[str, str]], where: Mapping[Origin, str]
+) -> tuple[Settings, dict[str, str]]:
+    """The settings that ``sources`` make, earlier ones winning, and what is wrong with them.
 
-    ``where`` says in words what each source is. Raises ConfigError with one line for every
-    option that is wrong.
+    ``where`` says in words what each source is. The problems are one line each, by variable;
+    what has one is at its default in the settings, and the key a text that is none.
     """
+    try:
+        return _made_of(sources), {}
+    except ValidationError as error:
+        found = {str(each["loc"][0]): each for each in reversed(error.errors())}
+    problems = {
+        variable: _problem(option, found[option], sources, where)
+        for variable, option in VARIABLES.items()
+        if option in found
+    }
+    rest = {
+        origin: {name: text for name, text in texts.items() if name not in problems}
+        for origin, texts in sources.items()
+    }
+    if API_KEY in problems:
+        rest[Origin.DEFAULT][API_KEY] = "none"
+    return _made_of(rest), problems
 
+
+def _made_of(sources: Mapping[Origin, Mapping[str, str]]) -> Settings:
     class Sourced(Settings):
         @classmethod
         def settings_customise_sources(
@@ -298,16 +317,7 @@ def read(sources: Mapping[Origin, Mapping[str, str]], where: Mapping[Origin, str
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return tuple(_Texts(settings_cls, texts) for texts in sources.values())
 
-    try:
-        return Sourced()
-    except ValidationError as error:
-        problems = {str(each["loc"][0]): each for each in reversed(error.errors())}
-    lines = [
-        _problem(option, problems[option], sources, where)
-        for option in Settings.model_fields
-        if option in problems
-    ]
-    raise ConfigError("\n".join(lines))
+    return Sourced()
 
 
 def origin_of(sources: Mapping[Origin, Mapping[str, str]], variable: str) -> Origin:

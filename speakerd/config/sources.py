@@ -24,6 +24,7 @@ API_KEY = "GEMINI_API_KEY"
 CREDENTIAL = "gemini-api-key"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 DEFAULT_ENV_FILE = Path("/etc/speakerd/speakerd.env")
+STATE_DIRECTORY = f"{PREFIX}STATE_DIRECTORY"
 CONTROL_SOCKET = f"{PREFIX}CONTROL_SOCKET"
 DEFAULT_CONTROL_SOCKET = Path("/run/speakerd/control.sock")
 
@@ -61,7 +62,7 @@ def read_env_file(environ: Mapping[str, str]) -> dict[str, str]:
     """
     path = env_file_of(environ)
     try:
-        return envfile.parse(path.read_text(encoding="utf-8"))
+        return envfile.parse(path.read_text(encoding="utf-8-sig"))  # editors may write a BOM
     except FileNotFoundError:
         if text_of(environ, ENV_FILE):
             raise ConfigError(f"{ENV_FILE}: there is no {path}") from None

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,6 @@ from speakerd.service.journal import ledger
 if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from speakerd.config import Loaded
 
@@ -147,7 +147,7 @@ def test_config_shows_what_is_in_effect_and_why(
     monkeypatch.setenv("SPEAKERD_FALLBACK_MODELS", "a,b")
     monkeypatch.setenv("SPEAKERD_SYSTEM_INSTRUCTION", "two\nlines")
     monkeypatch.setenv("SPEAKERD_TAIL", "1")
-    monkeypatch.setenv("SSL_CERT_FILE", "/x.pem")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://gemini.example")
     assert cli.main(["config"]) == 0
     out, err = capsys.readouterr()
     rows = [line.split(maxsplit=2) for line in out.splitlines() if not line.startswith("#")]
@@ -160,7 +160,7 @@ def test_config_shows_what_is_in_effect_and_why(
     assert shown["SPEAKERD_STATE_DIRECTORY"] == ("default", "-")
     assert shown["SPEAKERD_FALLBACK_MODELS"] == ("environment", "a,b")
     assert shown["SPEAKERD_SYSTEM_INSTRUCTION"] == ("environment", "'two\\nlines'")
-    assert shown["SSL_CERT_FILE"] == ("environment", "/x.pem")
+    assert shown["GOOGLE_GEMINI_BASE_URL"] == ("environment", "https://gemini.example")
     assert KEY not in out
     assert err == (
         "speakerd: warning: SPEAKERD_TAIL in the environment is not an option; "
@@ -175,24 +175,41 @@ def test_a_configuration_that_cannot_be_used_is_78_and_a_line_for_each_problem(
     monkeypatch.setenv("SPEAKERD_LINK", "sometimes")
     assert cli.main([command]) == 78
     out, err = capsys.readouterr()
-    assert out == ""
+    assert bool(out) == (command == "config")
     assert [line.split()[:2] for line in err.splitlines()] == [
         ["speakerd:", "GEMINI_API_KEY"],
         ["speakerd:", "SPEAKERD_LINK"],
     ]
 
 
-def test_config_shows_everything_else_where_only_the_key_is_missing(
+def test_config_shows_what_it_can_where_something_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GEMINI_API_KY", "typo")
+    monkeypatch.setenv("SPEAKERD_TAIL_MS", "long")
+    monkeypatch.setenv("SPEAKERD_LINK", "always")
     monkeypatch.setenv("SPEAKERD_MODLE", "typo")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     assert cli.main(["config"]) == 78
     out, err = capsys.readouterr()
-    assert ["GEMINI_API_KEY", "missing"] in [line.split()[::2] for line in out.splitlines()]
-    assert "SPEAKERD_PREROLL_MS" in out
-    assert "speakerd: GEMINI_API_KEY is missing" in err
-    assert "did you mean SPEAKERD_MODEL?" in err
+    shown = [line.split(maxsplit=2) for line in out.splitlines()]
+    assert ["GEMINI_API_KEY", "-", "missing"] in shown
+    assert ["SPEAKERD_TAIL_MS", "environment", "cannot be used"] in shown
+    assert ["SSL_CERT_FILE", "environment", "cannot be used"] in shown
+    assert ["SPEAKERD_LINK", "environment", "always"] in shown
+    assert ["SPEAKERD_PREROLL_MS", "default", "300"] in shown
+    assert [line.split()[1:3] for line in err.splitlines()] == [
+        ["warning:", "SPEAKERD_MODLE"],
+        ["GEMINI_API_KEY", "is"],
+        ["SPEAKERD_TAIL_MS", "in"],
+        ["SSL_CERT_FILE", "in"],
+    ]
+
+
+def _config_printed_to(descriptor: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "speakerd", "config"]
+    return subprocess.run(
+        command, stdout=descriptor, stderr=subprocess.PIPE, check=False, text=True
+    )
 
 
 def test_whoever_reads_only_the_beginning_sees_no_traceback(
@@ -201,10 +218,17 @@ def test_whoever_reads_only_the_beginning_sees_no_traceback(
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     read_end, write_end = os.pipe()
     os.close(read_end)
-    command = [sys.executable, "-m", "speakerd", "config"]
-    ended = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    ended = _config_printed_to(write_end)
     os.close(write_end)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_an_output_that_takes_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = _config_printed_to(full.fileno())
+    assert ended.returncode == 69
+    assert ended.stderr == "speakerd: standard output: No space left on device\n"
 
 
 def test_run_hands_the_configuration_to_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:

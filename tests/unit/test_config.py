@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+import trustme
 
 from speakerd.config import Loaded, Origin, control_socket, export_library_variables, load
 from speakerd.config.settings import Settings
@@ -208,16 +209,93 @@ def test_names_that_nothing_knows_are_warned_of_with_the_nearest(place: Place) -
     )
 
 
+def test_a_mistyped_name_is_told_beside_what_it_may_have_caused(place: Place) -> None:
+    lines = place.problems(
+        GEMINI_API_KEY="", GEMINI_API_KY="k", GEMINI_MODEL="other's", SPEAKERD_MODLE="m"
+    )
+    assert lines[0].startswith("GEMINI_API_KEY is missing")
+    assert lines[1:] == [
+        "GEMINI_API_KY in the environment is not an option; did you mean GEMINI_API_KEY?",
+        "SPEAKERD_MODLE in the environment is not an option; did you mean SPEAKERD_MODEL?",
+    ]
+
+
+def test_the_prefix_is_no_likeness(place: Place) -> None:
+    loaded = place.load(SPEAKERD_FOO="1", SPEAKERD_GEMINI_API_KEY="k")
+    assert loaded.warnings == (
+        "SPEAKERD_FOO in the environment is not an option",
+        "SPEAKERD_GEMINI_API_KEY in the environment is not an option; did you mean GEMINI_API_KEY?",
+    )
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(place: Place) -> None:
+    place.write("\ufeffSPEAKERD_TAIL_MS=400\n")
+    assert place.load().settings.tail_ms == 400
+
+
+@pytest.mark.parametrize(
+    "url", ["gemini.example", "http://gemini.example", "https://", "https://a:port", "https://[x"]
+)
+def test_a_base_url_is_https_with_a_host(place: Place, url: str) -> None:
+    place.write(f"GOOGLE_GEMINI_BASE_URL={url}")
+    (line,) = place.problems()
+    assert line.startswith(f"GOOGLE_GEMINI_BASE_URL in {place.file} is {url!r}, ")
+    assert line.endswith("allowed: https://host or https://host:port")
+
+
+def test_the_certificates_are_a_pem_file(place: Place, tmp_path: Path) -> None:
+    trusted = tmp_path / "trusted.pem"
+    trustme.CA().cert_pem.write_to_path(str(trusted))
+    assert place.load(SSL_CERT_FILE=str(trusted)).library == {"SSL_CERT_FILE": str(trusted)}
+    for path, reason in (
+        (tmp_path / "none.pem", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (place.file, "which holds no certificates"),
+    ):
+        assert place.problems(SSL_CERT_FILE=str(path)) == [
+            (
+                f"SSL_CERT_FILE in the environment is '{path}', {reason}; "
+                "allowed: a readable PEM file of certificates"
+            )
+        ]
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_a_state_directory_that_is_none_is_refused(place: Place, below: str) -> None:
+    path = f"{place.file}{below}"
+    assert place.problems(SPEAKERD_STATE_DIRECTORY=path) == [
+        (
+            f"SPEAKERD_STATE_DIRECTORY in the environment is '{path}', which is not a directory; "
+            "allowed: the path of a directory"
+        )
+    ]
+
+
+def test_a_state_directory_that_cannot_be_used_yet_is_a_warning(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.load(SPEAKERD_STATE_DIRECTORY=str(tmp_path)).warnings == ()
+    assert place.load(SPEAKERD_STATE_DIRECTORY=f"{tmp_path}/none").warnings == (
+        (
+            f"SPEAKERD_STATE_DIRECTORY in the environment is '{tmp_path}/none', "
+            "which is not there: a restart begins a new conversation"
+        ),
+    )
+    monkeypatch.setattr("os.access", lambda *_: False)  # the kernel refuses root nothing
+    (warning,) = place.load(SPEAKERD_STATE_DIRECTORY=str(tmp_path)).warnings
+    assert "which cannot be written" in warning
+
+
 def test_library_variables_come_from_the_file_and_the_environment_wins(place: Place) -> None:
-    place.write("SSL_CERT_FILE=/file.pem\nGPIOZERO_PIN_FACTORY=mock\n")
-    loaded = place.load(SSL_CERT_FILE="/environment.pem")
+    place.write("GOOGLE_GEMINI_BASE_URL=https://file\nGPIOZERO_PIN_FACTORY=mock\n")
+    loaded = place.load(GOOGLE_GEMINI_BASE_URL="https://environment:8443")
     assert loaded.warnings == ()
     assert loaded.provenance["GPIOZERO_PIN_FACTORY"] is Origin.FILE
     exported = {"HOME": "/"}
     export_library_variables(loaded, exported)
     assert exported == {
         "HOME": "/",
-        "SSL_CERT_FILE": "/environment.pem",
+        "GOOGLE_GEMINI_BASE_URL": "https://environment:8443",
         "GPIOZERO_PIN_FACTORY": "mock",
     }
 

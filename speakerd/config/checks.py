@@ -1,0 +1,61 @@
+"""What the options point at: a server's address, a file of certificates, a directory.
+
+Each function takes the value and says in words what is wrong with it; empty where nothing is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def base_url(text: str) -> str:
+    """What keeps ``text`` from being the address of a server."""
+    allowed = "allowed: https://host or https://host:port"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # a port or an IPv6 address that is none
+        return f"{error}; {allowed}"
+    return "" if usable else allowed
+
+
+def certificates(text: str) -> str:
+    """What keeps the file ``text`` from being certificates to trust."""
+    import ssl  # noqa: PLC0415 - slow to import, and seldom asked for
+
+    allowed = "allowed: a readable PEM file of certificates"
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError:
+        return f"which holds no certificates; {allowed}"
+    except OSError as error:
+        return f"{error.strerror}; {allowed}"
+    return ""
+
+
+#: The library variables that can be checked before the library reads them.
+LIBRARY_CHECKS = {"GOOGLE_GEMINI_BASE_URL": base_url, "SSL_CERT_FILE": certificates}
+
+
+def no_directory(path: Path) -> str:
+    """What makes it impossible that ``path`` is a directory, now or later."""
+    try:
+        is_one = stat.S_ISDIR(path.stat().st_mode)
+    except NotADirectoryError:
+        is_one = False
+    except OSError:
+        return ""
+    return "" if is_one else "which is not a directory"
+
+
+def unwritable(path: Path) -> str:
+    """What keeps this user from writing files in the directory ``path``."""
+    if os.access(path, os.W_OK | os.X_OK):
+        return ""
+    return "which cannot be written" if path.exists() else "which is not there"
