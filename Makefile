@@ -73,7 +73,7 @@ apt_install() {
 locked() { sed -n "/^# == $$1$$/,/^# == /p" requirements.lock; }
 endef
 
-.PHONY: help demo test test-js bench lint lock clean packages sound-server node
+.PHONY: help demo pi test test-js bench lint lock clean packages sound-server node
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -82,6 +82,8 @@ help: ## List the targets
 
 demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer (CARD=default: through your own sound card)
 	@$(VENV)/bin/speakerd demo $(if $(CARD),--card '$(CARD)')
+
+pi: $(STAMP)-pi ## Install lgpio, gpiozero's way to the pins of a Raspberry Pi
 
 test: sound-server lint ## Lint, then the whole test suite (ARGS="-k name": a part of it)
 	@$(VENV)/bin/python -m pytest $(ARGS)
@@ -153,6 +155,15 @@ $(STAMP)-installed: $(STAMP)-runtime pyproject.toml
 	@$(functions)
 	echo "Installing speakerd itself in $(VENV), editable"
 	quietly env $(PIP) install --no-index --no-deps --no-build-isolation -e .
+	touch $@
+
+# PYPI=1: where there is no wheel, lgpio's own C library is built in.
+$(STAMP)-pi: $(STAMP)-installed
+	@$(functions)
+	! command -v apt-get >/dev/null || apt_install swig
+	echo "Installing lgpio in $(VENV)"
+	locked pi >$(VENV)/pi.lock
+	quietly env PYPI=1 $(PIP) install --require-hashes --no-build-isolation -r $(VENV)/pi.lock
 	touch $@
 
 $(STAMP)-dev: $(STAMP)-installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shlex
 import signal
 import sys
@@ -90,6 +91,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> SimulatorOptions:
+    for name in ("speed", "idle_timeout", "go_away_after"):
+        number = getattr(args, name)
+        if not 0 <= number < math.inf:
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} {number:g}: a number from 0 is needed")
+    for name in ("key", "model"):
+        if not all(getattr(args, name) or [name]):
+            raise ConfigError(f"--{name} must not be empty")
     return SimulatorOptions(
         host=args.host,
         port=args.port,
@@ -109,12 +118,16 @@ async def _run(options: SimulatorOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    try:
-        if options.save_utterances is not None:
+    if options.save_utterances is not None:
+        try:
             options.save_utterances.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            where = f"--save-utterances {options.save_utterances}"
+            raise ConfigError(f"{where}: {error.strerror}") from error
+    try:
         simulator = Simulator(options)
-    except OSError as error:  # it names the file
-        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"--reply {options.reply}: {error.strerror}") from error
     logger, handler = logging.getLogger("speakerd.simulator"), logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)

@@ -59,7 +59,9 @@ class SimulatorOptions:
         """Raises ValueError for numbers that make no sense."""
         intervals = (self.idle_timeout_s, self.handle_interval_s)
         positive = [interval for interval in intervals if interval is not None]
-        if min(self.chunk_ms, self.generation_rate, self.keep, *positive) <= 0 or self.speed < 0:
+        positive += [self.chunk_ms, self.generation_rate, self.keep]
+        # said so that nan is refused, too
+        if not (all(number > 0 for number in positive) and self.speed >= 0):
             raise ValueError("speed must not be negative; the other numbers must be positive")
         if not 0 <= self.port <= 65535:
             raise ValueError("the port must be between 0 and 65535")

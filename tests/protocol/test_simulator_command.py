@@ -75,11 +75,16 @@ async def test_it_says_how_to_get_there_and_what_happens(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--reply", "/nowhere.wav"], "/nowhere.wav"),
-        (["--save-utterances", "/dev/null/x"], "/dev/null/x"),
+        (["--reply", "/nowhere.wav"], "--reply /nowhere.wav: No such file or directory"),
+        (["--save-utterances", "/dev/null/x"], "--save-utterances /dev/null/x: Not a directory"),
         (["--port", "70000"], "port"),
         (["--reply", "/dev/null"], "/dev/null: not a PCM WAV file"),
-        (["--speed", "-1"], "speed"),
+        (["--speed", "-1"], "--speed -1: a number from 0"),
+        (["--speed", "nan"], "--speed nan: a number from 0"),
+        (["--idle-timeout", "-5"], "--idle-timeout -5: a number from 0"),
+        (["--go-away-after", "-5"], "--go-away-after -5: a number from 0"),
+        (["--key", ""], "--key must not be empty"),
+        (["--key", "k", "--model", ""], "--model must not be empty"),
     ],
 )
 def test_options_that_cannot_be_used(words: list[str], said: str) -> None:
