@@ -40,7 +40,10 @@ _NO_GPIO = (
     "this machine has no GPIO; `speakerd press` and `speakerd release` are a button, too, "
     "and GPIOZERO_PIN_FACTORY names pins elsewhere"
 )
-_NO_LIBRARY = "install lgpio beside speakerd, or set GPIOZERO_PIN_FACTORY to what is there"
+_NO_LIBRARY = (
+    "install lgpio beside speakerd (in a checkout: make pi), "
+    "or set GPIOZERO_PIN_FACTORY to what is there"
+)
 #: (part of the error's text in lower case, what to do about it); the first match wins.
 _REMEDIES = (
     ("unable to find pin factory", "GPIOZERO_PIN_FACTORY may be lgpio, rpigpio, pigpio or native"),

@@ -197,7 +197,7 @@ def test_with_a_gpio_chip_and_no_library_the_first_choice_says_why(
         opened()
         reason = heard.loss()
     assert "lgpio" in reason
-    assert "install lgpio" in reason
+    assert "install lgpio beside speakerd (in a checkout: make pi)" in reason
     assert spilled == []
 
 
