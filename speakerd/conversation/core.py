@@ -425,7 +425,7 @@ class Core:
         if self._current(event.generation):
             self._dialogue.tools_done(event.call_ids)
 
-    _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - filled once, below
+    _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.Started: _started,
         ev.ButtonEdge: _button_edge,
         ev.ButtonHeldAtStart: _button_held_at_start,
