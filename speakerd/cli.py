@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MASKED = "********"
 #: Shells report a program that ended by SIGINT so.
 _INTERRUPTED = 130
+#: ... and by SIGPIPE so.
+_UNREAD = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except BrokenPipeError:  # `speakerd demo | head` has read enough
+        _let_go_of_stdout()
+        return _UNREAD
     except Exception:
         logging.getLogger("speakerd").critical("internal error", exc_info=True)
         return SpeakerdError.exit_code
@@ -56,10 +61,14 @@ def _print(lines: Iterable[str]) -> None:
     try:
         print("\n".join(lines), flush=True)
     except OSError as error:
-        # or Python would try once more, and complain, when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         if not isinstance(error, BrokenPipeError):  # `speakerd config | head` has read enough
             raise UnavailableError(f"standard output: {error.strerror}") from None
+
+
+def _let_go_of_stdout() -> None:
+    """Or Python would try once more to write, and complain, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

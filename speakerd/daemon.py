@@ -354,7 +354,7 @@ class Daemon:
             case ev.DeviceReady(device):
                 log.info("%s ready", device.value)
             case ev.DeviceLost(device, reason):
-                log.warning("%s missing: %s", device.value, reason)
+                log.warning("%s", wording.missing_line(device, reason))
             case ev.ConnectionOpened(generation):
                 self._opened = generation
                 status = self._core.status

@@ -232,7 +232,9 @@ def _turn(daemon: DaemonProcess) -> Iterator[_Turn]:
         status = client.request(daemon.socket, {"command": "status"})
         while status["link"] != "ready":
             if status["last_error"] is not None:
-                raise UnavailableError(f"no connection: {status['last_error']}")
+                raise UnavailableError(
+                    f"no connection: {status['last_error']}. The daemon's log: {daemon.log}"
+                )
             next(events, None)
             status = client.request(daemon.socket, {"command": "status"})
         yield _Turn(daemon, events)

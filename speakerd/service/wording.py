@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.effects import Notice
+from speakerd.conversation.events import Device
 
 if TYPE_CHECKING:
     from speakerd.conversation.core import Status
@@ -24,10 +25,22 @@ _NOTICES: dict[Notice, str] = {
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
 }
 
+#: The option that says which device it is; the button's reasons name their pin.
+_OPTIONS: dict[Device, str] = {
+    Device.MICROPHONE: "SPEAKERD_CAPTURE_DEVICE",
+    Device.SPEAKER: "SPEAKERD_PLAYBACK_DEVICE",
+}
+
 
 def notice_line(notice: Notice) -> str:
     """What the person is being told."""
     return _NOTICES[notice]
+
+
+def missing_line(device: Device, reason: str) -> str:
+    """What the journal says of a device that is not there, or no longer."""
+    option = _OPTIONS.get(device)
+    return f"{device.value} missing: {reason}" + (f"; see {option}" if option else "")
 
 
 def status_line(status: Status) -> str:

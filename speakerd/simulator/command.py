@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from speakerd.errors import ConfigError, UnavailableError
 from speakerd.simulator.catalogue import MODELS, Model
@@ -19,6 +19,7 @@ from speakerd.simulator.server import Simulator
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 _DEFAULTS = SimulatorOptions()
 
@@ -113,6 +114,20 @@ def _options(args: argparse.Namespace) -> SimulatorOptions:
     )
 
 
+class _Printer(logging.StreamHandler[TextIO]):
+    """Prints what happens for as long as it is read (``speakerd simulator | head``)."""
+
+    def __init__(self, stream: TextIO, unread: Callable[[], None]) -> None:
+        super().__init__(stream)
+        self._unread = unread
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            self._unread()
+        else:
+            super().handleError(record)
+
+
 async def _run(options: SimulatorOptions) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -128,7 +143,7 @@ async def _run(options: SimulatorOptions) -> None:
         simulator = Simulator(options)
     except OSError as error:
         raise ConfigError(f"--reply {options.reply}: {error.strerror}") from error
-    logger, handler = logging.getLogger("speakerd.simulator"), logging.StreamHandler(sys.stdout)
+    logger, handler = logging.getLogger("speakerd.simulator"), _Printer(sys.stdout, stop.set)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -93,6 +93,7 @@ async def test_a_key_that_is_refused_is_said_and_69(tmp_path: Path) -> None:
     (line,) = ended.stderr.splitlines()
     assert line.startswith("speakerd: no connection: ")
     assert "API key" in line
+    assert "daemon's log: " in line
 
 
 def test_a_card_of_ones_own_needs_a_terminal(tmp_path: Path) -> None:

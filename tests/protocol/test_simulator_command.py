@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
 import shlex
 import signal
 import socket
 import ssl
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from speakerd.errors import ConfigError, UnavailableError
 from speakerd.simulator import command
@@ -70,6 +74,32 @@ async def test_it_says_how_to_get_there_and_what_happens(
     assert "turn 1: activityEnd after 0.10 s of speech in 1 chunks" in rest
     assert "turn 1: complete, 0.10 s of answer" in rest
     assert (utterances / "utterance-0001.wav").exists()
+
+
+async def test_it_ends_when_nobody_reads_any_longer() -> None:
+    read_end, write_end = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "speakerd", "simulator"),
+        stdout=write_end,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        os.close(write_end)
+        with os.fdopen(read_end, encoding="utf-8") as printed:
+            lines = [shlex.split(await asyncio.to_thread(printed.readline)) for _ in range(4)]
+        environment = dict(line[1].split("=", 1) for line in lines)
+        address = urlsplit(environment["GOOGLE_GEMINI_BASE_URL"])
+        context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
+        url = f"wss://{address.netloc}{PATH}?key={environment['GEMINI_API_KEY']}"
+        with contextlib.suppress(ConnectionClosed):  # it prints of the setup, and is gone
+            async with connect(url, ssl=context) as client:
+                await client.send(json.dumps(setup()))
+        _, complaints = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert (process.returncode, complaints) == (0, b"")
 
 
 @pytest.mark.parametrize(

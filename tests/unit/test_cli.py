@@ -205,28 +205,30 @@ def test_config_shows_what_it_can_where_something_is_wrong(
     ]
 
 
-def _config_printed_to(descriptor: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "speakerd", "config"]
+def _printed_to(descriptor: int, word: str = "config") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "speakerd", word]
     return subprocess.run(
         command, stdout=descriptor, stderr=subprocess.PIPE, check=False, text=True
     )
 
 
+@pytest.mark.parametrize(("word", "code"), [("config", 0), ("demo", 141), ("simulator", 141)])
 def test_whoever_reads_only_the_beginning_sees_no_traceback(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str, code: int
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     read_end, write_end = os.pipe()
     os.close(read_end)
-    ended = _config_printed_to(write_end)
+    ended = _printed_to(write_end, word)
     os.close(write_end)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (code, "")
 
 
 def test_an_output_that_takes_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     with Path("/dev/full").open("w", encoding="utf-8") as full:
-        ended = _config_printed_to(full.fileno())
+        ended = _printed_to(full.fileno())
     assert ended.returncode == 69
     assert ended.stderr == "speakerd: standard output: No space left on device\n"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from speakerd.config.settings import VARIABLES
 from speakerd.conversation.core import Core
 from speakerd.conversation.effects import Notice
-from speakerd.service.wording import notice_line, status_line
+from speakerd.conversation.events import Device
+from speakerd.service.wording import missing_line, notice_line, status_line
 
 
 @pytest.mark.parametrize("notice", list(Notice))
@@ -24,3 +27,10 @@ def test_the_status_says_what_is_missing() -> None:
         devices=(("microphone", "ready"), ("speaker", "unplugged"), ("button", "starting")),
     )
     assert status_line(status) == "idle, link down, speaker missing"
+
+
+@pytest.mark.parametrize("device", [Device.MICROPHONE, Device.SPEAKER])
+def test_a_missing_device_names_an_option_that_exists(device: Device) -> None:
+    option = re.search(r"SPEAKERD_\w+", missing_line(device, "no such device"))
+    assert option is not None
+    assert option[0] in VARIABLES
