@@ -11,6 +11,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from speakerd.conversation.rules import FOREVER
+
 
 class Gesture(enum.Enum):
     """What the person did."""
@@ -41,7 +43,7 @@ class Button:
     def __init__(self, debounce_s: float) -> None:
         self._debounce_s = debounce_s
         self._raw = False  # the GPIO level by its last edge
-        self._quiet_at = float("inf")  # when the bounce after an accepted edge is over
+        self._quiet_at = FOREVER  # when the bounce after an accepted edge is over
         self._gpio = _Holder()
         self._control = _Holder()
 
@@ -53,7 +55,7 @@ class Button:
     def edge(self, now: float, *, pressed: bool) -> Gesture | None:
         """Take a raw GPIO edge."""
         self._raw = pressed
-        bouncing = now < self._quiet_at < float("inf")
+        bouncing = now < self._quiet_at < FOREVER
         return None if bouncing else self._accept(now)
 
     def wake(self, now: float) -> Gesture | None:
@@ -71,13 +73,13 @@ class Button:
     def lost(self) -> Gesture | None:
         """The GPIO edge is gone: nobody holds a button that is not there."""
         self._raw = False
-        self._quiet_at = float("inf")
+        self._quiet_at = FOREVER
         return self._move(self._gpio, down=False)
 
     def held_at_start(self) -> Gesture | None:
         """The GPIO button was down when it was first looked at: blocked until it is released."""
         before = self.held
-        self._quiet_at = float("inf")
+        self._quiet_at = FOREVER
         self._raw = self._gpio.down = self._gpio.blocked = True
         return self._gesture(before)
 
@@ -87,7 +89,7 @@ class Button:
             holder.blocked = holder.down
 
     def _accept(self, now: float) -> Gesture | None:
-        self._quiet_at = float("inf")
+        self._quiet_at = FOREVER
         if self._raw == self._gpio.down:
             return None
         self._quiet_at = now + self._debounce_s

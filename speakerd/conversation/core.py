@@ -21,14 +21,14 @@ from speakerd.conversation import events as ev
 from speakerd.conversation.button import Button, Gesture
 from speakerd.conversation.dialogue import Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
-from speakerd.conversation.memory import FOREVER, Turn
-from speakerd.conversation.rules import Rules
+from speakerd.conversation.rules import FOREVER, Rules
 from speakerd.conversation.turn import TurnInput, TurnState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from speakerd.conversation.ledger import TurnRecord
+    from speakerd.conversation.memory import Turn
 
 #: The states in which somebody speaks or waits for an answer: the link is urgent.
 _ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from speakerd.conversation import effects as fx
 from speakerd.conversation.ledger import Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
-from speakerd.conversation.memory import FOREVER, Playing, Turn
+from speakerd.conversation.memory import Playing, Turn
+from speakerd.conversation.rules import FOREVER, Rules
 from speakerd.conversation.turn import TRANSITIONS, Action, TurnInput, TurnState
 from speakerd.errors import Failure, FailureKind
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from speakerd.conversation.button import Button
-    from speakerd.conversation.rules import Rules
 
 
 class Dialogue:

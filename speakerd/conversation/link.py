@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING
 from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice, SaveHandle
 from speakerd.conversation.events import SessionHandle
 from speakerd.conversation.ledger import Context
-from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.conversation.rules import FOREVER, LinkPolicy, Rules
 from speakerd.errors import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_FOREVER = float("inf")
 
 
 class LinkState(enum.Enum):
@@ -121,7 +119,7 @@ class Link:
         )
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
-        self._go_away_at = _FOREVER
+        self._go_away_at = FOREVER
         self._presented = False  # this connection was opened with a handle
         self._disowned = 0  # the generation whose conversation was dropped: so are its handles
         self._strikes = 0  # server closes soon after resuming, in a row
@@ -252,7 +250,7 @@ class Link:
             case LinkState.READY:
                 return min(self._go_away_at, self._linger_end())
             case LinkState.DOWN | LinkState.REFUSED:
-                return _FOREVER
+                return FOREVER
 
     def wake(self, now: float, out: list[Effect]) -> None:
         """Do what is due, also what has become due by ``busy`` or ``urgent``."""
@@ -269,7 +267,7 @@ class Link:
                 self._close(now, out)
             case LinkState.CLOSING if now >= self.deadline():
                 self._again(now, out)
-            case LinkState.READY if self._go_away_at < _FOREVER and not self.busy:
+            case LinkState.READY if self._go_away_at < FOREVER and not self.busy:
                 self._close(now, out)
             case LinkState.READY if now >= self.deadline():
                 self._close(now, out)
@@ -280,7 +278,7 @@ class Link:
 
     def _linger_end(self) -> float:
         if self.busy or self._rules.policy is LinkPolicy.ALWAYS:
-            return _FOREVER
+            return FOREVER
         return self._idle_since + self._rules.linger_s
 
     def _move(self, event: LinkInput, now: float) -> None:
@@ -297,7 +295,7 @@ class Link:
         self._move(LinkInput.CONNECT, now)
         self.generation += 1
         self._connects.append(now)
-        self._go_away_at = _FOREVER
+        self._go_away_at = FOREVER
         handle = self._presentable()
         self._presented = handle is not None
         out.append(Connect(self.generation, self.model, handle))
@@ -315,7 +313,7 @@ class Link:
     def _storm_limit(self) -> float:
         """Never more than so many connections a minute, whatever happens."""
         if len(self._connects) < self._rules.max_connects_per_minute:
-            return -_FOREVER
+            return -FOREVER
         return self._connects[0] + 60.0
 
     def _close(self, now: float, out: list[Effect]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from speakerd.conversation.rules import FOREVER
+
 if TYPE_CHECKING:
     from speakerd.conversation.ledger import TurnRecord
-
-FOREVER = float("inf")
 
 
 @dataclass(slots=True)

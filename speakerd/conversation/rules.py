@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+#: The deadline of what is never due.
+FOREVER = float("inf")
+
 
 class LinkPolicy(enum.Enum):
     """When there is a connection; the values are those of ``SPEAKERD_LINK``."""

@@ -225,8 +225,8 @@ class Connection:
     async def _speak(self, session: AsyncSession, turn: int, utterance: Utterance) -> None:
         from google.genai import types
 
-        if utterance.complete and utterance.size_bytes == 0:
-            return  # thrown away before its window was opened
+        if utterance.discarded:
+            return  # before its window was opened
         generation, post = self._generation, self._outlets.post
         self._attribution.window_opened()
         await session.send_realtime_input(activity_start=types.ActivityStart())
