@@ -22,8 +22,9 @@ class Attribution:
 
     limit_s: float = STALE_LIMIT_S
     _asked: int = 0  # the turn whose utterance was completed last
+    _begun: bool = False  # audio of its answer has come
     _generated: bool = False  # all of its answer has come
-    _ended: bool = True  # the server has called it complete
+    _ended: bool = True  # the server has called it complete, or it was spoken into
     _open: bool = False  # a window is open
     _stale: list[int] = field(default_factory=list)  # spoken into; more of them may still come
     _trailing: list[int] = field(default_factory=list)  # spoken into; only their end is missing
@@ -35,13 +36,14 @@ class Attribution:
         if not self._ended:
             (self._trailing if self._generated else self._stale).append(self._asked)
             self._ended = True
+        self._begun = self._generated = False
         self._open = True
 
     def utterance_sent(self, turn: int, now: float) -> None:
         """activityEnd (or a text) of ``turn`` is about to be sent at ``now`` (seconds)."""
         self._open = False
         self._asked = turn
-        self._generated = self._ended = False
+        self._ended = False
         self._stale_until = now + self.limit_s
 
     def about(self, now: float) -> int:
@@ -56,12 +58,17 @@ class Attribution:
         if self._interrupted and not self._open:
             self._stale.clear()  # late audio comes before ``interrupted``, never after it
         self._interrupted = self._interrupted and self._open
-        return self.about(now)
+        turn = self.about(now)
+        self._begun = turn == self._asked and not self._open
+        return turn
 
     def interrupted(self, now: float) -> int:
         """The turn that ``interrupted`` is about."""
         turn = self.about(now)
-        self._interrupted = bool(self._stale)
+        if self._stale:
+            self._interrupted = True
+        elif self._trailing and not self._begun:
+            turn = self._trailing[0]  # its end comes before the next answer begins
         return turn
 
     def generation_complete(self, now: float) -> int:

@@ -145,6 +145,11 @@ class Rig:
     async def until(self, condition: Callable[[], bool]) -> None:
         await self._wait(condition)
 
+    @property
+    def states(self) -> list[str]:
+        """Every state that was told of, in their order."""
+        return [event["state"] for event in self._all("state")]
+
     def _all(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["event"] == kind]
 

@@ -212,6 +212,24 @@ async def test_silence_of_the_model_is_told_quietly(rig: Rig, simulator: Simulat
     await rig.until(lambda: rig.speaker.clips == [earcons.render(Notice.NO_REPLY)])
 
 
+async def test_silence_is_told_though_the_end_of_the_answer_before_came_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Simulator(SimulatorOptions(speed=100, turn_complete_lag_s=6000.0)) as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        simulator.plan.add(Phase.THINKING, faults.NoAudio(), turn=2)
+        rig = Rig(tmp_path)
+        async with rig.running():
+            await rig.link("ready")
+            await rig.say_aloud()
+            # all was heard; turnComplete is a minute away
+            await rig.until(lambda: "speaking" in rig.states and rig.states[-1] == "idle")
+            await rig.say_aloud()
+            ledger = await rig.turn(2)
+    assert (ledger["outcome"], ledger["deliveries"]) == ("silent", 1)
+
+
 async def test_an_answer_that_breaks_off_is_played_as_far_as_it_came_and_told(
     rig: Rig, simulator: Simulator
 ) -> None:

@@ -121,3 +121,32 @@ def test_an_answer_generated_after_it_was_spoken_into_claims_no_more_audio() -> 
     attribution.utterance_sent(2, 0.2)
     assert attribution.audio(0.3) == 2
     assert attribution.turn_complete(0.4) == 1
+
+
+def test_a_trailing_end_that_comes_within_the_next_window_is_over() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    assert attribution.interrupted(0.2) == 1
+    assert attribution.turn_complete(0.2) == 1
+    attribution.utterance_sent(2, 0.3)
+    assert attribution.turn_complete(0.4) == 2  # it chose to say nothing
+
+
+def test_a_trailing_end_that_comes_after_a_quick_window_is_not_the_new_turns() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.interrupted(0.3) == 1
+    assert attribution.turn_complete(0.3) == 1
+    assert attribution.turn_complete(0.4) == 2
+
+
+def test_an_interruption_in_mid_answer_is_of_that_answer_whatever_trails() -> None:
+    attribution = asked(1)
+    attribution.generation_complete(0.1)
+    attribution.window_opened()
+    attribution.utterance_sent(2, 0.2)
+    assert attribution.audio(0.3) == 2
+    assert attribution.interrupted(0.4) == 2
