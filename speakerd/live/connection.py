@@ -153,17 +153,20 @@ class Connection:
     async def _receive(self, session: AsyncSession) -> Failure:
         from google.genai.errors import APIError
 
+        stream = session.receive()
         while True:
             try:
-                # The SDK ends its iteration at every turnComplete.
-                async for message in session.receive():
-                    self._report(messages.read(message))
+                said = messages.read(await anext(stream))
+            except StopAsyncIteration:
+                stream = session.receive()  # the SDK ends its iteration at every turnComplete
             except APIError as error:
                 return failures.of_close(error)
             except (TypeError, ValueError, RecursionError) as error:
                 # A message the SDK cannot read (unknown keys only, not JSON, wrong types). It
                 # is consumed and the connection is fine.
                 log.warning("passed over a message that the SDK cannot read: %s", _brief(error))
+            else:
+                self._report(said)
 
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()
