@@ -59,13 +59,16 @@ class Failure:
     """One failed or ended connection.
 
     ``code`` is the WebSocket close code (RFC 6455), or None where there was no close frame to
-    read it from. ``text`` is the server's reason or the operating system's message, one line,
-    fit for the journal.
+    read it from. ``text`` is the server's reason or the operating system's message, fit for the
+    journal: it is made one line.
     """
 
     kind: FailureKind
     text: str
     code: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", " ".join(self.text.split()))
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}" if self.code is not None else self.text
@@ -109,7 +112,7 @@ def classify(code: int, reason: str) -> Failure:
     ``code`` is the close code, ``reason`` the server's text (it cuts texts at 123 bytes).
     Unknown codes and texts count as the server's trouble: they are retried, with backoff.
     """
-    lowered = reason.lower()
+    lowered = reason.lower().replace("_", " ")  # also RESOURCE_EXHAUSTED and its like
     for codes, part, kind in _CLOSES:
         if (codes is None or code in codes) and part in lowered:
             return Failure(kind, reason or "closed without a reason", code)

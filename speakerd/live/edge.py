@@ -127,7 +127,11 @@ class LiveEdge:
                 vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
                 http_options=types.HttpOptions(
                     api_version=API_VERSION,
+                    # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
+                    # at a proxy variable; websockets reads those itself.
+                    client_args={"trust_env": False},
                     async_client_args={
+                        "trust_env": False,
                         "compression": None,  # base64 of speech hardly shrinks, and costs a Pi
                         "max_size": MAX_MESSAGE_BYTES,
                         "open_timeout": self._connect_timeout_s,

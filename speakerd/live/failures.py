@@ -21,13 +21,16 @@ def of_close(error: APIError) -> Failure:
 def of_connecting(error: Exception) -> Failure:
     """Of whatever a connection attempt can raise; the SDK must have been imported."""
     from google.genai.errors import APIError
-    from websockets.exceptions import InvalidStatus
+    from websockets.exceptions import InvalidProxy, InvalidStatus
 
     match error:
         case APIError():
             failure = of_close(error)
         case InvalidStatus():
             failure = classify_http(error.response.status_code)
+        case InvalidProxy():  # without the proxy itself: a password may be in it
+            reason = f"the environment's HTTPS_PROXY (or ALL_PROXY) is no proxy: {error.msg}"
+            failure = Failure(FailureKind.NETWORK, reason)
         case TimeoutError():
             failure = Failure(FailureKind.TIMEOUT, "the server did not answer in time")
         case ssl.SSLCertVerificationError():

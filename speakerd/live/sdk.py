@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 
 from speakerd.live import messages
 
@@ -19,4 +20,10 @@ async def load() -> None:
 
 def _load() -> None:
     importlib.import_module("google.genai.live")
+    logging.getLogger("google_genai._api_client").addFilter(_is_true)
     messages.prepare()
+
+
+def _is_true(record: logging.LogRecord) -> bool:
+    """The SDK claims to use GOOGLE_API_KEY if that is set too, but it uses the key it is given."""
+    return "Using GOOGLE_API_KEY" not in record.getMessage()

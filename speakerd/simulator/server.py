@@ -128,6 +128,7 @@ class Simulator:
             "SSL_CERT_FILE": str(self.certificate),
             "NODE_EXTRA_CA_CERTS": str(self.certificate),
             "GEMINI_API_KEY": next(iter(self.options.keys), ""),
+            "no_proxy": self._name,  # whatever HTTPS_PROXY is for the rest of the world
         }
 
     # --- what has happened

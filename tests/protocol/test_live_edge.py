@@ -383,13 +383,39 @@ async def test_what_nobody_foresaw_ends_the_connection_and_is_told(
 
 
 async def test_variables_for_other_google_clients_change_nothing(
-    edge: LiveEdge, ears: Ears, monkeypatch: pytest.MonkeyPatch
+    edge: LiveEdge,
+    ears: Ears,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "true")
     monkeypatch.setenv("GOOGLE_API_KEY", "of another program")
     monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v1")
+    await edge.load()
     await ready(edge, ears)
+    assert caplog.messages == []  # the SDK would say that it uses the other key
+
+
+async def test_the_simulator_is_reached_past_any_proxy(
+    edge: LiveEdge, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    await ready(edge, ears)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://proxy:9", "foo://proxy:9", "user:hunter2@proxy:9"])
+async def test_a_proxy_that_cannot_be_used_is_told(
+    edge: LiveEdge, ears: Ears, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("no_proxy")
+    await edge.load()
+    edge.connect(1, MODEL, None)
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert closed.failure is not None
+    assert "proxy" in closed.failure.text.lower()
+    assert "hunter2" not in closed.failure.text
 
 
 async def test_our_own_close_is_an_orderly_one(

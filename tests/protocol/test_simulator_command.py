@@ -53,7 +53,7 @@ async def test_it_says_how_to_get_there_and_what_happens(
     )
     try:
         assert process.stdout is not None
-        lines = [shlex.split((await process.stdout.readline()).decode()) for _ in range(4)]
+        lines = [shlex.split((await process.stdout.readline()).decode()) for _ in range(5)]
         assert {line[0] for line in lines} == {"export"}
         environment = dict(line[1].split("=", 1) for line in lines)
         assert environment["GEMINI_API_KEY"] == "k"
@@ -86,7 +86,7 @@ async def test_it_ends_when_nobody_reads_any_longer() -> None:
     try:
         os.close(write_end)
         with os.fdopen(read_end, encoding="utf-8") as printed:
-            lines = [shlex.split(await asyncio.to_thread(printed.readline)) for _ in range(4)]
+            lines = [shlex.split(await asyncio.to_thread(printed.readline)) for _ in range(5)]
         environment = dict(line[1].split("=", 1) for line in lines)
         address = urlsplit(environment["GOOGLE_GEMINI_BASE_URL"])
         context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])

@@ -55,6 +55,8 @@ CLOSES = [
         K.QUOTA,
     ),
     (1011, "Resource exhausted, please try again later.", K.QUOTA),
+    (1008, "RESOURCE_EXHAUSTED", K.QUOTA),
+    (1008, "PERMISSION_DENIED: the key may not", K.KEY),
     (1000, "The operation was cancelled.", K.IDLE),
     (1000, "", K.IDLE),
     (1001, "", K.IDLE),
@@ -118,3 +120,7 @@ def test_exceptions_carry_their_exit_code(error: type[SpeakerdError], exit_code:
     assert issubclass(error, SpeakerdError)
     assert error.exit_code == exit_code
     assert SpeakerdError.exit_code == 70
+
+
+def test_a_reason_of_several_lines_is_made_one() -> None:
+    assert classify(1007, "bad\nthing\n").text == "bad thing"

@@ -8,7 +8,7 @@ import ssl
 import pytest
 from google.genai.errors import APIError
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidProxy, InvalidStatus
 from websockets.http11 import Response
 
 from speakerd.errors import Failure, FailureKind
@@ -58,3 +58,14 @@ def test_a_refused_certificate_points_at_the_clock() -> None:
     assert failure.kind is FailureKind.NETWORK
     assert "not yet valid" in failure.text
     assert "clock" in failure.text
+
+
+def test_a_proxy_that_is_none_is_told_without_its_password() -> None:
+    failure = of_connecting(InvalidProxy("user:hunter2@proxy:9", "scheme user isn't supported"))
+    assert failure.kind is FailureKind.NETWORK
+    assert "HTTPS_PROXY" in failure.text
+    assert "hunter2" not in failure.text
+
+
+def test_whatever_is_raised_is_told_in_one_line() -> None:
+    assert of_connecting(OSError("first\nsecond\n")).text == "first second"
