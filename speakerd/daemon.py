@@ -299,6 +299,13 @@ class Daemon:
         self._live.connect(order.generation, order.model, order.handle)
 
     def _disconnect(self, order: fx.Disconnect) -> None:
+        if order.failure is not None:
+            journal.log(
+                "link",
+                f"connection given up: {order.failure}",
+                level=logging.WARNING,
+                kind=order.failure.kind.value,
+            )
         self._live.disconnect(order.generation)
 
     def _deliver(self, order: fx.Deliver) -> None:
@@ -370,7 +377,7 @@ class Daemon:
                     code=failure.code,
                 )
             case ev.ConnectionClosed():
-                log.info("connection closed until it is needed")
+                log.info("connection closed")
             case _:
                 pass
 

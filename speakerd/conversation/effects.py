@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from speakerd.conversation.events import SessionHandle, ToolCall
     from speakerd.conversation.ledger import TurnRecord
+    from speakerd.errors import Failure
 
 
 class Notice(enum.Enum):
@@ -108,9 +109,13 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """Close connection ``generation``, or stop trying to open it."""
+    """Close connection ``generation``, or stop trying to open it.
+
+    ``failure`` is why it is given up; None: it is not needed, or a new one is made in its place.
+    """
 
     generation: int
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

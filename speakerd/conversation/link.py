@@ -169,8 +169,7 @@ class Link:
     def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
         """The connection does not answer: make a new one (the old one is closed first)."""
         if self.state is LinkState.READY:
-            self.failures.append(reason)
-            self._close(now, out)
+            self._close(now, out, reason)
 
     def session_is_wedged(self) -> None:
         """The server takes whole utterances and answers nothing but ``interrupted``."""
@@ -263,8 +262,7 @@ class Link:
                 self._connect_at(now, now, out)
             case LinkState.CONNECTING if now >= self.deadline():
                 limit_s = self._rules.connect_timeout_s
-                self.failures.append(Failure(FailureKind.TIMEOUT, f"no answer in {limit_s:g} s"))
-                self._close(now, out)
+                self._close(now, out, Failure(FailureKind.TIMEOUT, f"no answer in {limit_s:g} s"))
             case LinkState.CLOSING if now >= self.deadline():
                 self._again(now, out)
             case LinkState.READY if self._go_away_at < FOREVER and not self.busy:
@@ -316,9 +314,11 @@ class Link:
             return -FOREVER
         return self._connects[0] + 60.0
 
-    def _close(self, now: float, out: list[Effect]) -> None:
+    def _close(self, now: float, out: list[Effect], failure: Failure | None = None) -> None:
         """Close the connection ourselves."""
-        out.append(Disconnect(self.generation))
+        if failure is not None:
+            self.failures.append(failure)
+        out.append(Disconnect(self.generation, failure))
         if self.state is LinkState.READY:
             self._end_ready(now)
         else:

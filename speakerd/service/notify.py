@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ class Notifier:
         self._status = ""
 
     def ready(self) -> None:
-        """The start, or a reload, is over."""
+        """The start is over."""
         self._send("READY=1", _MILESTONE_TIMEOUT_S)
 
     def status(self, text: str) -> None:
@@ -37,11 +36,6 @@ class Notifier:
         text = " ".join(text.split())
         if text != self._status and self._send(f"STATUS={text}", 0.0):
             self._status = text
-
-    def reloading(self) -> None:
-        """The configuration is being read again; :meth:`ready` ends it."""
-        now_us = time.monotonic_ns() // 1000
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={now_us}", _MILESTONE_TIMEOUT_S)
 
     def stopping(self) -> None:
         """The end has begun."""

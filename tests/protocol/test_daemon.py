@@ -328,6 +328,19 @@ async def test_the_journal_gives_the_reason_before_what_follows_from_it(
     assert [line.split(":")[0] for line in said] == ["no connection", "the API key is refused"]
 
 
+async def test_the_journal_says_why_a_connection_is_given_up(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.NoReply(), turn=1)
+    rig = Rig(tmp_path, reply_timeout_s=1)
+    async with rig.running():
+        await rig.link("ready")
+        await rig.say_aloud()
+        ledger = await rig.turn()
+    assert (ledger["outcome"], ledger["deliveries"]) == ("answered", 2)
+    assert "connection given up: no answer to what was said" in caplog.messages
+
+
 async def test_a_device_that_does_not_answer_keeps_nobody_waiting(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

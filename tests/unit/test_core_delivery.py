@@ -8,7 +8,7 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
-from speakerd.errors import FailureKind
+from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
 
 
@@ -171,7 +171,8 @@ def test_no_sign_of_life_is_a_new_connection_and_one_more_delivery_then_told(sto
     story.wait_until(sent_at + story.rules.reply_timeout_s - 0.01)
     assert story.got(fx.Disconnect) is None
     story.wait_until(sent_at + story.rules.reply_timeout_s)
-    assert story.one(fx.Disconnect) == fx.Disconnect(1)
+    silence = Failure(FailureKind.TIMEOUT, "no answer to what was said")
+    assert story.one(fx.Disconnect) == fx.Disconnect(1, silence)
     assert story.got(fx.Connect) is None, "the old socket is closed first"
     story.close(None)
     assert story.one(fx.Connect).handle == ev.SessionHandle("h", "gemini-3.8-live")
@@ -181,7 +182,7 @@ def test_no_sign_of_life_is_a_new_connection_and_one_more_delivery_then_told(sto
     story.wait(story.rules.reply_timeout_s)
     assert story.told == [fx.Notice.NO_ANSWER]
     assert story.outcomes == ["no-answer"]
-    assert story.one(fx.Disconnect) == fx.Disconnect(2)
+    assert story.one(fx.Disconnect) == fx.Disconnect(2, silence)
     assert story.core.status.last_error == "no answer to what was said"
     story.plays(turn)
     assert story.is_in(TurnState.IDLE), "too late"

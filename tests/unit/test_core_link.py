@@ -133,7 +133,7 @@ def test_a_connection_that_is_not_made_in_time_is_given_up() -> None:
     story = Story()
     story.tell(ev.Started())
     story.wait(story.rules.connect_timeout_s + 0.001)
-    assert story.one(fx.Disconnect) == fx.Disconnect(1)
+    assert story.one(fx.Disconnect).failure == Failure(FailureKind.TIMEOUT, "no answer in 10 s")
     story.close(None)
     assert story.one(fx.Connect).generation == 2
     assert story.core.status.last_error == "no answer in 10 s"

@@ -7,6 +7,7 @@ import pytest
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.turn import TurnState
+from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
 
 
@@ -302,7 +303,8 @@ def test_an_answer_that_stops_coming_is_a_cut_answer_on_a_bad_connection(
         story.tell(ev.PlaybackStarved(turn))
     story.wait(story.rules.reply_timeout_s)
     assert story.one(fx.FinishPlayback) == fx.FinishPlayback(turn)
-    assert story.one(fx.Disconnect) == fx.Disconnect(1)
+    stalled = Failure(FailureKind.TIMEOUT, "the answer stopped coming")
+    assert story.one(fx.Disconnect) == fx.Disconnect(1, stalled)
     story.drained(turn)
     assert story.told == [fx.Notice.ANSWER_CUT]
     assert story.outcomes == ["cut"]
