@@ -47,13 +47,14 @@ class Conversation:
     """The server's side of one connection after setupComplete."""
 
     def __init__(self, wire: Wire, config: Configuration, session: Session, world: World) -> None:
-        self.state = State.IDLE
+        self.closed = False  # lost() has been called
         self._wire = wire
         self._config = config
         self._session = session
         self._world = world
         self._options = world.options
         self._table = AUTOMATIC_TABLE if config.automatic else TABLE
+        self._window_open = False
         self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
         self._utterance_faults: deque[Planned] = deque()
         self._texts: list[str] = []  # clientContent whose turn is not complete yet
@@ -68,9 +69,15 @@ class Conversation:
         self._become_idle()
 
     @property
-    def closed(self) -> bool:
-        """Whether :meth:`lost` has been called."""
-        return self.state is State.CLOSED
+    def state(self) -> State:
+        """Where it is. A window may be open while an answer goes on (``NO_INTERRUPTION``)."""
+        if self.closed:
+            return State.CLOSED
+        if self._calls.blocking:
+            return State.TOOL_PENDING
+        if self._window_open:
+            return State.WINDOW
+        return State.GENERATING if self._replies else State.IDLE
 
     @property
     def takes_media_chunks(self) -> bool:
@@ -86,7 +93,7 @@ class Conversation:
 
     def lost(self) -> None:
         """The connection has ended."""
-        self.state = State.CLOSED
+        self.closed = True
         self._session.end(self._wire.now)
         turns = [reply.turn for reply in self._replies]
         turns += [] if self._heard is None else [self._heard]
@@ -98,7 +105,7 @@ class Conversation:
     def _open(self, _value: Value) -> None:
         if self._config.interruptible:
             self._interrupt()
-        self.state = State.WINDOW
+        self._window_open = True
         turn = self._begin_utterance()
         turn.activity_start_at = self._wire.now
         self._wire.note(f"turn {turn.number}: activityStart")
@@ -133,6 +140,7 @@ class Conversation:
         self._wire.record.discarded_bytes += len(pcm)
 
     def _answer(self, _value: Value) -> None:
+        self._window_open = False
         turn, self._heard = self._heard, None
         if turn is None:
             return  # nothing was heard, with automatic activity detection
@@ -189,7 +197,6 @@ class Conversation:
         )
         reply = Reply(turn, plan(order, options, self._world.random), options)
         self._replies.append(reply)
-        self.state = State.GENERATING
         if reply is self._replies[0]:
             reply.begin(self._wire.now)
             if config.resumption:
@@ -235,8 +242,6 @@ class Conversation:
         if self._replies:
             self._replies[0].begin(self._wire.now)
             return
-        if self.state is State.GENERATING:
-            self.state = State.IDLE
         if outcome is Outcome.COMPLETE:
             self._issue_handle()
         if self.state is State.IDLE:
@@ -263,7 +268,6 @@ class Conversation:
         self._complete(current.turn)
         while self._replies:
             self._end_turn(self._replies.popleft().turn, Outcome.INTERRUPTED)
-        self.state = State.IDLE
         self._issue_handle()
 
     def _become_idle(self) -> None:
@@ -278,7 +282,6 @@ class Conversation:
         self._wire.note(f"turn {reply.turn.number}: calls {call.name}")
         if self._calls.blocking:
             reply.waiting = True
-            self.state = State.TOOL_PENDING
 
     def _take_result(self, value: Value) -> None:
         for response in value.get("function_responses", []):
@@ -286,16 +289,15 @@ class Conversation:
             if answered is None:
                 continue
             self._wire.note(f"turn {answered.turn.number}: the result of {answered.name}")
-            if self.state is State.TOOL_PENDING and not self._calls.blocking:
-                self.state = State.GENERATING
-                self._replies[0].go_on(self._wire.now)
-            elif not answered.blocking:
+            if not answered.blocking:
                 self._follow_up(response)
+            elif not self._calls.blocking:
+                self._replies[0].go_on(self._wire.now)
 
     def _follow_up(self, response: Mapping[str, Any]) -> None:
         """The model talks about a result it did not wait for, unless told not to."""
         scheduling = response.get("scheduling") or response.get("response", {}).get("scheduling")
-        if scheduling == "SILENT" or self.state is State.WINDOW:
+        if scheduling == "SILENT" or self._window_open:
             return
         if scheduling in {"INTERRUPT", "INTERRUPTED"}:
             self._interrupt()

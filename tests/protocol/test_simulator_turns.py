@@ -406,6 +406,45 @@ def test_the_answer_does_not_wait_for_a_non_blocking_tool() -> None:
     assert client.turn.outcome is Outcome.COMPLETE
 
 
+def test_a_result_nobody_waits_for_leaves_the_answer_waiting_for_the_other() -> None:
+    server = Server()
+    for name in ("f", "g"):
+        server.plan.add(Phase.THINKING, faults.ToolCall(name))
+    declared = [*NON_BLOCKING[0]["functionDeclarations"], {"name": "g"}]
+    client = server.set_up(tools=[{"functionDeclarations": declared}])
+    client.say()
+    free, blocking = [
+        m["toolCall"]["functionCalls"][0]["id"] for m in client.wait(0.4) if "toolCall" in m
+    ]
+    client.send(tool_response(free))
+    assert client.core.state is State.TOOL_PENDING
+    client.send(tool_response(blocking))
+    client.wait(5)
+    asked, about_the_result = server.world.turns
+    assert asked.reply == resampled(3 * CHUNK)
+    assert (asked.outcome, about_the_result.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
+
+
+def test_a_call_while_a_window_is_open_leaves_it_open() -> None:
+    server = Server()
+    server.plan.add(Phase.THINKING, faults.ToolCall("f"))
+    client = server.set_up(
+        realtimeInputConfig={
+            "automaticActivityDetection": {"disabled": True},
+            "activityHandling": "NO_INTERRUPTION",
+        }
+    )
+    client.say()
+    client.send(ACTIVITY_START)
+    [call] = [m["toolCall"]["functionCalls"][0] for m in client.wait(0.4) if "toolCall" in m]
+    client.send(tool_response(call["id"]))
+    assert client.core.state is State.WINDOW
+    client.send(ACTIVITY_END)
+    client.wait(5)
+    assert client.closing == ""
+    assert len(server.world.turns) == 2
+
+
 @pytest.mark.parametrize(
     ("scheduling", "cut", "spoken"),
     [("SILENT", False, 1), ("WHEN_IDLE", False, 2), ("INTERRUPT", True, 2)],
