@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -26,6 +27,9 @@ _READ_FROM_ENVIRONMENT = re.compile(
 # At import, before a module under test can read any of it.
 for _name in list(filter(_READ_FROM_ENVIRONMENT.fullmatch, os.environ)):
     del os.environ[_name]
+
+# Under nohup, or in the background of a script, SIGINT is ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline anywhere: pytest-timeout bounds a test, and a busy machine is not a bug.
 hypothesis.settings.register_profile("dev", deadline=None)

@@ -36,7 +36,7 @@ from speakerd.conversation.events import (
 from speakerd.errors import DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from speakerd.audio.buffers import Utterance
     from speakerd.audio.pcm import CapturePcm
@@ -92,7 +92,7 @@ class Microphone:
 
     ``post`` takes events from any thread, in their order, and does not block. ``clock`` gives
     seconds on the scale of the times in the orders. A device that is missing or fails is reported
-    lost and tried again after 0.5 s to 30 s, at once when a gate is opened.
+    lost and tried again after each of ``retry_delays_s``, at once when a gate is opened.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Microphone:
         clock: Callable[[], float] = time.monotonic,
         open_pcm: Callable[[str, int], CapturePcm] = open_capture,
         period_ms: int = PERIOD_MS,
+        retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
     ) -> None:
         self._device = device
         self._always_on = preroll_ms > 0
@@ -111,6 +112,7 @@ class Microphone:
         self._clock = clock
         self._open_pcm = open_pcm
         self._period_ms = period_ms
+        self._retry_delays_s = retry_delays_s
         self._period_frames = frames_of_ms(period_ms, CAPTURE_RATE_HZ)
         self._changed = threading.Condition()  # guards all that follows
         self._ring = PrerollRing(preroll_ms / 1000)
@@ -207,7 +209,7 @@ class Microphone:
     # --- the capture thread
 
     def _run(self) -> None:
-        delays = retry_delays_s()
+        delays = self._retry_delays_s()
         while not self._stopping:
             opened_at = self._clock()
             captured_before = self.captured_frames
@@ -221,7 +223,7 @@ class Microphone:
             else:
                 continue
             if self.captured_frames > captured_before:
-                delays = retry_delays_s()
+                delays = self._retry_delays_s()
                 if self._clock() - opened_at > _STEADY_S:
                     continue
             self._lose(reason)

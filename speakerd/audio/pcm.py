@@ -29,7 +29,7 @@ def seconds_of(size_bytes: int, rate_hz: int) -> float:
 
 
 def retry_delays_s() -> Iterator[float]:
-    """How long to wait before each new attempt to open a device."""
+    """How long to wait before each new attempt to open a device: 0.5 s to 30 s."""
     delay_s = 0.5
     while True:
         yield delay_s

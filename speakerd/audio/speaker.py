@@ -25,7 +25,7 @@ from speakerd.conversation.events import Device, DeviceLost, DeviceReady
 from speakerd.errors import DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from speakerd.audio.pcm import PlaybackPcm
     from speakerd.conversation.events import Event
@@ -40,8 +40,8 @@ class Speaker:
     """Plays S16_LE mono; see :class:`~speakerd.audio.interfaces.SpeakerPort`.
 
     ``post`` takes events from any thread, in their order, and does not block. A device that is
-    missing or fails is tried again after 0.5 s to 30 s, at once when there will be something to
-    play. What is fed while it is lost is discarded.
+    missing or fails is tried again after each of ``retry_delays_s``, at once when there will be
+    something to play. What is fed while it is lost is discarded.
     """
 
     def __init__(
@@ -52,11 +52,13 @@ class Speaker:
         post: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
         open_pcm: Callable[[str, int], PlaybackPcm] = open_playback,
+        retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
     ) -> None:
         self._device = device
         self._post = post
         self._clock = clock
         self._open_pcm = open_pcm
+        self._retry_delays_s = retry_delays_s
         self._changed = threading.Condition()  # guards all that follows
         self._playlist = Playlist(prebuffer_ms, post)
         self._rate_hz = PLAYBACK_RATE_HZ
@@ -132,7 +134,7 @@ class Speaker:
     # --- the playback thread
 
     def _run(self) -> None:
-        delays = retry_delays_s()
+        delays = self._retry_delays_s()
         while not self._stopping:
             out: Output | None = None
             opened_at = self._clock()
@@ -148,7 +150,7 @@ class Speaker:
             else:
                 continue
             if out is not None and out.moved:
-                delays = retry_delays_s()
+                delays = self._retry_delays_s()
                 if self._clock() - opened_at > _STEADY_S:
                     continue
             self._lose(reason, out)

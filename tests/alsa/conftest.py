@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _session_card() -> Iterator[StandInCard]:
-    with StandInCard() as card, pytest.MonkeyPatch.context() as patch:
-        for name, value in card.environment().items():
-            patch.setenv(name, value)
+    with StandInCard() as card:
         yield card
 
 
 @pytest.fixture
-def card(_session_card: StandInCard) -> StandInCard:
+def card(_session_card: StandInCard, monkeypatch: pytest.MonkeyPatch) -> StandInCard:
     """The card, in this process' environment."""
+    for name, value in _session_card.environment().items():
+        monkeypatch.setenv(name, value)
     return _session_card

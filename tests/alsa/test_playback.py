@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from speakerd.audio.pcm import PLAYBACK_RATE_HZ, XrunError
 from speakerd.audio.speaker import Speaker
 from speakerd.conversation import events as ev
 from speakerd.conversation.effects import Notice
-from tests.audio.contract import EventLog, reply, wait_until
+from tests.audio.contract import EventLog, hold_the_interpreter, reply, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +84,9 @@ def test_drop_is_silent_at_once(card: StandInCard, speaker: Speaker, events: Eve
     heard = heard_since(card, beginning)
     last_sound_bytes = len(heard.rstrip(b"\0"))
     assert last_sound_bytes > 200 * BYTES_PER_MS
-    # what the null sink has rendered ahead (50 ms) is beyond anybody's reach
-    assert last_sound_bytes - (dropped_at - beginning) < 70 * BYTES_PER_MS
+    # what the null sink has rendered ahead (50 ms) is beyond anybody's reach; ALSA's buffer, 200
+    # ms of it, is not
+    assert last_sound_bytes - (dropped_at - beginning) < 150 * BYTES_PER_MS
 
 
 def test_audio_at_another_rate_is_played_in_its_place(
@@ -154,8 +154,7 @@ def test_playback_goes_on_after_an_underrun(
     speaker.feed(1, sound)
     speaker.finish(1)
     events.wait_for(ev.PlaybackStarted)
-    with speaker._changed:  # the lock that the playback thread needs
-        threading.Event().wait(0.4)
+    hold_the_interpreter(0.4)
     assert events.wait_for(ev.Xrun).device is ev.Device.SPEAKER
     assert events.wait_for(ev.PlaybackDrained).duration_s == pytest.approx(0.9)
     assert speaker.underruns == 1

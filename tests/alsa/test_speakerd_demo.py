@@ -7,11 +7,13 @@ import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
 import wave
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,14 +23,16 @@ from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY
 from speakerd.simulator.server import Simulator
+from tests.audio.contract import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from speakerd.demo.soundcard import StandInCard
 
 pytestmark = pytest.mark.alsa
+
+PATIENCE_S = 40.0  # with a person's terminal, on which nothing happens for a while
 
 MILESTONES = (
     "press: the gate opens",
@@ -157,6 +161,13 @@ class Terminal:
         return self.process.wait(5)
 
     def type(self, keys: bytes) -> None:
+        """Type, when the program has gone to sleep over its prompt.
+
+        Python's input() prints its prompt before it reads: a Ctrl-C between the two interrupts
+        nothing, and it would take a second one.
+        """
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S")
         os.write(self._master, keys)
 
     @property
@@ -164,6 +175,7 @@ class Terminal:
         return self._shown.decode().replace("\r\n", "\n")
 
     def _read(self) -> bytes:
+        assert select.select([self._master], [], [], PATIENCE_S)[0], self.shown
         try:
             more = os.read(self._master, 4096)
         except OSError:  # EIO: nobody has the terminal open any more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from dataclasses import dataclass, field
@@ -149,7 +150,8 @@ def test_a_signal_ends_it_while_a_name_is_being_resolved(
 ) -> None:
     """Without a network the resolver tries for half a minute, and cannot be interrupted."""
     (tmp_path / "sitecustomize.py").write_text(RESOLVER_THAT_HANGS)
-    nowhere = {"PYTHONPATH": str(tmp_path), "GOOGLE_GEMINI_BASE_URL": "https://gemini.invalid"}
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    nowhere = {"PYTHONPATH": path, "GOOGLE_GEMINI_BASE_URL": "https://gemini.invalid"}
     with DaemonProcess(tmp_path, BARE | on(card) | nowhere) as process:
         wait_until((tmp_path / "resolving").exists)
         began = time.monotonic()

@@ -8,6 +8,7 @@ nothing here depends on less than 100 ms.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -63,6 +64,18 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> 
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.002)
+
+
+def hold_the_interpreter(duration_s: float) -> None:
+    """Keep every other thread from running, as a long call that holds the GIL does."""
+    switch_interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(2 * duration_s)
+    try:
+        busy_until = time.monotonic() + duration_s
+        while time.monotonic() < busy_until:
+            pass
+    finally:
+        sys.setswitchinterval(switch_interval_s)
 
 
 def noise(duration_ms: float, rate_hz: int, seed: int) -> bytes:

@@ -47,6 +47,11 @@ class CaptureScript:
         self._lock = threading.Lock()
         self._pending = bytearray()
         self._read_dry = False
+        self._failing_once = False
+
+    def fail_once(self, reason: str) -> None:
+        self._failing_once = True
+        self.failing = reason
 
     def open(self, device: str, period_ms: int) -> CapturePcm:
         self.opened += 1
@@ -74,7 +79,10 @@ class CaptureScript:
         if self.broken:
             raise ZeroDivisionError
         if self.failing is not None:
-            raise DeviceError(self.failing)
+            reason = self.failing
+            if self._failing_once:
+                self.failing = None
+            raise DeviceError(reason)
         if self.overrun:
             self.overrun = False
             raise XrunError

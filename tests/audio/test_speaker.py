@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from tests.audio.scripted import PlaybackScript
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Make = Callable[[], Speaker]
+    Make = Callable[..., Speaker]
 
 
 @pytest.fixture
@@ -32,8 +33,14 @@ def script() -> PlaybackScript:
 def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
     made: list[Speaker] = []
 
-    def make_speaker() -> Speaker:
-        speaker = Speaker("scripted", prebuffer_ms=100, post=events.post, open_pcm=script.open)
+    def make_speaker(retry_s: float = 0.01) -> Speaker:
+        speaker = Speaker(
+            "scripted",
+            prebuffer_ms=100,
+            post=events.post,
+            open_pcm=script.open,
+            retry_delays_s=lambda: itertools.repeat(retry_s),
+        )
         made.append(speaker)
         speaker.start()
         return speaker
@@ -61,7 +68,8 @@ def test_drop_stops_the_device_within_milliseconds(
         speaker.expect(turn)
         speaker.feed(turn, reply(3000))
         events.wait_for(ev.PlaybackStarted)
-    assert sorted(delays_s)[5] < 0.02  # the median: a busy machine may be late once
+    # the median, well below the 200 ms that the device's buffer would have gone on for
+    assert sorted(delays_s)[5] < 0.1
 
 
 def test_a_missing_device_is_reported_once_and_found_again(
@@ -97,12 +105,11 @@ def test_a_reply_that_is_expected_tries_a_lost_device_at_once(
     make: Make, events: EventLog, script: PlaybackScript
 ) -> None:
     script.missing = "No such device"
-    speaker = make()
+    speaker = make(retry_s=3600.0)
     events.wait_for(ev.DeviceLost)
-    wait_until(lambda: len(script.opened_rates_hz) == 2)  # the next attempt is in 1 s
     script.missing = None
     speaker.expect(1)
-    events.wait_for(ev.DeviceReady, timeout_s=0.8)
+    events.wait_for(ev.DeviceReady)
 
 
 def test_a_device_lost_in_mid_reply_ends_the_turn(

@@ -583,6 +583,7 @@ class World:
     def say_tool(
         self, connection: Connection, turn: int, runs_s: float | None, responds_s: float | None
     ) -> None:
+        self.carry_out(self.core.wake(self.now))  # what is due comes before what happens now
         call_id = f"call-{next(self.calls)}"
         connection.pending.add(call_id)
         generation = connection.generation
