@@ -134,7 +134,7 @@ async def test_a_tap_sends_nothing(simulator: Simulator, tmp_path: Path) -> None
     assert simulator.turns == []
 
 
-async def test_a_press_into_an_answer_silences_it_and_begins_the_next_turn(
+async def test_a_press_into_an_answer_silences_it_and_listens(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     rig = Rig(tmp_path)
@@ -147,6 +147,8 @@ async def test_a_press_into_an_answer_silences_it_and_begins_the_next_turn(
         rig.button.edge(pressed=True)
         assert (await rig.turn())["outcome"] == "stopped"
         assert rig.speaker.drops > drops
+        await rig.state("listening")
+        assert rig.microphone.open_on == 2
 
 
 async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(

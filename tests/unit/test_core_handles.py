@@ -233,16 +233,23 @@ def test_setups_refused_again_and_again_are_tried_without_it_but_it_is_kept() ->
 
 def test_refused_setups_with_a_resumed_connection_between_them_are_not_in_a_row() -> None:
     story = Story()
-    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    handle = ev.SessionHandle("h", MODEL)
+    story.connected(handle)
+    story.fail(FailureKind.NETWORK)
+    story.wait(10.0)
     for _ in range(3):
+        story.press()
+        assert story.one(fx.Connect).handle == handle
         story.fail(FailureKind.SETUP, 1007)
+        story.release()
         story.wait(10.0)
         story.press()
+        assert story.one(fx.Connect).handle == handle
         story.open()
         assert story.core.status.context == "resumed"
-        story.fail(FailureKind.NETWORK)
         story.release()
-        story.wait(1.0)
+        story.fail(FailureKind.NETWORK)
+        story.wait(10.0)
 
 
 # --- models
