@@ -102,6 +102,26 @@ def test_its_service_manager_is_told_what_it_does(tmp_path: Path, card: StandInC
     assert all(line.startswith(("READY=", "STATUS=", "STOPPING=")) for line in told)
 
 
+async def test_the_env_file_is_all_it_needs(tmp_path: Path, card: StandInCard) -> None:
+    """Also for the libraries: where the server is, and the certificate it is trusted by."""
+    async with Simulator(SimulatorOptions(speed=0)) as simulator:
+        options = simulator.environment() | {
+            "SPEAKERD_MODEL": "gemini-3.1-flash-live-preview",
+            "SPEAKERD_VOCIE": "Puck",
+            "GPIOZERO_PIN_FACTORY": "mock",
+        }
+        lines = [f"{name}={value}" for name, value in options.items() if name != "no_proxy"]
+        (tmp_path / "speakerd.env").write_text("\n".join(lines))
+        with DaemonProcess(tmp_path, on(card)) as process:
+            await simulator.wait_for(lambda: simulator.setups)
+            status = client.request(process.socket, {"command": "status"})
+        assert status["button"] == "ready"
+    assert simulator.setups[0]["model"] == "models/gemini-3.1-flash-live-preview"
+    log = process.log.read_text()
+    assert "SPEAKERD_VOCIE in" in log
+    assert "did you mean SPEAKERD_VOICE?" in log
+
+
 async def test_the_key_is_shown_nowhere(tmp_path: Path, card: StandInCard) -> None:
     """Neither where it is accepted nor where it is refused, however much is logged."""
     options = {"SPEAKERD_LOG_LEVEL": "debug", "GEMINI_API_KEY": KEY}

@@ -83,6 +83,17 @@ def test_playback_waits_for_the_prebuffer(player: Player) -> None:
     assert player.said == ["Started"]
 
 
+def test_a_clip_outlives_the_reply_before_it(player: Player) -> None:
+    clip = without_zeros(reply(100, 2))
+    player.feed(reply(100))
+    player.playlist.add_clip(clip)
+    player.playlist.expect(2)
+    player.poke()
+    player.run(1.0)
+    assert clip in player.heard
+    assert player.said.count("NoticeEnded") == 1
+
+
 def test_sound_that_comes_in_time_is_played_without_a_gap(player: Player) -> None:
     sound = reply(1000)
     player.feed(sound[:4800])

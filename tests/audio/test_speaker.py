@@ -72,6 +72,18 @@ def test_drop_stops_the_device_within_milliseconds(
     assert sorted(delays_s)[5] < 0.1
 
 
+def test_another_reply_that_is_expected_silences_the_one_that_plays(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make()
+    speaker.expect(1)
+    speaker.feed(1, reply(3000))
+    events.wait_for(ev.PlaybackStarted)
+    assert script.dropped_at == 0.0
+    speaker.expect(2)
+    wait_until(lambda: script.dropped_at > 0.0)
+
+
 def test_a_missing_device_is_reported_once_and_found_again(
     make: Make, events: EventLog, script: PlaybackScript
 ) -> None:

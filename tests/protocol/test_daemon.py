@@ -282,6 +282,34 @@ async def test_a_bug_ends_the_daemon_instead_of_deafening_it(
         await press()
 
 
+async def test_a_bug_at_a_time_out_ends_the_daemon_too(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(tmp_path, min_press_ms=20)
+
+    def explode(*_args: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    async def hold() -> None:
+        async with rig.running():
+            await rig.link("ready")
+            monkeypatch.setattr(rig.speaker, "expect", explode)
+            rig.button.edge(pressed=True)  # and it is held: the timer says when it is a turn
+            await rig.until(lambda: False)
+
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        await hold()
+
+
+async def test_transcriptions_are_published(rig: Rig) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    sides = {event["side"] for event in rig.events if event["event"] == "transcript"}
+    assert sides == {"heard", "spoken"}
+
+
 async def test_twenty_turns_in_a_row(rig: Rig, simulator: Simulator) -> None:
     for number in range(1, 21):
         await rig.say_aloud(SPEECH[: 3200 * number])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -347,6 +348,19 @@ async def test_a_message_that_cannot_be_read_costs_nothing(
     await ears.hear(ev.TurnCompleted)
     assert ears.played[1] == simulator.turns[0].reply
     assert ears.all(ev.ConnectionClosed) == []
+
+
+async def test_a_message_of_megabytes_is_taken(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    sound = bytes(range(256)) * 8000  # 43 s, 2.7 MB of base64
+    data = base64.b64encode(sound).decode()
+    part = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": data}}
+    simulator.inject({"serverContent": {"modelTurn": {"parts": [part]}}})
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.TurnCompleted)
+    assert sound in ears.played[0] + ears.played[1]
 
 
 async def test_go_away_and_tool_calls_are_passed_on(

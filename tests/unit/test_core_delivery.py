@@ -375,6 +375,13 @@ def test_the_calls_of_a_lost_connection_hold_nothing_up(story: Story) -> None:
     assert story.open() == [fx.Deliver(2, first)]
 
 
+def test_a_call_that_comes_when_the_turn_is_over_is_not_executed(story: Story) -> None:
+    turn = story.ask()
+    story.answer(turn)
+    story.call(turn)
+    assert not story.one(fx.RunTools).execute
+
+
 def test_a_call_is_executed_only_for_the_turn_that_is_waited_for(story: Story) -> None:
     turn = story.ask()
     story.call(turn)

@@ -252,6 +252,15 @@ def test_refused_setups_with_a_resumed_connection_between_them_are_not_in_a_row(
         story.wait(10.0)
 
 
+def test_forgetting_gives_a_connection_up_that_is_being_made() -> None:
+    story = Story()
+    story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
+    story.tell(ev.ForgetRequested())
+    assert story.last == [fx.SaveHandle(None), fx.Disconnect(1)]
+    story.close(None)
+    assert story.one(fx.Connect).handle is None
+
+
 # --- models
 
 

@@ -369,3 +369,28 @@ def test_a_speaker_that_never_drains_does_not_hold_the_turn_for_ever(story: Stor
     story.wait(101.0)
     assert story.is_in(TurnState.IDLE)
     assert story.told == [fx.Notice.SPEAKER_LOST]
+
+
+def test_silence_after_the_second_sending_is_no_interruption(story: Story) -> None:
+    """What the server had interrupted was the first one."""
+    turn = story.ask()
+    story.interrupted(turn)
+    story.complete(turn)
+    story.close(None)
+    story.open()
+    story.sent(turn)
+    story.complete(turn)
+    assert story.outcomes == ["silent"]
+    assert story.told == [fx.Notice.NO_REPLY]
+
+
+def test_generation_complete_before_any_audio_says_nothing_of_what_comes_then(
+    story: Story,
+) -> None:
+    turn = story.ask()
+    story.generated(turn)
+    story.reply(turn)
+    story.plays(turn)
+    story.close()
+    story.drained(turn)
+    assert story.told == [fx.Notice.ANSWER_CUT]

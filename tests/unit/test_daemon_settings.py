@@ -1,0 +1,104 @@
+"""Every setting gets to whoever lives by it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from speakerd import daemon
+from speakerd.config.settings import Settings
+from speakerd.conversation.rules import LinkPolicy, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# What every option that a person can set is set to: none has its default.
+CHOSEN = {
+    "model": "gemini-a",
+    "fallback_models": "gemini-b,gemini-c",
+    "voice": "Puck",
+    "language": "de-DE",
+    "system_instruction": "Be brief.",
+    "capture_device": "microphone",
+    "playback_device": "dac",
+    "prebuffer_ms": 150,
+    "button_pin": 27,
+    "debounce_ms": 11,
+    "min_press_ms": 120,
+    "preroll_ms": 130,
+    "tail_ms": 140,
+    "echo_guard_ms": 160,
+    "max_utterance_s": 31,
+    "reply_timeout_s": 12,
+    "patience_s": 13,
+    "link": "always",
+    "linger_s": 14,
+    "conversation_timeout_s": 1500,
+    "log_level": "debug",
+}
+#: The button has one mode so far; the rest is where things are, and different in each test.
+LEFT_OUT = {"button_mode", "gemini_api_key", "control_socket", "state_directory"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        CHOSEN
+        | {
+            "gemini_api_key": SecretStr("AIza-of-a-test"),
+            "control_socket": tmp_path / "control.sock",
+            "state_directory": tmp_path,
+        }
+    )
+
+
+def test_nothing_is_left_out(settings: Settings) -> None:
+    assert set(CHOSEN) | LEFT_OUT == set(Settings.model_fields)
+    for name in CHOSEN:
+        assert getattr(settings, name) != Settings.model_fields[name].default, name
+
+
+def test_the_core_lives_by_them(settings: Settings) -> None:
+    assert daemon.rules_of(settings) == Rules(
+        models=("gemini-a", "gemini-b", "gemini-c"),
+        policy=LinkPolicy.ALWAYS,
+        debounce_s=0.011,
+        preroll_s=0.13,
+        echo_guard_s=0.16,
+        min_press_s=0.12,
+        tail_s=0.14,
+        max_utterance_s=31.0,
+        reply_timeout_s=12.0,
+        patience_s=13.0,
+        linger_s=14.0,
+        conversation_timeout_s=1500.0,
+    )
+
+
+def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {}
+
+    def recorded(name: str) -> Callable[..., object]:
+        def make(*args: object, **options: object) -> object:
+            made[name] = (args, options)
+            return SimpleNamespace(feed=None)
+
+        return make
+
+    for name in ("Microphone", "Speaker", "GpioButton", "LiveEdge"):
+        monkeypatch.setattr(daemon, name, recorded(name))
+    one = daemon.Daemon(settings)
+    assert made["Microphone"] == (("microphone",), {"preroll_ms": 130, "post": one.post})
+    assert made["Speaker"] == (("dac",), {"prebuffer_ms": 150, "post": one.post})
+    assert made["GpioButton"] == ((27, one.post), {})
+    assert made["LiveEdge"][1] == {
+        "api_key": settings.gemini_api_key,
+        "voice": "Puck",
+        "language": "de-DE",
+        "system_instruction": "Be brief.",
+        "connect_timeout_s": Rules().connect_timeout_s,
+    }
