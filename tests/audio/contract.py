@@ -183,24 +183,6 @@ class MicrophoneContract:
         assert spoken in captured(first)
         assert spoken[-100:] not in captured(second)
 
-    def test_what_comes_after_one_utterance_is_in_the_next_ones_preroll(
-        self, rig: MicrophoneRig
-    ) -> None:
-        first, second = Utterance(1, 10_000_000), Utterance(2, 10_000_000)
-        rig.hear(silence(100))
-        rig.microphone.open_gate(first, rig.now())
-        rig.microphone.close_gate(1, rig.now() + 0.2)
-        spoken = words(200, 1)
-        rig.hear(silence(300) + spoken)  # in one piece, where that is possible
-        rig.events.wait_for(ev.CaptureEnded)
-        rig.microphone.open_gate(second, rig.now() - 0.5)
-        rig.hear(silence(100))
-        rig.microphone.close_gate(2, rig.now())
-        rig.hear(silence(100))
-        rig.events.wait_for(ev.CaptureEnded)
-        assert spoken in captured(second)
-        assert spoken[:100] not in captured(first)
-
     def test_what_is_discarded_is_gone_and_nothing_is_said_of_it(self, rig: MicrophoneRig) -> None:
         utterance = Utterance(1, 10_000_000)
         rig.microphone.open_gate(utterance, rig.now())

@@ -10,6 +10,7 @@ import pytest
 
 from speakerd.audio.buffers import Utterance
 from speakerd.audio.microphone import Microphone
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
 from speakerd.conversation import events as ev
 from tests.audio.contract import EventLog, captured, silence, wait_until, words
 from tests.audio.scripted import CaptureScript
@@ -111,6 +112,23 @@ def test_closing_the_gate_of_a_dead_device_completes_at_once(
     microphone.open_gate(Utterance(1, 1000), 0.0)
     microphone.close_gate(1, script.clock() + 100)
     assert events.wait_for(ev.CaptureEnded) == ev.CaptureEnded(1, 0.0)
+
+
+def test_a_block_across_the_end_of_an_utterance_is_shared_with_the_next_preroll(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make(preroll_ms=300)
+    events.wait_for(ev.DeviceReady)
+    first, second = Utterance(1, 100_000), Utterance(2, 100_000)
+    sound, covering = words(400, 1), script.clock() + 0.21  # in the middle of a period
+    microphone.open_gate(first, script.clock())
+    microphone.close_gate(1, covering)
+    hear(script, sound)
+    events.wait_for(ev.CaptureEnded)
+    microphone.open_gate(second, covering)
+    cut = bytes_of_ms(210, CAPTURE_RATE_HZ)
+    assert captured(first) == sound[:cut]
+    assert captured(second) == sound[cut:]
 
 
 def test_the_wait_for_the_tail_is_bounded(

@@ -66,6 +66,7 @@ class Rig:
             devices_timeout_s=devices_timeout_s,
         )
         self._changed = asyncio.Event()
+        self._hung_up = asyncio.Event()
 
     def _make_microphone(self, post: Callable[[Event], None]) -> FakeMicrophone:
         self.microphone = FakeMicrophone(post, preroll_ms=0)
@@ -107,6 +108,7 @@ class Rig:
             while line := await reader.readline():
                 self.events.append(json.loads(line))
                 self._changed.set()
+        self._hung_up.set()
 
     # --- what a person and a program do
 
@@ -141,6 +143,11 @@ class Rig:
         """The ledger of the ``count``-th turn, when it is over."""
         await self._wait(lambda: len(self._all("turn")) >= count)
         return self._all("turn")[count - 1]
+
+    async def ended(self) -> None:
+        """Wait until the daemon has ended by itself."""
+        async with asyncio.timeout(10):
+            await self._hung_up.wait()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await self._wait(condition)
