@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
-    async with Simulator(SimulatorOptions(speed=0)) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
 async def rig(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Rig]:  # noqa: ARG001 - it has to be there first
     made = Rig(tmp_path)
     async with made.running():
@@ -390,9 +382,9 @@ async def test_a_slow_disk_holds_up_neither_a_turn_nor_the_end(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = threading.Event()
-    monkeypatch.setattr(HandleStore, "save", lambda _self, _handle: written.wait(10))
+    monkeypatch.setattr(HandleStore, "save", lambda _self, _handle: written.wait(30))
     rig = Rig(tmp_path)
-    async with asyncio.timeout(5), rig.running():
+    async with asyncio.timeout(20), rig.running():
         await rig.link("ready")
         for number in (1, 2):
             await rig.say_aloud()

@@ -80,14 +80,6 @@ def spoken(turn: int, pcm: bytes = SPEECH) -> Utterance:
 
 
 @pytest.fixture
-async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
-    async with Simulator(SimulatorOptions(speed=0)) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
 def ears() -> Ears:
     return Ears()
 
