@@ -82,7 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; the exit code.
 
-    Raises ConfigError for options that cannot be used and UnavailableError if it cannot listen.
+    Raises ConfigError for options that cannot be used, UnavailableError if it cannot listen, and
+    BrokenPipeError when nobody reads what it prints.
     """
     try:
         asyncio.run(_run(_options(args)))
@@ -117,13 +118,15 @@ def _options(args: argparse.Namespace) -> SimulatorOptions:
 class _Printer(logging.StreamHandler[TextIO]):
     """Prints what happens for as long as it is read (``speakerd simulator | head``)."""
 
-    def __init__(self, stream: TextIO, unread: Callable[[], None]) -> None:
+    def __init__(self, stream: TextIO, stop: Callable[[], None]) -> None:
         super().__init__(stream)
-        self._unread = unread
+        self._stop = stop
+        self.unread = False  # nobody reads any longer
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         if isinstance(sys.exc_info()[1], BrokenPipeError):
-            self._unread()
+            self.unread = True
+            self._stop()
         else:
             super().handleError(record)
 
@@ -158,3 +161,5 @@ async def _run(options: SimulatorOptions) -> None:
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
         await stop.wait()
+        if handler.unread:
+            raise BrokenPipeError

@@ -99,7 +99,7 @@ async def test_it_ends_when_nobody_reads_any_longer() -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (process.returncode, complaints) == (0, b"")
+    assert (process.returncode, complaints) == (141, b"")
 
 
 @pytest.mark.parametrize(
