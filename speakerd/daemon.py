@@ -85,7 +85,8 @@ class Daemon:
 
     READY does not wait for the network, nor for google-genai to be imported: a press before that
     is captured, and delivered when there is a connection. A device that has not answered after
-    ``devices_timeout_s`` is reported missing, and READY waits for it no longer.
+    ``devices_timeout_s`` is reported missing, and READY waits for it no longer. ``rules`` are those
+    of the settings unless others are given.
     """
 
     def __init__(
@@ -96,10 +97,11 @@ class Daemon:
         speaker: Callable[[Post], SpeakerPort] | None = None,
         button: Callable[[Post], ButtonPort] | None = None,
         devices_timeout_s: float = 5.0,
+        rules: Rules | None = None,
     ) -> None:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
-        self._rules = rules_of(settings)
+        self._rules = rules or rules_of(settings)
         self._core = Core(self._rules)
         self._microphone = (microphone or self._real_microphone)(self.post)
         self._speaker = (speaker or self._real_speaker)(self.post)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
 from speakerd.conversation.events import ButtonEdge, Device, DeviceReady, Event
-from speakerd.daemon import Daemon
+from speakerd.daemon import Daemon, rules_of
 from speakerd.simulator.options import DEFAULT_KEY
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 
@@ -51,6 +52,7 @@ class Rig:
     def __init__(self, directory: Path, **options: Any) -> None:  # noqa: ANN401 - any setting
         self._directory = directory
         devices_timeout_s = options.pop("devices_timeout_s", 5.0)
+        rules = options.pop("rules", {})  # what no setting changes, such as time-outs
         self.settings = Settings(
             gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
             control_socket=directory / "control.sock",
@@ -64,6 +66,7 @@ class Rig:
             speaker=self._make_speaker,
             button=self._make_button,
             devices_timeout_s=devices_timeout_s,
+            rules=dataclasses.replace(rules_of(self.settings), **rules),
         )
         self._changed = asyncio.Event()
         self._hung_up = asyncio.Event()
