@@ -232,6 +232,9 @@ def _screen(status: Mapping[str, object]) -> Iterator[str]:
     yield line("link", f"{status['link']}, context={status['context']}, {status['model']}")
     for device in ("microphone", "speaker", "button"):
         yield line(device, status[device])
+    without = status["without"]
+    if isinstance(without, list) and without:
+        yield line("without", f"{', '.join(without)}: the server refuses it")
     yield line("turns", f"{status['turns']}, reconnects {status['reconnects']}")
     last = status["last_turn"]
     if isinstance(last, dict):

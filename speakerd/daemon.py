@@ -28,6 +28,7 @@ from speakerd.conversation.rules import LinkPolicy, Rules
 from speakerd.errors import FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.setup import Wishes, features
 from speakerd.panel.button import GpioButton
 from speakerd.service import journal, notify, wording
 from speakerd.service.control import ControlServer
@@ -66,6 +67,7 @@ def rules_of(settings: Settings) -> Rules:
     """The core's rules, from the settings."""
     return Rules(
         models=(settings.model, *settings.fallback_models),
+        features=features(wishes_of(settings)),
         policy=LinkPolicy(settings.link),
         debounce_s=settings.debounce_ms / 1000,
         preroll_s=settings.preroll_ms / 1000,
@@ -77,6 +79,17 @@ def rules_of(settings: Settings) -> Rules:
         patience_s=settings.patience_s,
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
+    )
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What is asked of the model, from the settings."""
+    return Wishes(
+        voice=settings.voice,
+        language=settings.language,
+        system_instruction=settings.system_instruction,
+        search=settings.search,
+        thinking_level=settings.thinking_level,
     )
 
 
@@ -109,9 +122,7 @@ class Daemon:
         self._live = LiveEdge(
             Outlets(self.post, self._speaker.feed, self._transcript),
             api_key=settings.gemini_api_key,
-            voice=settings.voice,
-            language=settings.language,
-            system_instruction=settings.system_instruction,
+            wishes=wishes_of(settings),
             connect_timeout_s=self._rules.connect_timeout_s,
         )
         self._store = HandleStore(settings.state_directory)
@@ -135,6 +146,7 @@ class Daemon:
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._status_seen: Status | None = None
+        self._without: tuple[str, ...] = ()  # as the journal knows it
         self._opened = 0  # the last connection that the server has accepted
         self._devices_known = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -298,7 +310,7 @@ class Daemon:
     def _connect(self, order: fx.Connect) -> None:
         resuming = "resuming the conversation" if order.handle else "a fresh conversation"
         log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
-        self._live.connect(order.generation, order.model, order.handle)
+        self._live.connect(order.generation, order.model, order.handle, order.without)
 
     def _disconnect(self, order: fx.Disconnect) -> None:
         if order.failure is not None:
@@ -369,6 +381,9 @@ class Daemon:
                 status = self._core.status
                 message = f"connected to {status.model}, context={status.context}"
                 journal.log("link", message, context=status.context, model=status.model)
+                if status.without != self._without:
+                    self._without = status.without
+                    journal.log("link", wording.without_line(status), level=logging.WARNING)
             case ev.ConnectionClosed(generation, failure) if failure is not None:
                 what = "connection closed" if generation == self._opened else "no connection"
                 journal.log(
@@ -426,6 +441,7 @@ class Daemon:
             "model": status.model,
             "turns": status.turns,
             "reconnects": status.reconnects,
+            "without": list(status.without),
             "last_error": status.last_error,
             **dict(status.devices),
             "last_turn": journal.ledger(last) if last is not None else None,

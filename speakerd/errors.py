@@ -54,18 +54,29 @@ class FailureKind(enum.Enum):
     SETUP = "setup"  # a setting or a precondition is refused: tell, do not retry
 
 
+class Feature(enum.Enum):
+    """A part of the setup that a speaker can do without; the values are its name for people."""
+
+    SEARCH = "search"
+    THINKING = "thinking"
+    VOICE = "voice"
+    TRANSCRIPTION = "transcription"
+    COMPRESSION = "context compression"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failed or ended connection.
 
     ``code`` is the WebSocket close code (RFC 6455), or None where there was no close frame to
     read it from. ``text`` is the server's reason or the operating system's message, fit for the
-    journal: it is made one line.
+    journal: it is made one line. ``feature`` is the part of the setup that the reason names.
     """
 
     kind: FailureKind
     text: str
     code: int | None = None
+    feature: Feature | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", " ".join(self.text.split()))
@@ -95,6 +106,15 @@ _CLOSES: tuple[tuple[frozenset[int] | None, str, FailureKind], ...] = (
     (frozenset({1008}), "", FailureKind.SETUP),
 )
 
+#: What a refused setup names when it is refused for one of its optional parts.
+_FEATURES: tuple[tuple[str, Feature], ...] = (
+    ("thinking", Feature.THINKING),
+    ("search", Feature.SEARCH),
+    ("voice", Feature.VOICE),
+    ("transcription", Feature.TRANSCRIPTION),
+    ("compression", Feature.COMPRESSION),
+)
+
 #: HTTP status codes of a refused WebSocket upgrade; everything else is the server's trouble.
 _HTTP_KINDS: dict[int, FailureKind] = {
     400: FailureKind.SETUP,
@@ -113,10 +133,17 @@ def classify(code: int, reason: str) -> Failure:
     Unknown codes and texts count as the server's trouble: they are retried, with backoff.
     """
     lowered = reason.lower().replace("_", " ")  # also RESOURCE_EXHAUSTED and its like
-    for codes, part, kind in _CLOSES:
-        if (codes is None or code in codes) and part in lowered:
-            return Failure(kind, reason or "closed without a reason", code)
-    return Failure(FailureKind.SERVER, reason or "closed without a reason", code)
+    kind = next(
+        (
+            kind
+            for codes, part, kind in _CLOSES
+            if (codes is None or code in codes) and part in lowered
+        ),
+        FailureKind.SERVER,
+    )
+    named = (feature for part, feature in _FEATURES if part in lowered)
+    feature = next(named, None) if kind in {FailureKind.SETUP, FailureKind.QUOTA} else None
+    return Failure(kind, reason or "closed without a reason", code, feature)
 
 
 def classify_http(status: int) -> Failure:

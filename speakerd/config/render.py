@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 #: Every option, under the heading where a person looks for it.
 GROUPS: dict[str, tuple[str, ...]] = {
     "The key": ("gemini_api_key",),
-    "The model": ("model", "fallback_models", "voice", "language", "system_instruction"),
+    "The model": (
+        "model",
+        "fallback_models",
+        "voice",
+        "language",
+        "system_instruction",
+        "search",
+        "thinking_level",
+    ),
     "Microphone and speaker": ("capture_device", "playback_device", "prebuffer_ms"),
     "The button": (
         "button_pin",
@@ -83,6 +91,8 @@ def default_text(option: str) -> str:
         return ""
     if isinstance(field.default, tuple):
         return ",".join(field.default)
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
     return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
 
 

@@ -119,6 +119,19 @@ class Settings(BaseSettings):
         json_schema_extra=_words("any text"),
     )
 
+    search: bool = Field(
+        default=False,
+        description="Whether the model may look things up with Google Search.",
+        json_schema_extra=_words("true or false"),
+    )
+    thinking_level: Annotated[
+        Literal["", "minimal", "low", "medium", "high"], BeforeValidator(_lowered)
+    ] = Field(
+        "",
+        description="How much the model thinks before it answers; without it, as it likes.",
+        json_schema_extra=_words("minimal, low, medium or high"),
+    )
+
     capture_device: _DeviceName = Field(
         "default",
         description="The microphone.",

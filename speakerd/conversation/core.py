@@ -61,6 +61,7 @@ class Status:
     model: str
     turns: int  # ended since the start
     reconnects: int  # connections after the first
+    without: tuple[str, ...]  # what of the setup the server refuses
     last_error: str | None
     devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
     last_turn: TurnRecord | None = field(default=None, compare=False)
@@ -126,6 +127,7 @@ class Core:
             model=link.model,
             turns=dialogue.finished,
             reconnects=max(0, link.opened - 1),
+            without=tuple(sorted(feature.value for feature in link.features.refused)),
             last_error=self._last_error,
             devices=tuple((device.value, word) for device, word in self._devices.items()),
             last_turn=dialogue.last_record,
@@ -359,6 +361,7 @@ class Core:
     def _utterance_sent(self, event: ev.UtteranceSent) -> None:
         if (turn := self._asked(event)) is not None:
             self._dialogue.sent(turn)
+            self._link.utterance_sent()
 
     def _transcript_received(self, event: ev.TranscriptReceived) -> None:
         turn = self._replied(event)

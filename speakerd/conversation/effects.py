@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from speakerd.conversation.events import SessionHandle, ToolCall
     from speakerd.conversation.ledger import TurnRecord
-    from speakerd.errors import Failure
+    from speakerd.errors import Failure, Feature
 
 
 class Notice(enum.Enum):
@@ -100,11 +100,15 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open connection ``generation``, resuming with ``handle`` where there is one."""
+    """Open connection ``generation``, resuming with ``handle`` where there is one.
+
+    ``without`` are the optional parts that its setup must not have.
+    """
 
     generation: int
     model: str
     handle: SessionHandle | None
+    without: frozenset[Feature] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

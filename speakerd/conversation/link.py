@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice, SaveHandle
 from speakerd.conversation.events import SessionHandle
+from speakerd.conversation.features import Features
 from speakerd.conversation.ledger import Context
 from speakerd.conversation.rules import FOREVER, LinkPolicy, Rules
 from speakerd.errors import Failure, FailureKind
@@ -109,6 +110,7 @@ class Link:
         self.opened = 0  # connections the server has accepted
         self.changes: list[LinkChange] = []  # not yet taken by the core
         self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
+        self.features = Features(rules.features)
         self._saved: SessionHandle | None = None
         self._model = 0  # index into rules.models
         self._verified = False  # some server verdict on key and model has been seen
@@ -120,6 +122,7 @@ class Link:
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = FOREVER
+        self._behind = False  # the newest handle does not remember the last turn
         self._presented = False  # this connection was opened with a handle
         self._disowned = 0  # the generation whose conversation was dropped: so are its handles
         self._strikes = 0  # server closes soon after resuming, in a row
@@ -158,6 +161,10 @@ class Link:
             if self.state is LinkState.WAITING:
                 at = min(at, self._retry_at)
             self._connect_at(at, now, out)
+
+    def utterance_sent(self) -> None:
+        """A turn has begun on the server; it issues no handle before the turn is over."""
+        self._behind = True
 
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
@@ -200,7 +207,9 @@ class Link:
         self.opened += 1
         self._verified = True
         self.refusal = None
+        self.features.accepted()
         self._idle_since = now
+        self._behind = False
         if self._presented:
             self._doubts = 0
         self.context = Context.RESUMED if self._presented else Context.FRESH
@@ -233,6 +242,7 @@ class Link:
         """The newest handle is the conversation, also while the connection is being closed."""
         if generation == self.generation != self._disowned and self.state in _HAS_SOCKET:
             self.handle = SessionHandle(handle, self.model)
+            self._behind = False
             self._doubts = 0
 
     # --- time
@@ -247,7 +257,7 @@ class Link:
             case LinkState.WAITING:
                 return self._retry_at
             case LinkState.READY:
-                return min(self._go_away_at, self._linger_end())
+                return min(self._go_away_at, self._gap_at(), self._linger_end())
             case LinkState.DOWN | LinkState.REFUSED:
                 return FOREVER
 
@@ -265,14 +275,18 @@ class Link:
                 self._close(now, out, Failure(FailureKind.TIMEOUT, f"no answer in {limit_s:g} s"))
             case LinkState.CLOSING if now >= self.deadline():
                 self._again(now, out)
-            case LinkState.READY if self._go_away_at < FOREVER and not self.busy:
-                self._close(now, out)
             case LinkState.READY if now >= self.deadline():
                 self._close(now, out)
             case _:
                 pass
 
     # --- inside
+
+    def _gap_at(self) -> float:
+        """After a GoAway: when nobody is disturbed by a close, and no turn is forgotten by it."""
+        if self.busy or self._go_away_at == FOREVER:
+            return FOREVER
+        return self._idle_since + (self._rules.handle_grace_s if self._behind else 0.0)
 
     def _linger_end(self) -> float:
         if self.busy or self._rules.policy is LinkPolicy.ALWAYS:
@@ -296,7 +310,7 @@ class Link:
         self._go_away_at = FOREVER
         handle = self._presentable()
         self._presented = handle is not None
-        out.append(Connect(self.generation, self.model, handle))
+        out.append(Connect(self.generation, self.model, handle, self.features.left_out))
 
     def _presentable(self) -> SessionHandle | None:
         """The handle, unless it is another model's, or setups that present it are refused.
@@ -343,6 +357,10 @@ class Link:
             self._strikes += 1
         if self._strikes >= 2:
             self._drop_handle()
+        named = failure.feature is not None or failure.kind is FailureKind.QUOTA
+        if named and self.features.suspect(failure):
+            self._again(now, out, 0.0)
+            return
         if failure.kind is FailureKind.SETUP:
             self._again(now, out)  # not of the setup, which was accepted: the next one may do
         else:
@@ -352,6 +370,9 @@ class Link:
         """A connection could not be made, or its setup was refused."""
         self._tries += 1
         self.failures.append(failure)
+        if self.features.suspect(failure):
+            self._again(now, out, 0.0)
+            return
         if failure.kind is FailureKind.SETUP and self._presented:
             self._doubts += 1
         self._judge(failure, now, out)
@@ -365,10 +386,12 @@ class Link:
             case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
                 self._model += 1
                 self._strikes = self._doubts = 0
+                self.features.forget()
                 self._again(now, out, 0.0)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
                 if failure.kind is FailureKind.MODEL:
                     self._model = 0  # all have been tried: the next press begins with the first
+                    self.features.forget()
                 self._refuse(_REFUSALS[failure.kind])
                 self._save(out)
                 self._move(LinkInput.REFUSE, now)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speakerd.errors import Feature
 
 #: The deadline of what is never due.
 FOREVER = float("inf")
@@ -21,6 +25,7 @@ class Rules:
     """The rules one core lives by; the daemon makes them from the settings."""
 
     models: tuple[str, ...] = ("gemini-3.8-live",)  # the model, then its fallbacks, in order
+    features: frozenset[Feature] = frozenset()  # what is asked of them and may be refused
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
     debounce_s: float = 0.03  # edges this soon after an accepted one are bounce
@@ -42,6 +47,7 @@ class Rules:
     close_timeout_s: float = 3.0  # an edge that has not closed by then is not waited for
     linger_s: float = 60.0  # an idle connection is kept for follow-ups (on-demand only)
     conversation_timeout_s: float = 0.0  # forgotten after so long without a turn; 0: never
+    handle_grace_s: float = 2.0  # after a turn, for the handle that remembers it
     go_away_margin_s: float = 2.0  # this much before the server closes, we do
     stable_s: float = 30.0  # a connection this old resets the backoff, and trusts its handle
     backoff_first_s: float = 1.0  # the second retry; the first is at once, each later one doubles

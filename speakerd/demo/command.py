@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speakerd.config.render import GROUPS
+from speakerd.config.settings import variable_of
 from speakerd.demo import speech, timeline, verdict
 from speakerd.demo.process import DaemonProcess
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
@@ -97,8 +99,7 @@ def _run(card: str | None) -> int:
 
 def _chosen() -> dict[str, str]:
     """What the person has chosen of the model; devices and places are the demo's own."""
-    options = ("MODEL", "FALLBACK_MODELS", "VOICE", "LANGUAGE", "SYSTEM_INSTRUCTION")
-    names = [f"SPEAKERD_{option}" for option in options]
+    names = [variable_of(option) for option in GROUPS["The model"]]
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

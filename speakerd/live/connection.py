@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import failures, messages, setup
+from speakerd.live import failures, messages
 from speakerd.live.attribution import Attribution
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from google import genai
     from google.genai.live import AsyncSession
+    from google.genai.types import LiveConnectConfig
 
     from speakerd.audio.buffers import Utterance
 
@@ -109,15 +110,12 @@ class Connection:
         self,
         client: Callable[[], genai.Client],
         model: str,
-        config: Mapping[str, str],
-        handle: str | None,
+        config: Callable[[], LiveConnectConfig],
     ) -> Failure:
         """Connect and serve until the connection ends; returns why. Cancelling closes it."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                connecting = client().aio.live.connect(
-                    model=model, config=setup.config(**config, handle=handle)
-                )
+                connecting = client().aio.live.connect(model=model, config=config())
                 session = await stack.enter_async_context(connecting)
             except Exception as error:
                 log.debug("connection %d was not made", self._generation, exc_info=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import sdk
+from speakerd.live import sdk, setup
 from speakerd.live.connection import (
     CLOSE_TIMEOUT_S,
     MAX_MESSAGE_BYTES,
@@ -21,7 +21,6 @@ from speakerd.live.connection import (
     Spoken,
     Written,
 )
-from speakerd.live.setup import API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from speakerd.audio.buffers import Utterance
     from speakerd.conversation.events import SessionHandle, ToolCall
+    from speakerd.errors import Feature
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class LiveEdge:
     """Carries out Connect, Disconnect and Deliver; everything else comes back as events.
 
-    ``voice``, ``language`` and ``system_instruction`` may be empty. ``connect_timeout_s`` bounds
+    ``wishes`` are asked of the model at every connection. ``connect_timeout_s`` bounds
     the opening handshake; the core bounds the wait for the setup as well.
     """
 
@@ -47,18 +47,12 @@ class LiveEdge:
         outlets: Outlets,
         *,
         api_key: SecretStr,
-        voice: str = "",
-        language: str = "",
-        system_instruction: str = "",
+        wishes: setup.Wishes | None = None,
         connect_timeout_s: float = 10.0,
     ) -> None:
         self._outlets = outlets
         self._api_key = api_key
-        self._setup = {
-            "voice": voice,
-            "language": language,
-            "system_instruction": system_instruction,
-        }
+        self._wishes = wishes or setup.Wishes()
         self._connect_timeout_s = connect_timeout_s
         self._client: genai.Client | None = None
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
@@ -68,11 +62,19 @@ class LiveEdge:
         await sdk.load()
         await asyncio.to_thread(self._make_client)
 
-    def connect(self, generation: int, model: str, handle: SessionHandle | None) -> None:
-        """Begin connection ``generation``."""
+    def connect(
+        self,
+        generation: int,
+        model: str,
+        handle: SessionHandle | None,
+        without: frozenset[Feature] = frozenset(),
+    ) -> None:
+        """Begin connection ``generation``, without these optional parts of the setup."""
         connection = Connection(generation, self._outlets)
+        resumed = handle.value if handle else None
+        config = functools.partial(setup.config, self._wishes, handle=resumed, without=without)
         task = asyncio.create_task(
-            connection.run(self._make_client, model, self._setup, handle.value if handle else None),
+            connection.run(self._make_client, model, config),
             name=f"live connection {generation}",
         )
         self._connections[generation] = (connection, task)
@@ -126,7 +128,7 @@ class LiveEdge:
                 api_key=self._api_key.get_secret_value(),
                 vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
                 http_options=types.HttpOptions(
-                    api_version=API_VERSION,
+                    api_version=setup.API_VERSION,
                     # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
                     # at a proxy variable; websockets reads those itself.
                     client_args={"trust_env": False},

@@ -1,14 +1,18 @@
 """The setup message: what is asked of the model at the start of every connection.
 
-Only what every Live model takes is in it: audio out, manual activity, transcription of both
-sides, context window compression, session resumption. Voice and instruction where they are set.
-A language is told in the instruction: native-audio models choose it themselves and refuse a code
-(Live API guide, "Change voice and language").
+What every Live model takes is always in it: audio out, manual activity, session resumption. The
+optional parts (:class:`~speakerd.errors.Feature`) are transcription of both sides, context window
+compression, and what is wished of voice, thinking level and search. A language is told in the
+instruction: native-audio models choose it themselves and refuse a code (Live API guide, "Change
+voice and language").
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from speakerd.errors import Feature
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -23,35 +27,70 @@ def instruction(text: str, language: str) -> str:
     return "\n".join(part for part in (text, told) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person wants of the model; empty strings leave it its own choice."""
+
+    voice: str = ""
+    language: str = ""  # a BCP-47 code
+    system_instruction: str = ""
+    search: bool = False
+    thinking_level: str = ""  # minimal, low, medium or high
+
+
+#: Asked of every model, whatever the wishes: what a speaker likes to have and can do without.
+_ALWAYS = frozenset({Feature.TRANSCRIPTION, Feature.COMPRESSION})
+
+
+def features(wishes: Wishes) -> frozenset[Feature]:
+    """The optional parts of the setup that ``wishes`` makes."""
+    wished = {
+        Feature.VOICE: bool(wishes.voice),
+        Feature.SEARCH: wishes.search,
+        Feature.THINKING: bool(wishes.thinking_level),
+    }
+    return _ALWAYS | {feature for feature, is_wished in wished.items() if is_wished}
+
+
 def config(
-    *, voice: str, language: str, system_instruction: str, handle: str | None
+    wishes: Wishes, *, handle: str | None, without: frozenset[Feature] = frozenset()
 ) -> types.LiveConnectConfig:
-    """The configuration of one connection; empty strings leave the model its own choice.
+    """The configuration of one connection, without the optional parts named.
 
     ``handle`` resumes the session that issued it; None begins a fresh one that can be resumed.
     """
     from google.genai import types
 
-    told = instruction(system_instruction, language)
+    told = instruction(wishes.system_instruction, wishes.language)
+    has = features(wishes) - without
+    transcription = types.AudioTranscriptionConfig() if Feature.TRANSCRIPTION in has else None
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         speech_config=types.SpeechConfig(
             voice_config=types.VoiceConfig(
-                prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=voice)
+                prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=wishes.voice)
             )
         )
-        if voice
+        if Feature.VOICE in has
         else None,
+        thinking_config=types.ThinkingConfig(
+            thinking_level=types.ThinkingLevel(wishes.thinking_level.upper())
+        )
+        if Feature.THINKING in has
+        else None,
+        tools=[types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else None,
         system_instruction=types.Content(role="user", parts=[types.Part(text=told)])
         if told
         else None,
         realtime_input_config=types.RealtimeInputConfig(
             automatic_activity_detection=types.AutomaticActivityDetection(disabled=True)
         ),
-        input_audio_transcription=types.AudioTranscriptionConfig(),
-        output_audio_transcription=types.AudioTranscriptionConfig(),
+        input_audio_transcription=transcription,
+        output_audio_transcription=transcription,
         context_window_compression=types.ContextWindowCompressionConfig(
             sliding_window=types.SlidingWindow()
-        ),
+        )
+        if Feature.COMPRESSION in has
+        else None,
         session_resumption=types.SessionResumptionConfig(handle=handle),
     )

@@ -43,6 +43,14 @@ def missing_line(device: Device, reason: str) -> str:
     return f"{device.value} missing: {reason}" + (f"; see {option}" if option else "")
 
 
+def without_line(status: Status) -> str:
+    """What the journal says when the server takes the setup only without some part of it."""
+    if not status.without:
+        return f"{status.model} is asked for everything again"
+    left_out = " and ".join(status.without)
+    return f"{status.model} refuses {left_out} with this key: going on without it"
+
+
 def status_line(status: Status) -> str:
     """For ``systemctl status``: what it is doing, and what is missing."""
     missing = [

@@ -167,6 +167,8 @@ class Connection:
             self._wire.close(catalogue.INTERNAL)
 
     def _join(self, config: Configuration) -> Session:
+        if config.search and not self._options.search:
+            raise Refused(catalogue.QUOTA)
         key = self._credential.api_key
         if config.handle is None:
             return Session(key, config.model)

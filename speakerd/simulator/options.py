@@ -31,6 +31,7 @@ class SimulatorOptions:
     port: int = 0  # 0: a free one
     keys: tuple[str, ...] = (DEFAULT_KEY,)  # API keys that are accepted
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
+    search: bool = True  # the keys have a quota for Google Search
 
     reply: Path | None = None  # a WAV file; None: a parrot
     heard: str = "{seconds:.1f} seconds of speech."  # the inputTranscription

@@ -47,6 +47,7 @@ class Configuration:
     transcribe_output: bool
     trigger_tokens: int | None  # None: the context is not compressed
     target_tokens: int
+    search: bool  # Google Search is among its tools
     non_blocking: frozenset[str]  # functions the model does not wait for
 
 
@@ -91,6 +92,7 @@ def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: st
         transcribe_output="output_audio_transcription" in setup,
         trigger_tokens=trigger,
         target_tokens=target,
+        search=any("google_search" in tool for tool in setup.get("tools", [])),
         non_blocking=_non_blocking(setup.get("tools", [])),
     )
 

@@ -15,6 +15,7 @@ from speakerd.conversation import events as ev
 from speakerd.errors import FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.setup import Wishes
 from speakerd.simulator import faults
 from speakerd.simulator.catalogue import MODELS
 from speakerd.simulator.faults import Phase
@@ -133,9 +134,7 @@ async def test_a_setup_carries_what_is_configured_and_nothing_more(
     live = LiveEdge(
         ears.outlets(),
         api_key=SecretStr(DEFAULT_KEY),
-        voice="Kore",
-        language="de-DE",
-        system_instruction="Be brief.",
+        wishes=Wishes(voice="Kore", language="de-DE", system_instruction="Be brief."),
     )
     live.connect(1, MODEL, None)
     await ears.hear(ev.ConnectionOpened)

@@ -31,6 +31,7 @@ STATUS: dict[str, object] = {
     "model": "gemini-3.8-live",
     "turns": 12,
     "reconnects": 1,
+    "without": ["search", "voice"],
     "last_error": None,
     "microphone": "ready",
     "speaker": "ready",
@@ -115,6 +116,7 @@ async def test_the_status_is_a_screen(capsys: pytest.CaptureFixture[str]) -> Non
         "microphone  ready\n"
         "speaker     ready\n"
         "button      GPIO17: 'GPIO busy'\n"
+        "without     search, voice: the server refuses it\n"
         "turns       12, reconnects 1\n"
         "last turn   spoke 2.3 s, answered after 640 ms, reply 3.4 s, context=resumed (turn 12)\n"
         "last error  none\n"

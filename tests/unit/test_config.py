@@ -58,6 +58,8 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "voice": "",
         "language": "",
         "system_instruction": "",
+        "search": False,
+        "thinking_level": "",
         "capture_device": "default",
         "playback_device": "default",
         "prebuffer_ms": 120,

@@ -181,9 +181,37 @@ def test_go_away_in_a_turn_waits_for_its_end() -> None:
     story.wait(5.0)
     assert story.all(fx.Disconnect) == []
     story.answer(turn)
-    assert story.ordered(fx.Disconnect)
+    assert story.issue("h") == [fx.Disconnect(1)]
+    assert story.close(None) == [fx.SaveHandle(ev.SessionHandle("h", "gemini-3.8-live"))]
     assert story.outcomes == ["answered"]
     assert story.told == []
+
+
+def test_go_away_leaves_time_for_the_handle_that_remembers_the_turn() -> None:
+    story = started()
+    turn = story.ask()
+    story.go_away(50.0)
+    story.answer(turn)
+    story.wait(story.rules.handle_grace_s - 0.1)
+    assert story.all(fx.Disconnect) == []
+    story.wait(0.2)
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)], "it does not come: no use in waiting"
+
+
+def test_go_away_after_the_handle_has_come_is_obeyed_at_once() -> None:
+    story = started()
+    story.answer(story.ask())
+    story.issue("h")
+    assert fx.Disconnect(1) in story.go_away(50.0)
+
+
+def test_go_away_with_no_time_for_the_handle_is_obeyed_in_time() -> None:
+    story = started()
+    turn = story.ask()
+    story.go_away(1.0)
+    story.answer(turn)
+    story.wait(0.5)
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)]
 
 
 def test_go_away_in_a_turn_has_a_deadline_of_its_own() -> None:

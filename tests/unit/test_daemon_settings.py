@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from speakerd import daemon
 from speakerd.config.settings import Settings
 from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.errors import Feature
+from speakerd.live.setup import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,8 @@ CHOSEN = {
     "voice": "Puck",
     "language": "de-DE",
     "system_instruction": "Be brief.",
+    "search": True,
+    "thinking_level": "low",
     "capture_device": "microphone",
     "playback_device": "dac",
     "prebuffer_ms": 150,
@@ -65,6 +69,7 @@ def test_nothing_is_left_out(settings: Settings) -> None:
 def test_the_core_lives_by_them(settings: Settings) -> None:
     assert daemon.rules_of(settings) == Rules(
         models=("gemini-a", "gemini-b", "gemini-c"),
+        features=frozenset(Feature),
         policy=LinkPolicy.ALWAYS,
         debounce_s=0.011,
         preroll_s=0.13,
@@ -97,8 +102,6 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     assert made["GpioButton"] == ((27, one.post), {})
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
-        "voice": "Puck",
-        "language": "de-DE",
-        "system_instruction": "Be brief.",
+        "wishes": Wishes("Puck", "de-DE", "Be brief.", search=True, thinking_level="low"),
         "connect_timeout_s": Rules().connect_timeout_s,
     }

@@ -9,6 +9,7 @@ from speakerd.errors import (
     DeviceError,
     Failure,
     FailureKind,
+    Feature,
     SpeakerdError,
     UnavailableError,
     classify,
@@ -68,6 +69,27 @@ CLOSES = [
     (1013, "try again later", K.SERVER),
     (4999, "", K.SERVER),
 ]
+
+
+#: What a refusal names, if it is one of what a speaker can do without.
+NAMED = [
+    (1007, "Thinking level is not supported for this model.", Feature.THINKING),
+    (1007, "Cannot extract voices from a non-audio request.", Feature.VOICE),
+    (1007, "Invalid value at 'setup.generation_config.thinking_config'", Feature.THINKING),
+    (1007, "Unknown name \"contextWindowCompression\" at 'setup'", Feature.COMPRESSION),
+    (1007, "Unknown name \"outputAudioTranscription\" at 'setup'", Feature.TRANSCRIPTION),
+    (1008, "Search is not enabled for this model.", Feature.SEARCH),
+    (1011, "You exceeded your current quota for google_search", Feature.SEARCH),
+    (1007, "Request contains an invalid argument.", None),
+    (1011, "Internal error in the voice backend", None),
+    (1007, "API key not valid for google_search", None),
+    (1008, "models/thinking is not found for API version v1beta", None),
+]
+
+
+@pytest.mark.parametrize(("code", "reason", "feature"), NAMED)
+def test_what_a_refusal_names(code: int, reason: str, feature: Feature | None) -> None:
+    assert classify(code, reason).feature is feature
 
 
 @pytest.mark.parametrize(("code", "reason", "kind"), CLOSES)

@@ -1,10 +1,11 @@
-"""What is told to the model in words."""
+"""What is told to the model in words, and what can be left out of the setup."""
 
 from __future__ import annotations
 
 import pytest
 
-from speakerd.live.setup import instruction
+from speakerd.errors import Feature
+from speakerd.live.setup import Wishes, config, features, instruction
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,52 @@ from speakerd.live.setup import instruction
 )
 def test_the_instruction_has_what_is_set(text: str, language: str, told: str) -> None:
     assert instruction(text, language) == told
+
+
+EVERYTHING = Wishes("Kore", "de", "Be brief.", search=True, thinking_level="low")
+#: The fields of the SDK's configuration that a feature stands for.
+FIELDS = {
+    Feature.SEARCH: {"tools"},
+    Feature.THINKING: {"thinking_config"},
+    Feature.VOICE: {"speech_config"},
+    Feature.TRANSCRIPTION: {"input_audio_transcription", "output_audio_transcription"},
+    Feature.COMPRESSION: {"context_window_compression"},
+}
+REST = {
+    "response_modalities",
+    "realtime_input_config",
+    "session_resumption",
+    "system_instruction",
+}
+
+
+def fields_of(wishes: Wishes, without: frozenset[Feature]) -> set[str]:
+    made = config(wishes, handle="h", without=without)
+    return set(made.model_dump(exclude_none=True))
+
+
+def test_a_setup_has_every_feature_that_is_wished() -> None:
+    assert features(EVERYTHING) == set(Feature)
+    assert fields_of(EVERYTHING, frozenset()) == REST.union(*FIELDS.values())
+
+
+def test_a_setup_without_wishes_has_what_every_speaker_likes_to_have() -> None:
+    assert features(Wishes()) == {Feature.TRANSCRIPTION, Feature.COMPRESSION}
+
+
+@pytest.mark.parametrize("feature", Feature)
+def test_each_feature_can_be_left_out(feature: Feature) -> None:
+    everything = fields_of(EVERYTHING, frozenset())
+    assert everything - fields_of(EVERYTHING, frozenset({feature})) == FIELDS[feature]
+
+
+def test_all_of_them_can_be_left_out() -> None:
+    assert fields_of(EVERYTHING, frozenset(Feature)) == REST
+
+
+@pytest.mark.parametrize("level", ["minimal", "low", "medium", "high"])
+def test_the_thinking_level_is_the_one_wished(level: str) -> None:
+    thinking = config(Wishes(thinking_level=level), handle=None).thinking_config
+    assert thinking is not None
+    assert thinking.thinking_level is not None
+    assert thinking.thinking_level.value == level.upper()

@@ -1,0 +1,55 @@
+"""Which part of the setup the server refuses: found out by doing without it, once.
+
+A key without quota for search, a model that does not think: a speaker that talks without these is
+better than one that does not talk. Whether it was that is known when a setup without it is
+accepted; if it is refused as well, something else is the matter, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speakerd.errors import Failure, FailureKind, Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+class Features:
+    """What of ``in_use`` (the optional parts of the setup) is left out of the next one."""
+
+    def __init__(self, in_use: AbstractSet[Feature]) -> None:
+        self._in_use = frozenset(in_use)
+        self.left_out: frozenset[Feature] = frozenset()
+        self.refused: frozenset[Feature] = frozenset()  # a setup without them was accepted
+
+    def suspect(self, failure: Failure) -> bool:
+        """Take a refusal; whether to try once more, without what may be the reason for it."""
+        suspects = self._in_use & _suspects(failure)
+        if suspects - self.left_out:
+            self.left_out |= suspects
+            return True
+        self.refused -= suspects  # it is refused without them all the same
+        self.left_out = self.refused
+        return False
+
+    def accepted(self) -> None:
+        """The setup was accepted as it was."""
+        self.refused = self.left_out
+
+    def forget(self) -> None:
+        """Another model, another chance."""
+        self.left_out = self.refused = frozenset()
+
+
+def _suspects(failure: Failure) -> frozenset[Feature]:
+    """What a setup may have been refused for: what the server names, or else anything."""
+    if failure.feature is not None:
+        return frozenset({failure.feature})
+    match failure.kind:
+        case FailureKind.QUOTA:  # search has a quota of its own, and the text is the same
+            return frozenset({Feature.SEARCH})
+        case FailureKind.SETUP if failure.code is not None:  # without one nobody has read it
+            return frozenset(Feature)
+        case _:
+            return frozenset()
