@@ -330,7 +330,7 @@ class Core:
         self._link.go_away(event.generation, event.time_left_s, self._now)
 
     def _handle_issued(self, event: ev.HandleIssued) -> None:
-        self._link.handle_issued(event.generation, event.handle)
+        self._link.handle_issued(event.generation, event.handle, self._out)
 
     # --- a turn on the wire
 

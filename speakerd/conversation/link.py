@@ -238,12 +238,18 @@ class Link:
             at = now + left_s - min(self._rules.go_away_margin_s, left_s / 2)
             self._go_away_at = min(self._go_away_at, at)
 
-    def handle_issued(self, generation: int, handle: str) -> None:
-        """The newest handle is the conversation, also while the connection is being closed."""
+    def handle_issued(self, generation: int, handle: str, out: list[Effect]) -> None:
+        """The newest handle is the conversation, also while the connection is being closed.
+
+        The first one that remembers a turn is kept at once, if the turn is over: the machine may
+        lose its power at any time. What comes after it is nothing new, and SD cards wear.
+        """
         if generation == self.generation != self._disowned and self.state in _HAS_SOCKET:
             self.handle = SessionHandle(handle, self.model)
-            self._behind = False
             self._doubts = 0
+            if self._behind and not self.busy:
+                self._save(out)
+            self._behind = False
 
     # --- time
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import sdk, setup
+from speakerd.live import sdk, setup, transport
 from speakerd.live.connection import (
     CLOSE_TIMEOUT_S,
     MAX_MESSAGE_BYTES,
@@ -39,7 +39,8 @@ class LiveEdge:
     """Carries out Connect, Disconnect and Deliver; everything else comes back as events.
 
     ``wishes`` are asked of the model at every connection. ``connect_timeout_s`` bounds
-    the opening handshake; the core bounds the wait for the setup as well.
+    the opening handshake; the core bounds the wait for the setup as well. What was sent and is
+    not acknowledged for ``unacknowledged_s`` ends a connection as a network failure.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class LiveEdge:
         api_key: SecretStr,
         wishes: setup.Wishes | None = None,
         connect_timeout_s: float = 10.0,
+        unacknowledged_s: float = transport.UNACKNOWLEDGED_S,
     ) -> None:
         self._outlets = outlets
         self._api_key = api_key
         self._wishes = wishes or setup.Wishes()
         self._connect_timeout_s = connect_timeout_s
+        self._unacknowledged_s = unacknowledged_s
         self._client: genai.Client | None = None
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
@@ -140,6 +143,7 @@ class LiveEdge:
                         "ping_interval": PING_INTERVAL_S,
                         "ping_timeout": PING_TIMEOUT_S,
                         "close_timeout": CLOSE_TIMEOUT_S,
+                        "create_connection": transport.connection_class(self._unacknowledged_s),
                     },
                 ),
             )

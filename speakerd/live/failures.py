@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -13,15 +14,39 @@ if TYPE_CHECKING:
 
 
 def of_close(error: APIError) -> Failure:
-    """Of a close frame: the SDK keeps its code in ``code`` and its text in ``details``."""
+    """Of a close frame: the SDK keeps its code in ``code`` and its text in ``details``.
+
+    Where there was none it makes up 1006; how the connection broke is in what it has caught.
+    """
     reason = error.details if isinstance(error.details, str) else error.message or ""
-    return classify(error.code, reason)
+    return classify(error.code, _how_it_broke(error) or reason)
+
+
+def _how_it_broke(error: APIError) -> str | None:
+    from websockets.exceptions import ConnectionClosed
+
+    closed = error.__context__
+    if not isinstance(closed, ConnectionClosed) or closed.rcvd is not None:
+        return None
+    if isinstance(closed.__cause__, OSError):
+        return _of_the_system(closed.__cause__)
+    if closed.sent is not None:  # we gave it up, and nobody has answered that
+        return f"given up: {closed.sent.reason}"
+    return "the connection was cut off"
+
+
+def _of_the_system(error: OSError) -> str:
+    """The system's words, without its number; asyncio leaves them out of some errors."""
+    text = error.strerror or str(error)
+    if error.errno is not None and text.startswith("Connect call failed"):
+        return f"{text}: {os.strerror(error.errno)}"
+    return text or "the connection was cut off"  # in the middle of the TLS handshake
 
 
 def of_connecting(error: Exception) -> Failure:
     """Of whatever a connection attempt can raise; the SDK must have been imported."""
     from google.genai.errors import APIError
-    from websockets.exceptions import InvalidProxy, InvalidStatus
+    from websockets.exceptions import InvalidMessage, InvalidProxy, InvalidStatus
 
     match error:
         case APIError():
@@ -39,8 +64,11 @@ def of_connecting(error: Exception) -> Failure:
         case socket.gaierror():
             reason = f"the server's name cannot be resolved: {error.strerror}"
             failure = Failure(FailureKind.NETWORK, reason)
+        case InvalidMessage() if isinstance(error.__cause__, EOFError):
+            reason = "the connection was cut off before the server had answered"
+            failure = Failure(FailureKind.NETWORK, reason)
         case OSError():
-            failure = Failure(FailureKind.NETWORK, str(error) or type(error).__name__)
+            failure = Failure(FailureKind.NETWORK, _of_the_system(error))
         case _:
             failure = Failure(FailureKind.SERVER, f"{type(error).__name__}: {error}")
     return failure

@@ -371,3 +371,16 @@ def test_the_handle_is_saved_at_the_end_of_a_turn_and_at_a_close_only() -> None:
     story.open()
     story.close()
     assert saved(story) == ["asked", "later"]
+
+
+def test_the_first_handle_that_remembers_a_turn_is_saved_when_it_comes() -> None:
+    """The power may go at any time, and the server issues it after the end of the turn."""
+    story = started()
+    story.issue("before")
+    story.answer(story.ask())
+    assert saved(story) == ["before"]
+    story.issue("after")
+    assert saved(story) == ["before", "after"]
+    for index in range(50):
+        story.issue(f"idle-{index}")
+    assert saved(story) == ["before", "after"]

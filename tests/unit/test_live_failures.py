@@ -8,7 +8,13 @@ import ssl
 import pytest
 from google.genai.errors import APIError
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidProxy, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosedError,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+)
+from websockets.frames import Close
 from websockets.http11 import Response
 
 from speakerd.errors import Failure, FailureKind
@@ -21,6 +27,24 @@ def close(code: int, reason: str) -> APIError:
 
 def http(status: int) -> InvalidStatus:
     return InvalidStatus(Response(status, "", Headers()))
+
+
+def no_answer(cause: Exception) -> InvalidMessage:
+    """What websockets makes of an upgrade that is not answered by HTTP."""
+    error = InvalidMessage("did not receive a valid HTTP response")
+    error.__cause__ = cause
+    return error
+
+
+def broken(cause: Exception | None, given_up: Close | None = None) -> APIError:
+    """What the SDK makes of a connection that ended without the server's close frame."""
+    try:
+        try:
+            raise ConnectionClosedError(None, given_up) from cause
+        except ConnectionClosedError:
+            raise APIError(1006, "abnormal closure [internal]")  # noqa: B904 - as the SDK does
+    except APIError as error:
+        return error
 
 
 @pytest.mark.parametrize(
@@ -36,6 +60,8 @@ def http(status: int) -> InvalidStatus:
         (http(503), FailureKind.SERVER),
         (TimeoutError("timed out during opening handshake"), FailureKind.TIMEOUT),
         (ConnectionRefusedError(111, "Connect call failed"), FailureKind.NETWORK),
+        (no_answer(EOFError("connection closed")), FailureKind.NETWORK),
+        (no_answer(ValueError("invalid HTTP status line: hello")), FailureKind.SERVER),
         (socket.gaierror(-3, "Temporary failure in name resolution"), FailureKind.NETWORK),
         (ssl.SSLError(1, "wrong version number"), FailureKind.NETWORK),
         (ValueError("Failed to parse response: b'<html>'"), FailureKind.SERVER),
@@ -69,3 +95,34 @@ def test_a_proxy_that_is_none_is_told_without_its_password() -> None:
 
 def test_whatever_is_raised_is_told_in_one_line() -> None:
     assert of_connecting(OSError("first\nsecond\n")).text == "first second"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (broken(TimeoutError(110, "nothing arrives")), "nothing arrives"),
+        (broken(ConnectionResetError(104, "Connection reset by peer")), "Connection reset by peer"),
+        (broken(None, Close(1011, "keepalive ping timeout")), "given up: keepalive ping timeout"),
+        (broken(None), "the connection was cut off"),
+    ],
+)
+def test_a_connection_that_broke_says_how_though_the_sdk_hides_it(
+    error: APIError, text: str
+) -> None:
+    assert of_connecting(error) == Failure(FailureKind.NETWORK, text, 1006)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 443)"),
+            "Connect call failed ('192.0.2.1', 443): Connection refused",
+        ),
+        (OSError(101, "Network is unreachable"), "Network is unreachable"),
+        (ConnectionResetError(), "the connection was cut off"),
+        (no_answer(EOFError()), "the connection was cut off before the server had answered"),
+    ],
+)
+def test_the_systems_words_are_told_without_its_numbers(error: Exception, text: str) -> None:
+    assert of_connecting(error).text == text
