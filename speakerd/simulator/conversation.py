@@ -12,7 +12,7 @@ from speakerd.simulator import messages
 from speakerd.simulator.audio import REPLY_RATE_HZ, resample
 from speakerd.simulator.calls import Calls
 from speakerd.simulator.catalogue import BAD_ARGUMENT, Closing, Refused
-from speakerd.simulator.faults import Phase, Planned, ToolCall
+from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
 from speakerd.simulator.records import Outcome, TurnRecord
 from speakerd.simulator.reply import (
@@ -217,6 +217,8 @@ class Conversation:
                 self._speak(reply.turn, pcm)
             case Call(call):
                 self._call(reply, call)
+            case Happen(Pause(duration_s)):
+                reply.hold(self._wire.now + duration_s)
             case Happen(act):
                 self._wire.act(act)
             case Complete():

@@ -81,7 +81,12 @@ class Inject:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing happens; with ``after_s`` at SETUP the answer is that late."""
+    """Nothing happens; with ``after_s`` at SETUP the answer is that late.
+
+    At THINKING and REPLY what is due in the next ``duration_s`` seconds comes after them, at once.
+    """
+
+    duration_s: float = 0.0
 
 
 #: The server says that the client interrupted, and it did not.

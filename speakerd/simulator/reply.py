@@ -102,6 +102,7 @@ class Reply:
         self._steps = deque(steps)
         self._options = options
         self._began_at = 0.0
+        self._held_until = 0.0
         self._called_s = 0.0  # where in the answer the call was
 
     def begin(self, now: float) -> None:
@@ -113,11 +114,16 @@ class Reply:
         self.waiting = False
         self._began_at = now - self._options.wait_s(self._called_s)
 
+    def hold(self, until: float) -> None:
+        """Nothing of it comes before ``until``."""
+        self._held_until = until
+
     def due_at(self) -> float | None:
         """When the next step is due; None: not before :meth:`go_on`, or there is none."""
         if self.waiting or not self._steps:
             return None
-        return self._began_at + self._options.wait_s(self._steps[0].after_s)
+        due_at = self._began_at + self._options.wait_s(self._steps[0].after_s)
+        return max(due_at, self._held_until)
 
     def take(self) -> Item:
         """The next step."""

@@ -918,3 +918,17 @@ def test_nothing_a_client_or_a_script_does_breaks_the_protocol(
     assert all(turn.outcome is not Outcome.OPEN for turn in server.world.turns)
     first = [kind for kind in kinds(client.messages) if kind not in {"goAway", ""}][:1]
     assert first in ([], ["setupComplete"])
+
+
+@pytest.mark.parametrize("phase", [Phase.THINKING, Phase.REPLY])
+def test_a_stall_is_followed_by_a_burst(phase: Phase) -> None:
+    server = Server(pacing=Pacing.REALTIME)
+    server.plan.add(phase, faults.Pause(duration_s=10.0))
+    client = server.set_up()
+    client.say()
+    client.wait(9.0)
+    heard_before = len(client.turn.reply)
+    client.wait(2.0)
+    assert heard_before <= 1920, "at most one chunk"
+    assert client.turn.reply == resampled(3 * CHUNK)
+    assert client.turn.outcome is Outcome.COMPLETE
