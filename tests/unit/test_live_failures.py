@@ -38,13 +38,11 @@ def no_answer(cause: Exception) -> InvalidMessage:
 
 def broken(cause: Exception | None, given_up: Close | None = None) -> APIError:
     """What the SDK makes of a connection that ended without the server's close frame."""
-    try:
-        try:
-            raise ConnectionClosedError(None, given_up) from cause
-        except ConnectionClosedError:
-            raise APIError(1006, "abnormal closure [internal]")  # noqa: B904 - as the SDK does
-    except APIError as error:
-        return error
+    closed = ConnectionClosedError(None, given_up)
+    closed.__cause__ = cause
+    error = APIError(1006, "abnormal closure [internal]")
+    error.__context__ = closed
+    return error
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""The TCP end of a connection: it notices when nothing that is sent arrives any more."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from websockets.asyncio.client import ClientConnection
+
+#: The kernel repeats what is not acknowledged after 0.2, 0.6, 1.4, 3 and 6.2 s (on a fast line),
+#: so a Wi-Fi that roams or rekeys, which takes it up to some 5 s, is bridged unnoticed. What has
+#: not been acknowledged by now is lost with its connection: the router has forgotten it, or the
+#: network is gone. More than half of the core's patience of 20 s is then left for another one.
+#: A quiet connection is found dead by this as well, at the next ping. TCP's keepalive probes would
+#: add nothing but fragility: with this time-out set, a single one that is lost ends the connection.
+UNACKNOWLEDGED_S = 7.0
+
+
+def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
+    """The class for websockets' ``create_connection`` whose connections find a dead link.
+
+    When what was sent has not been acknowledged by the peer's kernel for ``unacknowledged_s``
+    (more than 0, at least a millisecond; Linux, tcp(7): TCP_USER_TIMEOUT), the connection is lost
+    by an OSError that says so. Elsewhere it is an ordinary connection. A peer whose kernel
+    acknowledges, such as a proxy's, is not found out by this, however little it passes on.
+
+    Imports websockets, which is slow.
+    """
+    from websockets.asyncio.client import ClientConnection
+
+    class WatchedConnection(ClientConnection):
+        """Ends when the network swallows what it sends."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            limit_unacknowledged(transport.get_extra_info("socket"), unacknowledged_s)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if isinstance(exc, TimeoutError) and exc.errno == errno.ETIMEDOUT:
+                text = f"the network has swallowed what was sent for {unacknowledged_s:g} s"
+                exc = TimeoutError(errno.ETIMEDOUT, text)
+            super().connection_lost(exc)
+
+    return WatchedConnection
+
+
+def limit_unacknowledged(sock: socket.socket, limit_s: float) -> None:
+    """Let ``sock`` fail when what it sent is not acknowledged in time, where the system can."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, round(limit_s * 1000))
