@@ -51,8 +51,8 @@ class Person(Rig):
     async def status_says(self, words: str) -> None:
         """Wait until the last error that the status tells of has these ``words`` in it."""
         async with asyncio.timeout(10):
-            while words not in str((await self.command("status"))["last_error"]):
-                pass  # asking lets the daemon run
+            while words not in str((await self.command("status"))["last_error"]):  # noqa: ASYNC110 - it is nowhere announced
+                await asyncio.sleep(0.01)
 
 
 __all__ = ["RULES", "SPEECH", "Person"]
