@@ -4,6 +4,10 @@ Everything is opened with PCM_NONBLOCK and nothing here blocks, for what blocks 
 be interrupted: a blocking open of a busy device waits for ever with the GIL held, and a drain()
 through the ``pulse`` plugin goes on for 30 s when the stream is dropped meanwhile. close() drains
 as well, therefore playback is always dropped before.
+
+A device is known by its name alone, which is looked up anew at every opening: a card that comes
+back under another number is found. As alsa-lib would go on with the configuration it has read
+(cards' own files and /etc/asound.conf are read once), it is made to forget it after each failure.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import alsaaudio
 
+from speakerd.audio.holders import PROC, holders
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, PERIOD_MS, XrunError, frames_of_ms
 from speakerd.errors import DeviceError
 
@@ -25,12 +30,14 @@ if TYPE_CHECKING:
     from speakerd.audio.pcm import CapturePcm, PlaybackPcm
 
 #: Capture has to outlast whoever holds the GIL: an import takes a good part of a second of it on
-#: a small board.
+#: a small board. What comes when it is full is lost, up to where it is read again: an overrun.
 _CAPTURE_BUFFER_MS = 1000
 #: What is in the buffer plays on while this process is busy (with 60 ms, importing google.genai
-#: is heard even on a server's CPU). drop() discards it, so its length delays no barge-in.
+#: is heard even on a server's CPU). drop() discards it, so its length delays no barge-in. What does
+#: not fit is not taken, and stays in the playlist.
 _PLAYBACK_BUFFER_MS = 200
 
+_ALSA_LIB = "libasound.so.2"
 _FORMAT = "S16_LE"
 #: What alsa-lib and its plugins offer on any machine: no news to somebody who looks for a device.
 _ALWAYS_THERE = frozenset(
@@ -76,12 +83,14 @@ class _Pcm:
                 periodsize=frames_of_ms(period_ms, rate_hz),
                 periods=max(2, buffer_ms // period_ms),
             )
+            info = self._pcm.info()
         except alsaaudio.ALSAAudioError as error:
+            _forget_configuration()
             raise DeviceError(_why_not(device, direction, rate_hz, str(error))) from error
-        info = self._pcm.info()
         self.buffer_frames: int = info["buffer_size"]
         if (info["rate"], info["channels"], info["format_name"]) != (rate_hz, 1, _FORMAT):
             self._pcm.close()
+            _forget_configuration()
             raise DeviceError(
                 f"{device} does {info['rate']} Hz, {info['channels']} channels,"
                 f" {info['format_name']} instead of {_wanted(rate_hz)}: {_plug_advice(device)}"
@@ -92,10 +101,11 @@ class _Pcm:
         if frames == -errno.EPIPE:
             raise XrunError
         if frames < 0:
-            raise DeviceError(f"{self._device}: {os.strerror(-frames)}")
+            raise self._lost(os.strerror(-frames))
         return frames
 
-    def _lost(self, error: alsaaudio.ALSAAudioError) -> DeviceError:
+    def _lost(self, error: object) -> DeviceError:
+        _forget_configuration()
         return DeviceError(f"{self._device}: {_without_device(str(error))}")
 
 
@@ -183,7 +193,7 @@ def _why_not(device: str, direction: int, rate_hz: int, message: str) -> str:
     reason = _without_device(message)
     match {os.strerror(number): number for number in errno.errorcode}.get(reason):
         case errno.EBUSY:
-            advice = "another program has it open: `fuser -v /dev/snd/*` shows which"
+            advice = _who_has_it(device, direction, PROC)
         case errno.EINVAL:
             advice = f"it does not do {_wanted(rate_hz)}: {_plug_advice(device)}"
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
@@ -195,11 +205,26 @@ def _why_not(device: str, direction: int, rate_hz: int, message: str) -> str:
     return f"{device}: {reason}: {advice}"
 
 
+def _who_has_it(device: str, direction: int, proc: Path) -> str:
+    capture = direction == alsaaudio.PCM_CAPTURE
+    found = holders(device, "c" if capture else "p", proc)
+    others = [holder for holder in found if not holder.ourselves]
+    plugin = "dsnoop" if capture else "dmix"
+    if not found:
+        return "another program has it open: `fuser -v /dev/snd/*` shows which"
+    if not others:
+        return f"speakerd itself has it open: name another device, or share it by {plugin}"
+    who = ", ".join(f"{holder} has card {holder.card}" for holder in others)
+    return f"{who}: stop it, or share the card by {plugin}"
+
+
 def _whats_there(direction: int) -> str:
-    cards = [_card_id(index) for index in alsaaudio.card_indexes()]
-    pcms = [
-        name for name in alsaaudio.pcms(direction) if ":" not in name and name not in _ALWAYS_THERE
-    ]
+    try:
+        cards = [_card_id(index) for index in alsaaudio.card_indexes()]
+        names = alsaaudio.pcms(direction)
+    except alsaaudio.ALSAAudioError:  # a card is being pulled out at this very moment
+        return "`aplay -L` and `arecord -L` list the devices"
+    pcms = [name for name in names if ":" not in name and name not in _ALWAYS_THERE]
     there = [f"plughw:CARD={card},DEV=0" for card in cards] + pcms
     return f"there is {', '.join(there)}" if there else "there is no sound card"
 
@@ -212,6 +237,16 @@ def _card_id(index: int) -> str:
         return str(index)
 
 
+def _forget_configuration() -> None:
+    """Let alsa-lib read its configuration anew at the next opening.
+
+    By itself it looks only whether the files of ALSA_CONFIG_PATH have changed, not at those which
+    they load. What is open stays open.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(_ALSA_LIB).snd_config_update_free_global()
+
+
 @functools.cache
 def _hush_alsa_lib() -> None:
     """Keep alsa-lib from writing up to eight lines to stderr for every attempt to open a device.
@@ -222,4 +257,4 @@ def _hush_alsa_lib() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):
         handler = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
+        ctypes.CDLL(_ALSA_LIB).snd_lib_error_set_handler(handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from tests.audio.contract import EventLog, reply, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from speakerd.audio.pcm import CapturePcm, PlaybackPcm
 
     AlsaConfig = Callable[[str], None]
 
@@ -98,6 +101,39 @@ def test_the_spelling_that_is_named_works(alsa_config: AlsaConfig) -> None:
     alsa_config(PICKY)
     open_playback("plug:'picky_dac'", PLAYBACK_RATE_HZ).close()
     open_capture("plug:'picky_microphone'").close()
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [open_capture, functools.partial(open_playback, rate_hz=PLAYBACK_RATE_HZ)],
+    ids=["capture", "playback"],
+)
+def test_a_configuration_file_that_appears_is_read_at_the_next_attempt(
+    alsa_config: AlsaConfig, tmp_path: Path, opening: Callable[[str], CapturePcm | PlaybackPcm]
+) -> None:
+    """As /etc/asound.conf is, which alsa-lib loads once and never looks at again by itself."""
+    late = tmp_path / "late.conf"
+    alsa_config(f'@hooks [ {{ func load files [ "{late}" ] errors false }} ]')
+    with pytest.raises(DeviceError, match="No such file"):
+        opening("late")
+    late.write_text("pcm.late { type null }")
+    opening("late").close()
+
+
+def test_what_is_open_stays_open_while_another_device_is_retried(card: StandInCard) -> None:
+    events = EventLog()
+    microphone = Microphone(card.capture_device, preroll_ms=300, post=events.post)
+    microphone.start()
+    try:
+        events.wait_for(ev.DeviceReady)
+        for _ in range(20):
+            with pytest.raises(DeviceError):
+                open_playback("nowhere", PLAYBACK_RATE_HZ)
+        captured_frames = microphone.captured_frames
+        wait_until(lambda: microphone.captured_frames > captured_frames)
+        assert not events.of(ev.DeviceLost)
+    finally:
+        microphone.stop()
 
 
 def test_devices_that_appear_are_used(card: StandInCard, alsa_config: AlsaConfig) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
 import alsaaudio
 import pytest
 
+from speakerd.audio import alsa
 from speakerd.audio.alsa import open_capture, open_playback
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, XrunError
 from speakerd.errors import DeviceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HW = "hw:CARD=Device,DEV=0"
 
@@ -77,6 +82,53 @@ def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 
 def gone() -> Exception:
     return alsaaudio.ALSAAudioError(f"No such device [{HW}]")  # type: ignore[no-any-return]  # no types
+
+
+@pytest.fixture
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A /proc in which mpd plays on the card Device."""
+    monkeypatch.setattr(alsa, "PROC", tmp_path)
+    (tmp_path / "asound/card1/pcm0p/sub0").mkdir(parents=True)
+    (tmp_path / "asound/card1/id").write_text("Device\n")
+    (tmp_path / "asound/card1/pcm0p/sub0/status").write_text("owner_pid   : 812\n")
+    (tmp_path / "812").mkdir()
+    (tmp_path / "812/comm").write_text("mpd\n")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("proc")
+def test_who_holds_a_busy_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, errno.EBUSY)
+    with pytest.raises(DeviceError) as caught:
+        open_playback(HW, PLAYBACK_RATE_HZ)
+    assert str(caught.value) == (
+        f"{HW}: Device or resource busy: mpd (process 812) has card Device:"
+        " stop it, or share the card by dmix"
+    )
+    with pytest.raises(DeviceError, match=r"fuser -v /dev/snd/\*"):  # nobody captures
+        open_capture(HW)
+
+
+def test_a_device_that_we_hold_ourselves_is_not_blamed_on_another_program(
+    monkeypatch: pytest.MonkeyPatch, proc: Path
+) -> None:
+    refuse(monkeypatch, errno.EBUSY)
+    status = proc / "asound/card1/pcm0p/sub0/status"
+    status.write_text(f"owner_pid   : {os.getpid()}\n")
+    with pytest.raises(DeviceError, match=r"busy: speakerd itself has it open: .*dmix"):
+        open_playback(HW, PLAYBACK_RATE_HZ)
+
+
+def test_a_device_that_is_pulled_out_while_it_is_opened_is_a_device_error(
+    pcm: ScriptedPcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone_again(*_: object) -> object:
+        raise gone()
+
+    monkeypatch.setattr(pcm, "info", gone_again)
+    monkeypatch.setattr(alsaaudio, "pcms", gone_again)
+    with pytest.raises(DeviceError, match=f"^{HW}: No such device: .*arecord -L"):
+        open_capture(HW)
 
 
 @pytest.mark.parametrize(
