@@ -28,10 +28,10 @@ def _how_it_broke(error: APIError) -> str | None:
     closed = error.__context__
     if not isinstance(closed, ConnectionClosed) or closed.rcvd is not None:
         return None
-    if isinstance(closed.__cause__, OSError):
-        return _of_the_system(closed.__cause__)
     if closed.sent is not None:  # we gave it up, and nobody has answered that
         return f"given up: {closed.sent.reason}"
+    if isinstance(closed.__cause__, OSError):
+        return _of_the_system(closed.__cause__)
     return "the connection was cut off"
 
 
@@ -41,6 +41,18 @@ def _of_the_system(error: OSError) -> str:
     if error.errno is not None and text.startswith("Connect call failed"):
         return f"{text}: {os.strerror(error.errno)}"
     return text or "the connection was cut off"  # in the middle of the TLS handshake
+
+
+def _of_a_certificate(error: ssl.SSLCertVerificationError) -> str:
+    """Why it is refused, and what to look at: a Pi without a network does not know the time."""
+    words = error.verify_message
+    if "expired" in words or "not yet valid" in words:
+        remedy = "is the clock right?"
+    elif "issuer" in words or "self" in words:  # unknown issuer, self-signed
+        remedy = "is something between here and the server, or SSL_CERT_FILE the wrong one?"
+    else:
+        remedy = "is GOOGLE_GEMINI_BASE_URL right, or something between here and the server?"
+    return f"the server's certificate is refused: {words}; {remedy}"
 
 
 def of_connecting(error: Exception) -> Failure:
@@ -59,8 +71,7 @@ def of_connecting(error: Exception) -> Failure:
         case TimeoutError():
             failure = Failure(FailureKind.TIMEOUT, "the server did not answer in time")
         case ssl.SSLCertVerificationError():
-            reason = f"{error.verify_message}; is the clock right, and SSL_CERT_FILE?"
-            failure = Failure(FailureKind.NETWORK, f"the server's certificate is refused: {reason}")
+            failure = Failure(FailureKind.NETWORK, _of_a_certificate(error))
         case socket.gaierror():
             reason = f"the server's name cannot be resolved: {error.strerror}"
             failure = Failure(FailureKind.NETWORK, reason)

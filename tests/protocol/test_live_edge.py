@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import os
+import socket
+import stat
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -12,7 +17,7 @@ from pydantic import SecretStr
 
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import events as ev
-from speakerd.errors import FailureKind
+from speakerd.errors import Failure, FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes
@@ -477,3 +482,54 @@ async def test_a_call_is_answered_though_somebody_is_speaking(
     edge.respond(1, 1, call, {"error": "cancelled"})
     await ears.hear(ev.ToolResponseSent)
     growing.discard()
+
+
+def user_timeouts_ms(port: int) -> list[int]:
+    """The TCP_USER_TIMEOUT of every socket of this process that is connected to ``port``."""
+    found = []
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            sock = stack.enter_context(socket.socket(fileno=os.dup(number)))
+            if sock.getpeername()[1:2] == (port,):
+                found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+    return found
+
+
+async def test_a_link_may_be_dead_for_so_long(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    assert user_timeouts_ms(simulator.port) == [7000]
+
+
+async def test_a_system_that_cannot_tell_a_dead_link_gets_an_ordinary_connection(
+    edge: LiveEdge, ears: Ears, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("speakerd.live.transport.socket.TCP_USER_TIMEOUT")
+    await ready(edge, ears)
+    monkeypatch.undo()
+    assert user_timeouts_ms(simulator.port) == [0]
+
+
+async def test_a_connection_that_is_cut_off_says_so(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    await ready(edge, ears)
+    simulator.act(faults.Abort())
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert str(closed.failure) == "1006 the connection was cut off"
+
+
+async def test_a_ping_that_is_never_answered_ends_the_connection_and_is_told(
+    ears: Ears, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PING_INTERVAL_S", "PING_TIMEOUT_S", "CLOSE_TIMEOUT_S"):
+        monkeypatch.setattr(f"speakerd.live.edge.{name}", 0.1)
+    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+    await ready(live, ears)
+    simulator.be_silent(pongs=False)
+    closed = await ears.hear(ev.ConnectionClosed)
+    await live.close()
+    assert closed.failure == Failure(FailureKind.NETWORK, "given up: keepalive ping timeout", 1006)

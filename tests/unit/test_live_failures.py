@@ -100,7 +100,10 @@ def test_whatever_is_raised_is_told_in_one_line() -> None:
     [
         (broken(TimeoutError(110, "nothing arrives")), "nothing arrives"),
         (broken(ConnectionResetError(104, "Connection reset by peer")), "Connection reset by peer"),
-        (broken(None, Close(1011, "keepalive ping timeout")), "given up: keepalive ping timeout"),
+        (
+            broken(TimeoutError(), Close(1011, "keepalive ping timeout")),
+            "given up: keepalive ping timeout",
+        ),
         (broken(None), "the connection was cut off"),
     ],
 )
