@@ -21,7 +21,7 @@ class Certificates:
     def __init__(self) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._trusted = trustme.CA()
-        self._names = ("127.0.0.1", "localhost")
+        self._names: tuple[str, ...] = ("127.0.0.1", "localhost")
         self.be_good()
 
     def server_context(self, host: str, authority: Path) -> ssl.SSLContext:
@@ -35,13 +35,17 @@ class Certificates:
         """Nothing to find fault with."""
         self._show(self._trusted.issue_cert(*self._names))
 
+    def be_of(self, name: str) -> None:
+        """Good for a server of that name."""
+        self._show(self._trusted.issue_cert(name))
+
     def be_of_another_authority(self) -> None:
         """Self-signed, as a captive portal's."""
         self._show(trustme.CA().issue_cert(*self._names))
 
     def be_of_another_host(self) -> None:
         """Somebody else's."""
-        self._show(self._trusted.issue_cert("elsewhere.invalid"))
+        self.be_of("elsewhere.invalid")
 
     def be_expired(self) -> None:
         """What a clock decades ahead makes of every certificate."""

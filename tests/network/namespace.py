@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -21,14 +22,19 @@ _CLONE_NEWNET = 0x40000000
 _HERE = Path("/proc/thread-self/ns/net")
 
 
+@functools.cache
 def missing() -> str:
     """Why there can be no namespace here; empty if there can."""
     if os.geteuid() != 0:
         return "a network namespace needs root"
     if shutil.which("ip") is None:
         return "a network namespace needs ip, of Debian's iproute2"
-    trial = subprocess.run(["ip", "netns", "list"], capture_output=True, check=False)
-    return trial.stderr.decode().strip()
+    # In many containers root may not, and some kernels have no such cable.
+    try:
+        with Namespace("trial"):
+            return ""
+    except subprocess.CalledProcessError as error:
+        return f"no network namespace: {error.stderr.decode().strip()}"
 
 
 class Namespace:
@@ -37,10 +43,10 @@ class Namespace:
     ``address`` is the far end's, ``nowhere`` one of the same network that swallows every packet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "elsewhere") -> None:
         number = os.getpid() % 8192 * 8  # 198.18.0.0/15 is for tests of networks (RFC 2544)
         net = f"198.{18 + number // 65536}.{number // 256 % 256}."
-        self.name = f"speakerd-{os.getpid()}"
+        self.name = f"speakerd-{name}-{os.getpid()}"
         self.address, self.here = f"{net}{number % 256 + 2}", f"{net}{number % 256 + 1}"
         self.nowhere = f"{net}{number % 256 + 3}"
         self._near, self._far = f"spk{os.getpid()}a", f"spk{os.getpid()}b"
@@ -50,7 +56,7 @@ class Namespace:
             _ip(f"netns add {self.name}")
             undo.callback(_ip, f"netns delete {self.name}")
             _ip(f"link add {self._near} type veth peer name {self._far} netns {self.name}")
-            undo.callback(_ip, f"link delete {self._near}")
+            undo.callback(_ip, f"link delete {self._near}")  # else it lingers for a moment
             for where, device, address in (
                 ("", self._near, self.here),
                 (f"-n {self.name} ", self._far, self.address),
@@ -86,7 +92,7 @@ class Namespace:
 
 
 def _ip(arguments: str) -> None:
-    subprocess.run(["ip", *arguments.split()], check=True)
+    subprocess.run(["ip", *arguments.split()], check=True, capture_output=True)
 
 
 def _setns(descriptor: int) -> None:

@@ -39,6 +39,7 @@ class Relay:
         self.port = 0
         self.manner = Manner.PASS
         self.accepted = 0
+        self._tells_the_server = True
         self.held = False  # something is stuck since it was stalled
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
@@ -52,10 +53,9 @@ class Relay:
 
     async def __aexit__(self, *_error: object) -> None:
         await self.close()
+        self.go_on()
         self.reset()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connections)
 
     # --- what a test does to it
 
@@ -81,9 +81,19 @@ class Relay:
 
     def reset(self) -> None:
         """End all connections by RST, to both sides."""
+        self._tells_the_server = True
         for writers in self._connections.values():
             for writer in writers:
                 _reset(writer)
+
+    def forget(self) -> None:
+        """End all connections by RST, as a router that has lost its table: the server is not told.
+
+        It believes them open until it hears otherwise from :meth:`reset`.
+        """
+        self._tells_the_server = False
+        for writers in self._connections.values():
+            _reset(writers[0])
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until ``condition()`` of what is counted here."""
@@ -127,9 +137,11 @@ class Relay:
         writers.append(server_writer)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pump(reader, server_writer))
-            group.create_task(self._pump(server_reader, writer))
+            group.create_task(self._pump(server_reader, writer, tells=True))
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, tells: bool = False
+    ) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 if not self._flowing.is_set():
@@ -139,7 +151,8 @@ class Relay:
                 writer.write(data)
                 await writer.drain()
         await self._flowing.wait()  # the end is news, too
-        writer.close()
+        if tells or self._tells_the_server:
+            writer.close()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -215,3 +215,19 @@ async def test_a_way_that_stays_clogged_is_told_and_forgotten_when_it_is_free(
     assert (ledger["outcome"], ledger["context"]) == ("answered", "resumed")
     assert simulator.turns[-1].context == (1,)
     assert person.was_told(Notice.NOT_DELIVERED)
+
+
+async def test_a_server_that_has_not_noticed_the_end_resumes_the_conversation_when_it_does(
+    talking: Person, relay: Relay, simulator: Simulator
+) -> None:
+    """It refuses a second connection to the same conversation: 1011."""
+    relay.forget()
+    await talking.link("down")
+    turn = await talking.says()
+    await talking.status_says("1011 Internal error")
+    relay.reset()
+    ledger = await talking.turn(turn)
+    assert (ledger["outcome"], ledger["context"]) == ("answered", "resumed")
+    assert simulator.turns[-1].utterance == SPEECH
+    assert simulator.turns[-1].context == (1,)
+    assert talking.was_told()
