@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +10,30 @@ import pytest
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.network.certificates import Certificates
+from tests.network.namespace import CannotBeMadeError, Namespace
 from tests.network.relay import Relay
 from tests.network.rig import Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def _session_elsewhere() -> Iterator[Namespace]:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(Namespace())
+        except CannotBeMadeError as error:
+            pytest.skip(str(error))
+        yield made
+
+
+@pytest.fixture
+def elsewhere(_session_elsewhere: Namespace) -> Iterator[Namespace]:
+    """A network at the other end of a cable that can be pulled."""
+    yield _session_elsewhere
+    _session_elsewhere.plug_it_in()
 
 
 @pytest.fixture

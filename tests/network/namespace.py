@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -22,31 +20,21 @@ _CLONE_NEWNET = 0x40000000
 _HERE = Path("/proc/thread-self/ns/net")
 
 
-@functools.cache
-def missing() -> str:
-    """Why there can be no namespace here; empty if there can."""
-    if os.geteuid() != 0:
-        return "a network namespace needs root"
-    if shutil.which("ip") is None:
-        return "a network namespace needs ip, of Debian's iproute2"
-    # In many containers root may not, and some kernels have no such cable.
-    try:
-        with Namespace("trial"):
-            return ""
-    except subprocess.CalledProcessError as error:
-        return f"no network namespace: {error.stderr.decode().strip()}"
+class CannotBeMadeError(Exception):
+    """There can be no namespace: not root, no ``ip``, or the kernel or container forbids it."""
 
 
 class Namespace:
     """A network namespace joined to this one by a cable; a context manager.
 
-    ``address`` is the far end's, ``nowhere`` one of the same network that swallows every packet.
+    Raises :class:`CannotBeMadeError`, with the reason. ``address`` is the far end's, ``nowhere``
+    one of the same network that swallows every packet.
     """
 
-    def __init__(self, name: str = "elsewhere") -> None:
+    def __init__(self) -> None:
         number = os.getpid() % 8192 * 8  # 198.18.0.0/15 is for tests of networks (RFC 2544)
         net = f"198.{18 + number // 65536}.{number // 256 % 256}."
-        self.name = f"speakerd-{name}-{os.getpid()}"
+        self.name = f"speakerd-{os.getpid()}"
         self.address, self.here = f"{net}{number % 256 + 2}", f"{net}{number % 256 + 1}"
         self.nowhere = f"{net}{number % 256 + 3}"
         self._near, self._far = f"spk{os.getpid()}a", f"spk{os.getpid()}b"
@@ -82,6 +70,10 @@ class Namespace:
             finally:
                 _setns(here.fileno())
 
+    def udp_sockets(self) -> str:
+        """The kernel's table of them there: addresses and ports are in hexadecimal."""
+        return _ip(f"netns exec {self.name} cat /proc/net/udp")
+
     def pull_the_cable(self) -> None:
         """From now on every packet is lost, and nobody is told."""
         _ip(f"-n {self.name} link set {self._far} down")
@@ -91,8 +83,15 @@ class Namespace:
         _ip(f"-n {self.name} link set {self._far} up")
 
 
-def _ip(arguments: str) -> None:
-    subprocess.run(["ip", *arguments.split()], check=True, capture_output=True)
+def _ip(arguments: str) -> str:
+    try:
+        done = subprocess.run(["ip", *arguments.split()], check=True, capture_output=True)
+    except FileNotFoundError as error:
+        raise CannotBeMadeError("a network namespace needs ip, of Debian's iproute2") from error
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.decode().strip()
+        raise CannotBeMadeError(f"a network namespace needs root: {why}") from error
+    return done.stdout.decode()
 
 
 def _setns(descriptor: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: An order of magnitude quicker than in life, in the same proportions; the number of connections
 #: in a minute is as in life.
 RULES: dict[str, Any] = {
-    "connect_timeout_s": 0.7,
+    "connect_timeout_s": 0.5,
     "close_timeout_s": 0.3,
     "reply_timeout_s": 1.0,
     "patience_s": 4.0,
@@ -24,6 +24,8 @@ RULES: dict[str, Any] = {
     "backoff_max_s": 0.2,
     "backoff_urgent_s": 0.1,
 }
+#: Hardly any pause between two connections: what is left is the limit of so many in a minute.
+HASTY = {"backoff_first_s": 0.001, "backoff_max_s": 0.001, "backoff_urgent_s": 0.001}
 
 
 class Person(Rig):
@@ -55,4 +57,4 @@ class Person(Rig):
                 await asyncio.sleep(0.01)
 
 
-__all__ = ["RULES", "SPEECH", "Person"]
+__all__ = ["HASTY", "RULES", "SPEECH", "Person"]

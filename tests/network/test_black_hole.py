@@ -13,35 +13,20 @@ from speakerd.conversation.effects import Notice
 from speakerd.live.edge import LiveEdge
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
-from tests.network import namespace
-from tests.network.namespace import Namespace
 from tests.network.rig import SPEECH, Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.network.certificates import Certificates
-
-pytestmark = pytest.mark.skipif(bool(namespace.missing()), reason=namespace.missing())
+    from tests.network.namespace import Namespace
 
 #: For 7 s; the kernel's first repetition comes after 0.2 s and cannot be hurried.
-UNACKNOWLEDGED_S = 0.5
+UNACKNOWLEDGED_S = 0.3
 #: What would find a dead connection if TCP did not.
 REPLY_TIMEOUT_S = 30.0
 HALF = len(SPEECH) // 2
-
-
-@pytest.fixture(scope="module")
-def _module_elsewhere() -> Iterator[Namespace]:
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture
-def elsewhere(_module_elsewhere: Namespace) -> Iterator[Namespace]:
-    yield _module_elsewhere
-    _module_elsewhere.plug_it_in()
 
 
 @pytest.fixture
@@ -101,7 +86,7 @@ async def test_a_sentence_into_a_black_hole_is_sent_again_when_the_network_is_ba
         gone_at = time.monotonic()
         person.hear(SPEECH[HALF:])
         person.button.edge(pressed=False)
-        await person.status_says("the network has swallowed what was sent for 0.5 s")
+        await person.status_says("the network has swallowed what was sent for 0.3 s")
         assert UNACKNOWLEDGED_S <= time.monotonic() - gone_at < REPLY_TIMEOUT_S / 3
         elsewhere.plug_it_in()
         ledger = await person.turn(2)

@@ -1,0 +1,30 @@
+"""``speakerd run`` as a process of its own, for what one process cannot have twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from speakerd.service import client
+
+if TYPE_CHECKING:
+    from speakerd.demo.process import DaemonProcess
+
+#: No sound and no pins: what is asked in writing is asked all the same.
+BARE = {
+    "GPIOZERO_PIN_FACTORY": "mock",
+    "SPEAKERD_CAPTURE_DEVICE": "none",
+    "SPEAKERD_PLAYBACK_DEVICE": "none",
+}
+
+
+async def status_says(process: DaemonProcess, key: str, words: str) -> None:
+    """Wait until what the status tells under ``key`` has these ``words`` in it."""
+    async with asyncio.timeout(20):
+        while words not in str(client.request(process.socket, {"command": "status"})[key]):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.05)
+
+
+def ask(process: DaemonProcess, text: str) -> None:
+    """Ask in writing."""
+    assert client.request(process.socket, {"command": "say", "text": text})["ok"] is True
