@@ -36,21 +36,25 @@ class Block(NamedTuple):
 
 
 class PrerollRing:
-    """The newest ``duration_s`` of captured sound; older sound is gone.
+    """The newest ``duration_s`` of captured sound, to the block; the oldest is dropped.
 
+    It is bounded by time and by size: what a device gives faster than real time is no newer for it.
     Not thread-safe: the microphone guards it.
     """
 
     def __init__(self, duration_s: float) -> None:
         self._duration_s = duration_s
+        self._max_bytes = math.ceil(duration_s * CAPTURE_RATE_HZ) * SAMPLE_BYTES
+        self._size_bytes = 0
         self._blocks: collections.deque[Block] = collections.deque()
 
     def append(self, block: Block) -> None:
         """Keep ``block`` and forget what is older than the ring is long."""
         self._blocks.append(block)
+        self._size_bytes += len(block.pcm)
         oldest = block.end - self._duration_s
-        while self._blocks and self._blocks[0].end <= oldest:
-            self._blocks.popleft()
+        while self._blocks and (self._blocks[0].end <= oldest or self._has_enough_without_first()):
+            self._size_bytes -= len(self._blocks.popleft().pcm)
 
     def take_since(self, time: float) -> bytes:
         """Empty the ring and return what was captured at ``time`` or later, to the frame.
@@ -64,12 +68,16 @@ class PrerollRing:
             placed = Block(block.pcm, min(block.end, latest_end))
             latest_end = placed.start
             pieces.append(placed.since(time))
-        self._blocks.clear()
+        self.clear()
         return b"".join(reversed(pieces))
 
     def clear(self) -> None:
         """Forget everything."""
         self._blocks.clear()
+        self._size_bytes = 0
+
+    def _has_enough_without_first(self) -> bool:
+        return self._size_bytes - len(self._blocks[0].pcm) >= self._max_bytes
 
 
 class _Waiter(NamedTuple):

@@ -67,7 +67,8 @@ class SpeakerPort(Protocol):
     def feed(self, turn: int, pcm: bytes, rate_hz: int = ...) -> None:
         """Queue reply audio (S16_LE mono); audio of a turn that is not expected is discarded.
 
-        An odd byte at the end is kept for the next feed of the turn.
+        An odd byte at the end is kept for the next feed of the turn. Audio at a rate outside 8 to
+        192 kHz is discarded, and so is what comes when 15 minutes of the reply are waiting.
         """
         ...
 
@@ -83,5 +84,9 @@ class SpeakerPort(Protocol):
         ...
 
     def play_clip(self, pcm: bytes) -> None:
-        """Play an earcon (24 kHz) after what is queued, then post NoticeEnded."""
+        """Play an earcon (24 kHz) after what is queued, then post NoticeEnded.
+
+        NoticeEnded comes for every clip that drop() does not discard, heard or not: when more than
+        5 s of clips wait, the oldest of them give way.
+        """
         ...

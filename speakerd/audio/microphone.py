@@ -4,6 +4,11 @@ While the gate is closed, sound goes round in the pre-roll ring and nowhere else
 of 0 the device is closed then. (Stopping it would not do: through ALSA's ``pulse`` plugin a
 dropped capture stream goes on collecting sound.) While the gate is open, sound goes into the
 utterance.
+
+Only sound is a sign of life: a device that gives nothing, or nothing but overruns, is lost after
+2 s. One that has given sound for a while and fails is opened again at once, and lost when that
+fails too. The pauses between the attempts grow until it has given sound for a while: that it can
+be opened proves nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ _LOG = logging.getLogger(__name__)
 _IDLE_PERIODS = 5  # how many are waited for while the gate is closed; opening it ends the wait
 _COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn open
 _STALL_S = 2.0  # an open device that gives nothing for so long is lost
-_STEADY_S = 1.0  # a device that failed after so long a time is tried again before it is lost
+_STEADY_S = 1.0  # a device that has given sound for so long is tried again before it is lost
 _STOP_TIMEOUT_S = 1.0
 _BACKLOG_S = 1.0  # what may come at once: ALSA's buffer
 _FASTEST = 1.01  # by how much a sound card's clock may be faster than ours
@@ -122,6 +127,8 @@ class Microphone:
         self._retry_now = False
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._steady = False  # it has given sound for a while since it was opened
+        self._overruns_in_a_row = 0
         self.overruns = 0
         self.captured_frames = 0
 
@@ -211,8 +218,8 @@ class Microphone:
     def _run(self) -> None:
         delays = self._retry_delays_s()
         while not self._stopping:
-            opened_at = self._clock()
-            captured_before = self.captured_frames
+            self._steady = False
+            reason = None
             try:
                 self._capture()
             except DeviceError as error:
@@ -220,28 +227,32 @@ class Microphone:
             except Exception as error:  # noqa: BLE001 - a dead thread is a deaf speaker
                 _LOG.exception("the capture thread failed; it goes on")
                 reason = f"{self._device}: {error!r}"
-            else:
-                continue
-            if self.captured_frames > captured_before:
+            if self._steady:
                 delays = self._retry_delays_s()
-                if self._clock() - opened_at > _STEADY_S:
-                    continue
-            self._lose(reason)
-            self._wait_for_retry(next(delays))
+            elif reason is not None:
+                self._lose(reason)
+                self._wait_for_retry(next(delays))
 
     def _capture(self) -> None:
         """Open the device, capture as long as it is wanted, close it, wait until it is wanted."""
         with contextlib.closing(self._open_pcm(self._device, self._period_ms)) as pcm:
             self._found()
-            fresh_at = self._clock()
-            pace = _Pace(fresh_at)
+            opened_at = fresh_at = self._clock()
+            pace = _Pace(opened_at)
+            self._overruns_in_a_row = 0
             while self.wanted:
                 if self._capture_some(pcm, pace):
                     fresh_at = self._clock()
+                    self._steady = fresh_at - opened_at > _STEADY_S
                 elif self._clock() - fresh_at > _STALL_S:
-                    raise DeviceError(f"{self._device}: is open and gives no sound")
+                    raise DeviceError(f"{self._device}: {self._what_it_does()}")
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self.wanted)
+
+    def _what_it_does(self) -> str:
+        if self._overruns_in_a_row:
+            return f"nothing but xruns for {_STALL_S:g} s"
+        return "is open and gives no sound"
 
     def _capture_some(self, pcm: CapturePcm, pace: _Pace) -> bool:
         """Take up to a period, or wait for one; whether there was any."""
@@ -250,11 +261,13 @@ class Microphone:
             try:
                 captured = pcm.read()
             except XrunError:
-                self.overruns += 1
-                self._post(Xrun(Device.MICROPHONE))
-                return True
+                self._count_overrun()
+                if self._overruns_in_a_row == 1:
+                    return False  # the next read starts the device again: it must not wait
+        if captured:
             waiting_frames = pcm.waiting_frames()
             pace.count(captured)
+            self._overruns_in_a_row = 0
         with self._changed:
             if captured:
                 self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))
@@ -264,6 +277,11 @@ class Microphone:
                 missing_frames = periods * self._period_frames - waiting_frames
                 self._changed.wait(missing_frames / CAPTURE_RATE_HZ)
         return bool(captured)
+
+    def _count_overrun(self) -> None:
+        self.overruns += 1
+        self._overruns_in_a_row += 1
+        self._post(Xrun(Device.MICROPHONE))
 
     def _found(self) -> None:
         with self._changed:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 CAPTURE_RATE_HZ = 16_000
 PLAYBACK_RATE_HZ = 24_000
+#: From telephone to studio. Reply audio that claims another rate is discarded, not played.
+PLAYABLE_RATES_HZ = range(8_000, 192_001)
 SAMPLE_BYTES = 2  # S16_LE; as all sound is mono, a frame is a sample
 PERIOD_MS = 20
 

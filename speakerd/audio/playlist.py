@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import (
     PERIOD_MS,
+    PLAYABLE_RATES_HZ,
     PLAYBACK_RATE_HZ,
     SAMPLE_BYTES,
     XrunError,
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
     from speakerd.audio.output import Output
     from speakerd.conversation.events import Event
 
-#: 15 minutes, 43 MB; what comes when it is full is refused.
+#: How much of a reply may wait: 15 minutes, 43 MB. What comes when it is full is refused.
 MAX_QUEUED_BYTES = bytes_of_ms(15 * 60_000, PLAYBACK_RATE_HZ)
+#: In how many pieces at most, as each costs memory however short it is: 15 minutes of 9 ms each.
+MAX_QUEUED_PIECES = 100_000
+#: How much may wait in clips: 5 s. The oldest that have not begun give way to a new one, which is
+#: never refused: of many notices the last is the one that is still true.
+MAX_CLIPS_BYTES = bytes_of_ms(5_000, PLAYBACK_RATE_HZ)
 
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
@@ -47,13 +53,14 @@ _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind th
 _SHORTEST_PAUSE_S = 0.002
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Sound:
     """Some sound in the queue; ``turn`` is None for a clip."""
 
     turn: int | None
     rate_hz: int
     pcm: memoryview
+    begun: bool = False
 
 
 @dataclass(slots=True)
@@ -102,9 +109,14 @@ class Playlist:
         return old is not None and old.flowing
 
     def feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
-        """Queue reply audio, without copying it; another turn's is discarded."""
+        """Queue reply audio, without copying it.
+
+        Another turn's is discarded, and so is what the queue has no room for, or what claims a
+        rate at which nobody sends speech: a device would be reopened for it, or refuse it.
+        """
         reply = self._reply
-        if reply is None or reply.turn != turn or self._is_full(len(pcm)):
+        refused = rate_hz not in PLAYABLE_RATES_HZ or self._is_full(len(pcm))
+        if reply is None or reply.turn != turn or refused:
             self.discarded_bytes += len(pcm)
             return
         if reply.carry:
@@ -123,8 +135,23 @@ class Playlist:
             self._reply.drained = False
 
     def add_clip(self, pcm: bytes) -> None:
-        """Queue a clip (whole frames, 24 kHz) behind all there is."""
-        self._sounds.append(_Sound(None, PLAYBACK_RATE_HZ, memoryview(pcm)))
+        """Queue a clip (24 kHz) behind all there is.
+
+        Beyond MAX_CLIPS_BYTES the oldest that wait are dropped, and reported as ended.
+        """
+        whole_bytes = len(pcm) - len(pcm) % SAMPLE_BYTES
+        if not whole_bytes:
+            self._post(NoticeEnded())
+            return
+        waiting = [sound for sound in self._sounds if sound.turn is None and not sound.begun]
+        excess_bytes = sum(len(clip.pcm) for clip in waiting) + whole_bytes - MAX_CLIPS_BYTES
+        for clip in waiting:
+            if excess_bytes <= 0:
+                break
+            excess_bytes -= len(clip.pcm)
+            self._sounds.remove(clip)
+            self._post(NoticeEnded())
+        self._sounds.append(_Sound(None, PLAYBACK_RATE_HZ, memoryview(pcm)[:whole_bytes]))
 
     def refuse(self, pcm: bytes) -> None:
         """Count reply audio that there is no device to play on."""
@@ -203,6 +230,7 @@ class Playlist:
                 self._count(self._reply, taken_bytes, out)
             if taken_bytes:
                 self._end = out.written
+                sound.begun = True
             if taken_bytes < len(sound.pcm):
                 sound.pcm = sound.pcm[taken_bytes:]
                 return
@@ -263,4 +291,5 @@ class Playlist:
 
     def _is_full(self, more_bytes: int) -> bool:
         queued_bytes = self._reply.queued_bytes if self._reply is not None else 0
-        return queued_bytes + more_bytes > MAX_QUEUED_BYTES
+        too_long = queued_bytes + more_bytes > MAX_QUEUED_BYTES
+        return too_long or len(self._sounds) >= MAX_QUEUED_PIECES

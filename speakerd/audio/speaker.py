@@ -4,9 +4,10 @@ The thread never blocks in alsa-lib: it fills the device's buffer, works out whe
 something to do and sleeps until then, so that drop() takes effect within milliseconds. When there
 is nothing to play it sleeps until it is called.
 
-An underrun is the machine's fault, not the server's: the rest plays on at once. A device that
-fails is opened again at once, at the cost of what its buffer held; only when that fails too it is
-lost, the queue is discarded and reported as drained.
+An underrun is the machine's fault, not the server's: the rest plays on at once. A device that has
+worked for a while and fails is opened again at once, at the cost of what its buffer held; only when
+that fails too it is lost, the queue is discarded and reported as drained. The pauses between the
+attempts grow until the device has played for a while: that it can be opened proves nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_STEADY_S = 1.0  # a device that fails after so long a time is tried again before it is lost
 _STOP_TIMEOUT_S = 1.0
 
 
@@ -76,7 +76,7 @@ class Speaker:
 
     @property
     def discarded_bytes(self) -> int:
-        """How much reply audio was not admitted: stale, too much, or no device to play it."""
+        """How much reply audio was not admitted: stale, absurd, too much, or no device there."""
         return self._playlist.discarded_bytes
 
     def start(self) -> None:
@@ -137,7 +137,6 @@ class Speaker:
         delays = self._retry_delays_s()
         while not self._stopping:
             out: Output | None = None
-            opened_at = self._clock()
             try:
                 out = self._open()
                 with contextlib.closing(out):
@@ -149,17 +148,16 @@ class Speaker:
                 reason = f"{self._device}: {error!r}"
             else:
                 continue
-            if out is not None and out.moved:
-                delays = self._retry_delays_s()
-                if self._clock() - opened_at > _STEADY_S:
-                    continue
+            if out is not None and out.steady:
+                if out.played:
+                    delays = self._retry_delays_s()
+                continue
             self._lose(reason, out)
             self._wait_for_retry(next(delays))
 
     def _open(self) -> Output:
-        out = Output(
-            self._open_pcm(self._device, self._rate_hz), self._rate_hz, self._clock, self._position
-        )
+        pcm = self._open_pcm(self._device, self._rate_hz)
+        out = Output(pcm, self._rate_hz, self._clock, self._position, self._device)
         with self._changed:
             if not self._present:
                 self._present = True

@@ -338,6 +338,20 @@ class SpeakerContract:
         assert dropped[48_000:48_100] not in heard
         assert len(speaker_rig.events.of(ev.PlaybackDrained)) == 1
 
+    def test_nothing_half_samples_and_absurd_rates_do_no_harm(
+        self, speaker_rig: SpeakerRig
+    ) -> None:
+        sound = reply(100, 2)
+        speaker_rig.speaker.expect(1)
+        for rate_hz in (0, 1, -24_000, 1_000_000):
+            speaker_rig.speaker.feed(1, reply(50, 1), rate_hz)
+        for piece in (b"", sound[:1], b"", sound[1:]):
+            speaker_rig.speaker.feed(1, piece)
+        speaker_rig.speaker.finish(1)
+        assert speaker_rig.until(ev.PlaybackDrained) == ev.PlaybackDrained(1, 0.1)
+        assert sound in speaker_rig.heard()
+        assert not speaker_rig.events.of(ev.DeviceLost)
+
     def test_a_clip_is_heard_and_reported(self, speaker_rig: SpeakerRig) -> None:
         clip = reply(120)
         speaker_rig.speaker.play_clip(clip)

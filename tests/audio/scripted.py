@@ -39,10 +39,12 @@ class CaptureScript:
         self.clock = ManualClock()
         self.missing: str | None = None  # why it cannot be opened
         self.failing: str | None = None  # why it fails while it is open
-        self.overrun = False
+        self.overruns = 0.0  # how many reads to come say that sound was lost; may be infinite
+        self.greeting = b""  # what it has captured as soon as it is open
         self.unpaced = False  # has more at any time, whatever the clock says
         self.broken = False  # raises what nobody expects
         self.opened = 0
+        self.reads = 0
         self.is_open = False
         self._lock = threading.Lock()
         self._pending = bytearray()
@@ -59,7 +61,7 @@ class CaptureScript:
             raise DeviceError(f"{device}: {self.missing}")
         self.is_open = True
         with self._lock:
-            self._pending.clear()
+            self._pending[:] = self.greeting
         return _ScriptedCapture(self, bytes_of_ms(period_ms, CAPTURE_RATE_HZ))
 
     def hear(self, pcm: bytes) -> None:
@@ -76,15 +78,16 @@ class CaptureScript:
             return self._read_dry or not self.is_open
 
     def take(self, size_bytes: int) -> bytes:
+        self.reads += 1
         if self.broken:
             raise ZeroDivisionError
-        if self.failing is not None:
+        if self.failing is not None and not (self.greeting and self._pending):
             reason = self.failing
             if self._failing_once:
                 self.failing = None
             raise DeviceError(reason)
-        if self.overrun:
-            self.overrun = False
+        if self.overruns:
+            self.overruns -= 1
             raise XrunError
         if self.unpaced:
             return bytes(size_bytes)
@@ -128,6 +131,9 @@ class PlaybackScript:
         self.broken = False  # raises what nobody expects
         self.hanging = False  # takes sound and plays none
         self.dry = False  # runs dry whatever it is given
+        self.swallows = (
+            0.0  # how often to come it takes sound and runs dry at once; may be infinite
+        )
         self.opened_rates_hz: list[int] = []
         self.heard = bytearray()
         self.calls = 0
@@ -194,6 +200,10 @@ class ScriptedPlayback:
 
     def queued_frames(self) -> int:
         self._script.check()
+        if self._script.swallows:
+            self._script.swallows -= 1
+            self.close()
+            raise XrunError
         self._play()
         return len(self._buffer) // SAMPLE_BYTES
 

@@ -173,6 +173,17 @@ def test_the_ring_gives_to_the_frame_what_was_captured_since() -> None:
     assert ring.take_since(0) == b""
 
 
+def test_the_ring_is_bounded_by_size_too() -> None:
+    """A device that gives more than real time has it all at the same time."""
+    ring, sound = PrerollRing(0.1), words(2000, 1)
+    for block in blocks(sound, 0.0):
+        ring.append(block._replace(end=100.0))
+    assert ring.take_since(0) == sound[-3200:]
+    late = words(50, 2)
+    ring.append(Block(late, 101.0))  # what was taken is not counted any longer
+    assert ring.take_since(0) == late
+
+
 def test_the_ring_forgets_what_is_older_than_it_is_long() -> None:
     ring, sound = PrerollRing(0.1), words(400, 1)
     for block in blocks(sound, 100.0):

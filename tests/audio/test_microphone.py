@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -35,14 +36,18 @@ def script() -> CaptureScript:
 def make(events: EventLog, script: CaptureScript) -> Iterator[Make]:
     made: list[Microphone] = []
 
-    def make_microphone(preroll_ms: int = 300, retry_s: float = 0.01) -> Microphone:
+    def make_microphone(
+        preroll_ms: int = 300,
+        retry_s: float = 0.01,
+        retry_delays_s: Callable[[], Iterator[float]] | None = None,
+    ) -> Microphone:
         microphone = Microphone(
             "scripted",
             preroll_ms=preroll_ms,
             post=events.post,
             clock=script.clock,
             open_pcm=script.open,
-            retry_delays_s=lambda: itertools.repeat(retry_s),
+            retry_delays_s=retry_delays_s or (lambda: itertools.repeat(retry_s)),
         )
         made.append(microphone)
         microphone.start()
@@ -200,11 +205,96 @@ def test_an_overrun_is_counted_and_capture_goes_on(
     events.wait_for(ev.DeviceReady)
     utterance, after = Utterance(1, 100_000), words(100, 2)
     microphone.open_gate(utterance, script.clock())
-    script.overrun = True
+    script.overruns = 1
     assert events.wait_for(ev.Xrun).device is ev.Device.MICROPHONE
     hear(script, after)
     assert after in captured(utterance)
     assert microphone.overruns == 1
+
+
+def test_a_few_overruns_in_a_row_are_no_loss(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance, after = Utterance(1, 100_000), words(100, 2)
+    microphone.open_gate(utterance, script.clock())
+    script.overruns = 5
+    wait_until(lambda: microphone.overruns == 5)
+    hear(script, after)
+    assert after in captured(utterance)
+    assert len(events.of(ev.Xrun)) == 5
+    assert not events.of(ev.DeviceLost)
+
+
+def test_a_device_that_does_nothing_but_overrun_is_lost(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make(retry_s=3600.0)
+    events.wait_for(ev.DeviceReady)
+    microphone.open_gate(Utterance(1, 100_000), script.clock())
+    script.overruns = math.inf
+    events.wait_for(ev.Xrun)
+    reads = script.reads
+    with pytest.raises(AssertionError, match="did not happen"):  # some 10 are to be expected
+        wait_until(lambda: script.reads > reads + 50, timeout_s=0.2)
+    script.clock.time += 2.1
+    lost = events.wait_for(ev.DeviceLost)
+    assert lost == ev.DeviceLost(ev.Device.MICROPHONE, "scripted: nothing but xruns for 2 s")
+    assert not script.is_open
+
+
+def test_an_overrunning_device_keeps_no_utterance_open(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    microphone.open_gate(Utterance(1, 100_000), script.clock())
+    hear(script, words(100, 1))
+    script.overruns = math.inf
+    events.wait_for(ev.Xrun)
+    microphone.close_gate(1, script.clock() + 100)
+    script.clock.time += 0.6
+    assert events.wait_for(ev.CaptureEnded).duration_s == pytest.approx(0.1)
+
+
+def test_a_device_that_hangs_after_its_first_sound_is_lost(
+    make: Make, events: EventLog, script: CaptureScript
+) -> None:
+    """It was open for longer than a steady device is, but it has not worked for so long."""
+    script.greeting = words(20, 1)
+    microphone = make(retry_s=3600.0)
+    events.wait_for(ev.DeviceReady)
+    wait_until(lambda: script.everything_was_read)
+    assert microphone.captured_frames == 320
+    script.clock.time += 3
+    assert "gives no sound" in events.wait_for(ev.DeviceLost).reason
+    assert script.opened == 1
+
+
+def test_a_device_that_fails_soon_after_every_opening_is_tried_ever_more_rarely(
+    make: Make, script: CaptureScript
+) -> None:
+    """Not only one that cannot be opened: a loose plug gives a little sound each time."""
+    attempts: list[int] = []
+
+    def delays_s() -> Iterator[float]:
+        for attempt in itertools.count():
+            attempts.append(attempt)
+            yield 0.001
+
+    script.greeting, script.failing = words(20, 1), "Input/output error"
+    microphone = make(retry_delays_s=delays_s)
+    wait_until(lambda: len(attempts) >= 5)
+    assert attempts[:5] == [0, 1, 2, 3, 4]
+    assert microphone.captured_frames >= 4 * 320
+    script.failing = None
+    wait_until(lambda: script.is_open)
+    hear(script, words(1200, 2))
+    before = len(attempts)
+    script.failing = "Input/output error"  # a steady device begins anew
+    wait_until(lambda: len(attempts) > before)
+    assert attempts[before] == 0
 
 
 def test_what_nobody_expects_does_not_kill_the_thread(

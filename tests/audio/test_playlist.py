@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -304,8 +306,128 @@ def test_a_device_that_does_not_play_is_noticed(player: Player, fault: str) -> N
 def test_a_device_that_always_runs_dry_is_noticed(player: Player) -> None:
     player.script.dry = True
     player.feed(reply(1000))
-    with pytest.raises(DeviceError, match="runs dry"):
+    with pytest.raises(DeviceError, match="nothing but xruns for 2 s"):
         player.run(5.0)
+    assert player.steps < 120  # it was not asked without pause
+    assert len(player.events.of(ev.Xrun)) < 60
+
+
+@pytest.mark.parametrize("buffer_ms", [1, 200, 5000])
+def test_an_answer_is_not_poured_into_a_device_that_plays_none_of_it(
+    player: Player, buffer_ms: int
+) -> None:
+    player.script.buffer_ms = buffer_ms
+    player.script.swallows = math.inf
+    player.feed(reply(60_000))
+    began = player.clock()
+    with pytest.raises(DeviceError, match="nothing but xruns for 2 s"):
+        player.run(10.0)
+    assert player.clock() - began < 3
+    assert player.steps < 120
+    assert len(player.events.of(ev.Xrun)) < 60
+    assert player.out.written <= (3 + buffer_ms * 6 / 1000) * PLAYBACK_RATE_HZ
+
+
+def test_a_few_underruns_in_a_row_are_no_loss(player: Player) -> None:
+    sound = without_zeros(reply(2000))
+    player.feed(sound)
+    player.finish()
+    player.script.swallows = 3
+    player.run(4.0)
+    assert player.playlist.underruns == 3
+    rest = player.heard.replace(b"\0", b"")
+    assert sound.endswith(rest)
+    assert len(rest) == len(sound) - 3 * 200 * 48
+    assert player.said[-1] == "Drained"
+
+
+def test_underruns_that_are_far_apart_are_no_storm(player: Player) -> None:
+    for _ in range(3):
+        player.feed(reply(300))
+        player.run(0.001)
+        player.clock.time += 5  # nobody refills the device
+        player.poke()
+        player.run(3600.0)
+    assert player.playlist.underruns == 3
+
+
+def test_a_device_that_has_stood_by_may_need_a_moment_to_take_sound(player: Player) -> None:
+    player.run(3600.0)
+    player.script.buffer_ms = 0
+    player.feed(reply(300))
+    player.run(1.0)
+    player.script.buffer_ms = 200
+    player.run(1.0)
+    assert reply(300) in player.heard
+
+
+def test_a_device_is_steady_until_its_trouble_began(player: Player) -> None:
+    assert not player.out.steady  # it has just been opened
+    player.run(1.5)
+    assert player.out.steady
+    assert not player.out.played
+    player.script.swallows = math.inf
+    player.feed(reply(60_000))
+    with pytest.raises(DeviceError):
+        player.run(10.0)
+    assert player.out.steady
+    assert not player.out.played
+    player.out = player.open(PLAYBACK_RATE_HZ, player.out.written)
+    player.poke()
+    with pytest.raises(DeviceError):
+        player.run(10.0)
+    assert not player.out.steady
+
+
+@pytest.mark.parametrize("rate_hz", [0, 1, -24_000, 7_999, 192_001, 1_000_000, 10**18])
+def test_sound_at_an_absurd_rate_is_discarded(player: Player, rate_hz: int) -> None:
+    player.feed(reply(200, 1), rate_hz=rate_hz)
+    player.feed(reply(200, 2))
+    player.finish()
+    player.run(1.0)
+    assert reply(200, 2) in player.heard
+    assert player.playlist.discarded_bytes == 9600
+    assert player.events.of(ev.PlaybackDrained)[0].duration_s == pytest.approx(0.2)
+
+
+def test_crumbs_fill_the_queue_as_well(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playlist_module, "MAX_QUEUED_PIECES", 10)
+    for _ in range(100):
+        player.playlist.feed(1, b"\1\1", PLAYBACK_RATE_HZ)
+    assert player.playlist.discarded_bytes == 180
+
+
+def test_of_a_storm_of_clips_the_last_are_heard_and_all_are_reported(player: Player) -> None:
+    clips = [without_zeros(reply(900, seed)) for seed in range(40)]
+    player.playlist.add_clip(clips[0])
+    player.poke()
+    player.run(0.05)
+    for clip in clips[1:]:
+        player.playlist.add_clip(clip)
+    player.run(30.0)
+    # the one that had begun, and as many of the last as there is room for
+    assert player.heard.replace(b"\0", b"") == b"".join([clips[0], *clips[-5:]])
+    assert player.said.count("NoticeEnded") == 40
+
+
+def test_a_clip_that_is_longer_than_the_room_for_clips_is_heard(player: Player) -> None:
+    player.playlist.add_clip(without_zeros(reply(100, 1)))
+    long_clip = without_zeros(reply(8000, 2))
+    player.playlist.add_clip(long_clip)
+    player.poke()
+    player.run(10.0)
+    assert player.heard.replace(b"\0", b"") == long_clip
+
+
+def test_clips_of_nothing_and_of_half_samples_do_no_harm(player: Player) -> None:
+    player.run(60.0)
+    clip = without_zeros(reply(100))
+    for pcm in (b"", b"\1", clip + b"\1"):
+        player.playlist.add_clip(pcm)
+    player.poke()
+    player.run(1.0)
+    assert player.heard.replace(b"\0", b"") == clip
+    assert player.said.count("NoticeEnded") == 3
 
 
 pieces = st.lists(st.tuples(st.integers(1, 6000), st.floats(0, 0.3)), min_size=1, max_size=12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -33,13 +34,15 @@ def script() -> PlaybackScript:
 def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
     made: list[Speaker] = []
 
-    def make_speaker(retry_s: float = 0.01) -> Speaker:
+    def make_speaker(
+        retry_s: float = 0.01, retry_delays_s: Callable[[], Iterator[float]] | None = None
+    ) -> Speaker:
         speaker = Speaker(
             "scripted",
             prebuffer_ms=100,
             post=events.post,
             open_pcm=script.open,
-            retry_delays_s=lambda: itertools.repeat(retry_s),
+            retry_delays_s=retry_delays_s or (lambda: itertools.repeat(retry_s)),
         )
         made.append(speaker)
         speaker.start()
@@ -176,6 +179,51 @@ def test_a_device_that_fails_again_and_again_is_not_tried_without_pause(
     assert len(script.opened_rates_hz) == 1
 
 
+def test_the_pauses_grow_although_the_device_can_be_opened(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    attempts: list[int] = []
+
+    def delays_s() -> Iterator[float]:
+        for attempt in itertools.count():
+            attempts.append(attempt)
+            yield 0.001
+
+    script.failing = "Input/output error"
+    speaker = make(retry_delays_s=delays_s)
+    for _ in range(4):
+        events.wait_for(ev.DeviceReady)
+        speaker.play_clip(reply(100))
+        events.wait_for(ev.DeviceLost)
+    events.wait_for(ev.DeviceReady)
+    assert attempts == [0, 1, 2, 3]
+
+
+def test_a_device_that_does_nothing_but_run_dry_ends_the_turn(events: EventLog) -> None:
+    clock = ManualClock()
+    script = PlaybackScript(clock)
+    script.swallows = math.inf
+    speaker = Speaker(
+        "scripted", prebuffer_ms=100, post=events.post, clock=clock, open_pcm=script.open
+    )
+
+    def is_lost() -> bool:
+        clock.time += 0.01
+        return bool(events.of(ev.DeviceLost))
+
+    speaker.start()
+    try:
+        speaker.expect(1)
+        speaker.feed(1, reply(60_000))
+        speaker.finish(1)
+        wait_until(is_lost)
+        assert events.of(ev.DeviceLost)[0].reason == "scripted: nothing but xruns for 2 s"
+        assert events.wait_for(ev.PlaybackDrained).turn == 1
+        assert len(events.of(ev.Xrun)) < 60
+    finally:
+        speaker.stop()
+
+
 def test_what_nobody_expects_does_not_kill_the_thread(
     make: Make, events: EventLog, script: PlaybackScript, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -210,11 +258,11 @@ def test_another_rate_opens_the_device_at_that_rate(
 def test_a_rate_that_the_device_refuses_ends_the_turn_and_not_the_speaker(
     make: Make, events: EventLog, script: PlaybackScript
 ) -> None:
-    script.refused_rates_hz = {7}
+    script.refused_rates_hz = {96_000}
     speaker = make()
     speaker.expect(1)
     speaker.feed(1, reply(50, 1))
-    speaker.feed(1, reply(50, 2), rate_hz=7)
+    speaker.feed(1, reply(50, 2), rate_hz=96_000)
     speaker.finish(1)
     events.wait_for(ev.DeviceLost)
     assert events.wait_for(ev.PlaybackDrained).duration_s == pytest.approx(0.05)

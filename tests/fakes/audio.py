@@ -10,7 +10,13 @@ import collections
 from typing import TYPE_CHECKING
 
 from speakerd.audio.buffers import Block, PrerollRing, Utterance
-from speakerd.audio.pcm import PLAYBACK_RATE_HZ, SAMPLE_BYTES, bytes_of_ms, seconds_of
+from speakerd.audio.pcm import (
+    PLAYABLE_RATES_HZ,
+    PLAYBACK_RATE_HZ,
+    SAMPLE_BYTES,
+    bytes_of_ms,
+    seconds_of,
+)
 from speakerd.conversation.events import (
     CaptureEnded,
     CaptureStarted,
@@ -120,7 +126,7 @@ class FakeSpeaker:
     """Plays when a test lets time pass with :meth:`play`; ``instant``: as soon as it may.
 
     ``heard`` has what was played of each turn, ``clips`` the clips, ``sound`` all of it in its
-    order. All rates are counted as 24 kHz.
+    order. All rates that can be played are counted as 24 kHz.
     """
 
     def __init__(self, post: Post, *, prebuffer_ms: int = 120, instant: bool = False) -> None:
@@ -148,8 +154,9 @@ class FakeSpeaker:
         if turn != self._expected:
             self._reset(turn)
 
-    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:  # noqa: ARG002 - as documented
-        if turn != self._expected or not self._present:
+    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+        absurd = rate_hz not in PLAYABLE_RATES_HZ
+        if turn != self._expected or not self._present or absurd:
             self.discarded_bytes += len(pcm)
             return
         self._queue += pcm
