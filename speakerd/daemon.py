@@ -77,6 +77,7 @@ def rules_of(settings: Settings) -> Rules:
         max_utterance_s=settings.max_utterance_s,
         reply_timeout_s=settings.reply_timeout_s,
         patience_s=settings.patience_s,
+        resume_patience_s=settings.patience_s / 2,
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
     )

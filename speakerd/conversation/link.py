@@ -127,6 +127,8 @@ class Link:
         self._disowned = 0  # the generation whose conversation was dropped: so are its handles
         self._strikes = 0  # server closes soon after resuming, in a row
         self._doubts = 0  # refused setups that presented the handle, in a row
+        self._asked_at = 0.0  # when somebody last began to speak
+        self._resisted_at = FOREVER  # since when the server has failed at resuming, in a row
         self._running = False  # between start and shut
 
     # --- what the core asks for
@@ -154,6 +156,7 @@ class Link:
         if not self._running:
             return
         self.refusal = None
+        self._asked_at = now
         if self.state in {LinkState.DOWN, LinkState.WAITING, LinkState.REFUSED}:
             at = now
             if self._tries and self._connects:  # mashing the button does not defeat the backoff
@@ -207,6 +210,7 @@ class Link:
         self.opened += 1
         self._verified = True
         self.refusal = None
+        self._resisted_at = FOREVER
         self.features.accepted()
         self._idle_since = now
         self._behind = False
@@ -289,15 +293,20 @@ class Link:
     # --- inside
 
     def _gap_at(self) -> float:
-        """After a GoAway: when nobody is disturbed by a close, and no turn is forgotten by it."""
+        """After a GoAway: when nobody is disturbed by a close."""
         if self.busy or self._go_away_at == FOREVER:
             return FOREVER
-        return self._idle_since + (self._rules.handle_grace_s if self._behind else 0.0)
+        return self._idle_since + self._handle_grace_s
 
     def _linger_end(self) -> float:
         if self.busy or self._rules.policy is LinkPolicy.ALWAYS:
             return FOREVER
-        return self._idle_since + self._rules.linger_s
+        return self._idle_since + max(self._rules.linger_s, self._handle_grace_s)
+
+    @property
+    def _handle_grace_s(self) -> float:
+        """How long a close of our own has to wait, or the last turn would be forgotten by it."""
+        return self._rules.handle_grace_s if self._behind else 0.0
 
     def _move(self, event: LinkInput, now: float) -> None:
         self.state = TRANSITIONS[self.state][event]
@@ -314,17 +323,22 @@ class Link:
         self.generation += 1
         self._connects.append(now)
         self._go_away_at = FOREVER
-        handle = self._presentable()
+        handle = self._presentable(now)
         self._presented = handle is not None
         out.append(Connect(self.generation, self.model, handle, self.features.left_out))
 
-    def _presentable(self) -> SessionHandle | None:
+    def _presentable(self, now: float) -> SessionHandle | None:
         """The handle, unless it is another model's, or setups that present it are refused.
 
         In the second case it is kept, because the settings may be at fault; but if a setup
-        without it is accepted, its conversation is the one that goes on.
+        without it is accepted, its conversation is the one that goes on. So too when somebody has
+        waited for long and the server fails again and again at resuming: it does while it holds
+        the old connection for alive, and after Wi-Fi has dropped one it may for minutes.
         """
         if self.handle is None or self.handle.model != self.model or self._doubts >= 2:
+            return None
+        waiting_since = max(self._resisted_at, self._asked_at)
+        if self.urgent and now >= waiting_since + self._rules.resume_patience_s:
             return None
         return self.handle
 
@@ -381,6 +395,11 @@ class Link:
             return
         if failure.kind is FailureKind.SETUP and self._presented:
             self._doubts += 1
+        resisted = failure.kind is FailureKind.SERVER and failure.code is not None
+        if not (resisted and self._presented):
+            self._resisted_at = FOREVER
+        elif self._resisted_at == FOREVER:
+            self._resisted_at = now
         self._judge(failure, now, out)
 
     def _judge(self, failure: Failure, now: float, out: list[Effect]) -> None:

@@ -48,7 +48,7 @@ def without_line(status: Status) -> str:
     if not status.without:
         return f"{status.model} is asked for everything again"
     left_out = " and ".join(status.without)
-    return f"{status.model} refuses {left_out} with this key: going on without it"
+    return f"the server refuses {left_out} for {status.model}: going on without it"
 
 
 def status_line(status: Status) -> str:

@@ -102,7 +102,7 @@ class Connection:
                 self._idle_since = now  # the quiet counts from the end of the answer
             else:
                 self._idle_since = now
-                self._wire.close(catalogue.ABORTED)  # nothing, if the server was made silent
+                self._wire.close(catalogue.ABORTED)
         conversation = self._conversation
         if self._wire.closed and conversation is not None and not conversation.closed:
             conversation.lost()

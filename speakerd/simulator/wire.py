@@ -82,10 +82,10 @@ class Wire:
         return self._send(_encoded(message))
 
     def close(self, closing: Closing) -> None:
-        """The server closes the connection."""
-        if not (self.closed or self._silent):
+        """The server closes the connection; if it is silent, nobody hears of it."""
+        if not self.closed:
             self.end("server", closing.code, closing.reason)
-            self._out.append(Hangup(closing))
+            self._out += [] if self._silent else [Hangup(closing)]
 
     def end(self, by: str, code: int, reason: str) -> None:
         """The connection is over, by the doing of ``by``."""

@@ -56,7 +56,7 @@ class Rig:
         self.settings = Settings(
             gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
             control_socket=directory / "control.sock",
-            state_directory=directory,
+            state_directory=options.pop("state_directory", directory),
             **(QUICK | options),
         )
         self.events: list[dict[str, Any]] = []
@@ -154,6 +154,21 @@ class Rig:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await self._wait(condition)
+
+    async def until_written(self, path: Path, text: str) -> None:
+        """Wait until the file has ``text`` in it; it is written in another thread."""
+
+        def written() -> bool:
+            return path.exists() and text in path.read_text()
+
+        async with asyncio.timeout(10):
+            while not written():  # noqa: ASYNC110 - it is nowhere announced
+                await asyncio.sleep(0.005)
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """The ledgers of all turns that are over."""
+        return self._all("turn")
 
     @property
     def states(self) -> list[str]:

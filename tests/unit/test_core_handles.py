@@ -8,6 +8,7 @@ import pytest
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy
 from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
@@ -349,6 +350,80 @@ def test_by_default_nothing_is_forgotten() -> None:
     story = started("h")
     story.wait(1e6)
     assert lose(story, FailureKind.NETWORK) == "h"
+
+
+# --- a server that does not let go of the old connection
+
+IN_USE = Failure(FailureKind.SERVER, "Internal error encountered.", 1011)
+
+
+def resisted(story: Story, seconds: float, failure: Failure = IN_USE) -> None:
+    """Let every connection be refused for so long."""
+    end = story.now + seconds
+    while story.now < end:
+        if story.is_in(LinkState.CONNECTING):
+            story.close(failure)
+        story.wait(0.1)
+
+
+def test_a_sentence_comes_before_a_conversation_that_cannot_be_resumed() -> None:
+    story = started()
+    story.issue("h")
+    turn = story.ask()
+    story.wait(story.rules.reply_timeout_s)
+    story.close(None)
+    refused_at = story.now
+    while story.all(fx.Connect)[-1].handle is not None or not story.is_in(LinkState.CONNECTING):
+        resisted(story, 0.1)
+    assert 4 <= len(story.all(fx.Connect)) <= 10
+    assert story.now - refused_at >= story.rules.resume_patience_s
+    story.open()
+    story.sent(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+
+
+def test_a_server_that_refuses_without_the_handle_too_is_asked_with_it_again() -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    story.press()
+    story.captured()
+    resisted(story, 2.5 * story.rules.resume_patience_s)
+    handles = [order.handle is not None for order in story.all(fx.Connect)][1:]
+    without = [index for index, presented in enumerate(handles) if not presented]
+    assert without
+    assert all(handles[index + 1] for index in without[:-1])
+    assert saved(story)[-1] == "h", "it is not dropped"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(FailureKind.NETWORK, "unreachable"),
+        Failure(FailureKind.TIMEOUT, "no answer"),
+        Failure(FailureKind.SERVER, "the server answered HTTP 503 instead of upgrading"),
+    ],
+)
+def test_a_network_that_is_down_for_long_costs_no_conversation(failure: Failure) -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    story.press()
+    story.captured()
+    resisted(story, 4 * story.rules.resume_patience_s, failure)
+    assert all(order.handle is not None for order in story.all(fx.Connect)[1:])
+
+
+def test_a_server_in_trouble_all_night_is_asked_with_the_handle_in_the_morning() -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    resisted(story, 3600.0)
+    story.press()
+    resisted(story, 2.0)
+    assert all(order.handle is not None for order in story.all(fx.Connect)[1:])
 
 
 # --- sparingly

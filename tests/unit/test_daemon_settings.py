@@ -79,6 +79,7 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         max_utterance_s=31.0,
         reply_timeout_s=12.0,
         patience_s=13.0,
+        resume_patience_s=6.5,
         linger_s=14.0,
         conversation_timeout_s=1500.0,
     )
