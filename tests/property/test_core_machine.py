@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy
-from speakerd.errors import FailureKind
+from speakerd.errors import FailureKind, Feature
 from tests.property.world import ANSWERS, CONNECTIONS, World
 
 if TYPE_CHECKING:
@@ -53,9 +53,13 @@ class CoreMachine(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(policy=st.sampled_from(LinkPolicy), forgets=st.sampled_from([0.0, 0.0, 90.0]))
-    def begin(self, policy: LinkPolicy, forgets: float) -> None:
-        self.world = World(policy, forgets)
+    @initialize(
+        policy=st.sampled_from(LinkPolicy),
+        forgets=st.sampled_from([0.0, 0.0, 90.0]),
+        features=st.frozensets(st.sampled_from(Feature)),
+    )
+    def begin(self, policy: LinkPolicy, forgets: float, features: frozenset[Feature]) -> None:
+        self.world = World(policy, forgets, features)
         self.world.tell(ev.Started())
 
     # --- time and the person
@@ -120,6 +124,13 @@ class CoreMachine(RuleBasedStateMachine):
         world.advance(1.0)
         world.begin()
         world.tell(ev.Started(world.saved))
+
+    @rule()
+    def power_cut(self) -> None:
+        """Nobody says goodbye: what is on the disk is what there is."""
+        self.world.pending.clear()
+        self.world.begin()
+        self.world.tell(ev.Started(self.world.saved))
 
     # --- devices
 

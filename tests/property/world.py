@@ -18,7 +18,7 @@ from speakerd.conversation.core import Core
 from speakerd.conversation.ledger import Outcome
 from speakerd.conversation.rules import LinkPolicy, Rules
 from speakerd.conversation.turn import TurnState
-from speakerd.errors import Failure, FailureKind
+from speakerd.errors import Failure, FailureKind, Feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,9 +233,15 @@ class Connection:
 class World:
     """The edges, the server and the person around one core at a time."""
 
-    def __init__(self, policy: LinkPolicy, conversation_timeout_s: float) -> None:
+    def __init__(
+        self,
+        policy: LinkPolicy,
+        conversation_timeout_s: float,
+        features: frozenset[Feature] = frozenset(),
+    ) -> None:
         self.rules = Rules(
             models=("model-a", "model-b"),
+            features=features,
             policy=policy,
             conversation_timeout_s=conversation_timeout_s,
         )
@@ -269,6 +275,7 @@ class World:
         self.complete: set[int] = set()
         self.connection: Connection | None = None
         self.disconnected_at = -FOREVER
+        self.suspicions = 0  # refusals that may be for an optional part of the setup
         self.generation = 0
         self.turn = 0
         self.asked_turns: set[int] = set()  # those whose window was opened
@@ -398,6 +405,8 @@ class World:
         waited_s = self.now - self.disconnected_at + EPSILON_S
         assert connection is None or connection.closed or waited_s >= self.rules.close_timeout_s
         assert order.generation == self.generation + 1
+        assert order.without <= self.rules.features
+        assert self.suspicions or not order.without, "left out for nothing"
         self.generation = order.generation
         self.connects.append(self.now)
         assert sum(at > self.now - 60 + EPSILON_S for at in self.connects) <= 10, "a storm"
@@ -471,8 +480,9 @@ class World:
         judged = {FailureKind.SERVER, FailureKind.SETUP, FailureKind.HANDLE, FailureKind.MODEL}
         if kind in judged:
             self.trusted = None
-        if kind is FailureKind.KEY and connection.opened_at == FOREVER:
+        if kind in {FailureKind.KEY, FailureKind.SETUP} and connection.opened_at == FOREVER:
             code = 1007
+        self.suspicions += kind in {FailureKind.SETUP, FailureKind.QUOTA}
         self.close(connection, Failure(kind, f"as {kind.value}", code or None))
 
     def close(self, connection: Connection, failure: Failure | None) -> None:
