@@ -28,6 +28,8 @@ from speakerd.conversation.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import gpiozero
+
     from speakerd.conversation.events import Event
 
 _log = logging.getLogger(__name__)
@@ -125,16 +127,24 @@ class GpioButton:
         warnings.simplefilter("ignore", gpiozero.NativePinFactoryFallback)
         # gpiozero's Button is this plus a thread that wakes ten times a second for when_held
         line = gpiozero.DigitalInputDevice(self._pin, pull_up=True, bounce_time=None)
+        try:
+            self._watch(line)
+        except BaseException:
+            line.close()  # or the next attempt would find it taken, by ourselves
+            raise
+
+    def _watch(self, line: gpiozero.DigitalInputDevice) -> None:
+        """Report edges from now on, and what the line is like now."""
         with self._lock:
             if self._stopping.is_set():
                 line.close()
                 return
-            self._line = line
             line.when_activated = self._pressed
             line.when_deactivated = self._released
             if line.is_active and not self._moved:
                 self._post(ButtonHeldAtStart())
             _log.debug("GPIO%d opened by %s", self._pin, type(line.pin_factory).__name__)
+            self._line = line
             self._post(DeviceReady(Device.BUTTON))
 
     def _pressed(self) -> None:

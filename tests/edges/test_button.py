@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import sys
 import warnings
@@ -144,6 +145,28 @@ def test_a_busy_line_is_told_once_and_taken_when_it_is_free(
             tries.get(timeout=TIMEOUT_S)
         assert heard.rest() == []
     assert heard.next() == READY
+
+
+@pytest.mark.parametrize("bad_reading", [1, 2, 3])
+def test_a_line_that_fails_while_it_is_opened_is_not_kept_from_the_next_attempt(
+    opened: Callable[..., GpioButton], heard: Heard, factory: MockFactory, bad_reading: int
+) -> None:
+    pin = factory.pin(PIN)
+    read, readings = pin._get_state, itertools.count(1)
+
+    def unsteady() -> object:
+        if next(readings) == bad_reading:
+            raise OSError("Input/output error")
+        return read()
+
+    pin._get_state = unsteady
+    opened()
+    event = heard.next()
+    if event != READY:  # gpiozero may read less often than that
+        assert event == DeviceLost(Device.BUTTON, "GPIO17: Input/output error")
+        assert heard.next() == READY
+    pin.drive_low()
+    assert heard.next() == ButtonEdge(pressed=True)
 
 
 def test_a_pin_the_board_has_not_is_told(opened: Callable[..., GpioButton], heard: Heard) -> None:
