@@ -155,6 +155,10 @@ class _Playback(_Pcm):
             raise self._lost(error) from error
         return max(0, self.buffer_frames - available)
 
+    def check(self) -> None:
+        if self._pcm.state() == alsaaudio.PCM_STATE_DISCONNECTED:
+            raise self._lost(os.strerror(errno.ENODEV))
+
     def drop(self) -> None:
         try:
             self._pcm.drop()

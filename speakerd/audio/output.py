@@ -111,6 +111,10 @@ class Output:
         elif self.heard < self.written and now - self._moved_at > _STALL_S:
             raise DeviceError(f"{self._name}: is open and plays nothing")
 
+    def check(self) -> None:
+        """Raise :class:`~speakerd.errors.DeviceError` when the device was pulled out."""
+        self._pcm.check()
+
     def pad(self, duration_ms: float) -> None:
         """Let silence follow, so that at least ``duration_ms`` are queued."""
         missing = frames_of_ms(duration_ms, self.rate_hz) - self.queued

@@ -82,6 +82,10 @@ class PlaybackPcm(Protocol):
         """How many frames are still to be played. Raises :class:`XrunError` when it ran dry."""
         ...
 
+    def check(self) -> None:
+        """Raise when the device is known to be gone; for when there is nothing to write."""
+        ...
+
     def drop(self) -> None:
         """Discard what is queued and stop at once; the next write starts the device again."""
         ...

@@ -2,7 +2,8 @@
 
 The thread never blocks in alsa-lib: it fills the device's buffer, works out when there will be
 something to do and sleeps until then, so that drop() takes effect within milliseconds. When there
-is nothing to play it sleeps until it is called.
+is nothing to play it sleeps until it is called, and looks now and then whether the device has been
+pulled out: who asks for the status must not be told that it is there.
 
 An underrun is the machine's fault, not the server's: the rest plays on at once. A device that has
 worked for a while and fails is opened again at once, at the cost of what its buffer held; only when
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 1.0
+_IDLE_CHECK_S = 5.0
 
 
 class Speaker:
@@ -41,7 +43,8 @@ class Speaker:
 
     ``post`` takes events from any thread, in their order, and does not block. A device that is
     missing or fails is tried again after each of ``retry_delays_s``, at once when there will be
-    something to play. What is fed while it is lost is discarded.
+    something to play. What is fed while it is lost is discarded. While nothing plays the device is
+    looked at every ``idle_check_s``.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class Speaker:
         clock: Callable[[], float] = time.monotonic,
         open_pcm: Callable[[str, int], PlaybackPcm] = open_playback,
         retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
+        idle_check_s: float = _IDLE_CHECK_S,
     ) -> None:
         self._device = device
         self._post = post
         self._clock = clock
         self._open_pcm = open_pcm
         self._retry_delays_s = retry_delays_s
+        self._idle_check_s = idle_check_s
         self._changed = threading.Condition()  # guards all that follows
         self._playlist = Playlist(prebuffer_ms, post)
         self._rate_hz = PLAYBACK_RATE_HZ
@@ -180,7 +185,10 @@ class Speaker:
                     if rate_hz is not None:
                         self._rate_hz = rate_hz
                         return
-                    self._changed.wait_for(lambda: self._poked, pause_s)
+                    if pause_s is not None:
+                        self._changed.wait_for(lambda: self._poked, pause_s)
+                    elif not self._changed.wait_for(lambda: self._poked, self._idle_check_s):
+                        out.check()
         finally:
             self._position = out.written
 

@@ -118,6 +118,18 @@ def test_an_earcon_is_heard_as_it_was_made(
     assert earcon.strip(b"\0") in heard_since(card, beginning)
 
 
+def test_a_device_that_is_there_is_found_there_playing_or_not(card: StandInCard) -> None:
+    pcm = open_playback(card.playback_device, PLAYBACK_RATE_HZ)
+    try:
+        pcm.check()
+        pcm.write(memoryview(reply(100)))
+        pcm.check()
+        pcm.drop()
+        pcm.check()
+    finally:
+        pcm.close()
+
+
 def test_after_an_underrun_the_block_is_written_again(card: StandInCard) -> None:
     beginning = card.heard_bytes()
     pcm = open_playback(card.playback_device, PLAYBACK_RATE_HZ)

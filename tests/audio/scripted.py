@@ -207,6 +207,9 @@ class ScriptedPlayback:
         self._play()
         return len(self._buffer) // SAMPLE_BYTES
 
+    def check(self) -> None:
+        self._script.check()
+
     def drop(self) -> None:
         self._script.check()
         self._script.dropped_at = self._script.clock()

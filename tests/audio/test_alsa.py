@@ -31,6 +31,7 @@ class ScriptedPcm:
         self.options = options
         self.effective: dict[str, object] = {}
         self.answers: dict[str, object] = {"avail": 0, "drop": 0, "read": (0, b""), "write": 0}
+        self.answers["state"] = alsaaudio.PCM_STATE_PREPARED
         self.calls: list[str] = []
 
     def info(self) -> dict[str, object]:
@@ -46,6 +47,9 @@ class ScriptedPcm:
 
     def avail(self) -> object:
         return self._answer("avail")
+
+    def state(self) -> object:
+        return self._answer("state")
 
     def drop(self) -> object:
         return self._answer("drop")
@@ -201,10 +205,13 @@ def test_an_overrun_is_a_full_buffer_until_it_is_read(pcm: ScriptedPcm) -> None:
 
 def test_a_device_that_is_pulled_out_is_a_device_error(pcm: ScriptedPcm) -> None:
     playback, capture = open_playback(HW, PLAYBACK_RATE_HZ), open_capture(HW)
+    playback.check()
     pcm.answers = {"avail": -errno.ENODEV, "drop": gone(), "read": gone(), "write": gone()}
+    pcm.answers["state"] = alsaaudio.PCM_STATE_DISCONNECTED
     for call in (
         lambda: playback.write(memoryview(bytes(4))),
         playback.queued_frames,
+        playback.check,
         playback.drop,
         capture.read,
         capture.waiting_frames,

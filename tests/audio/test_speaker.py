@@ -35,7 +35,9 @@ def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
     made: list[Speaker] = []
 
     def make_speaker(
-        retry_s: float = 0.01, retry_delays_s: Callable[[], Iterator[float]] | None = None
+        retry_s: float = 0.01,
+        retry_delays_s: Callable[[], Iterator[float]] | None = None,
+        idle_check_s: float = 3600.0,
     ) -> Speaker:
         speaker = Speaker(
             "scripted",
@@ -43,6 +45,7 @@ def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
             post=events.post,
             open_pcm=script.open,
             retry_delays_s=retry_delays_s or (lambda: itertools.repeat(retry_s)),
+            idle_check_s=idle_check_s,
         )
         made.append(speaker)
         speaker.start()
@@ -120,6 +123,17 @@ def test_without_a_device_turns_and_notices_end_all_the_same(
     speaker.play_clip(reply(100))
     events.wait_for(ev.NoticeEnded)
     assert not events.of(ev.PlaybackStarted)
+
+
+def test_a_device_that_is_pulled_out_while_nothing_plays_is_missed(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    make(idle_check_s=0.01)
+    events.wait_for(ev.DeviceReady)
+    script.missing = script.failing = "No such device"
+    assert events.wait_for(ev.DeviceLost).device is ev.Device.SPEAKER
+    script.missing = script.failing = None
+    events.wait_for(ev.DeviceReady)
 
 
 def test_a_reply_that_is_expected_tries_a_lost_device_at_once(
