@@ -153,7 +153,7 @@ async def test_an_answer_that_never_comes_out_of_a_black_hole_is_asked_for_again
 ) -> None:
     """All of the sentence has arrived: TCP has nothing to miss, only the core has."""
     impatient(monkeypatch, UNACKNOWLEDGED_S)
-    person = Person(tmp_path)
+    person = Person(tmp_path, reply_timeout_s=0.5)
     async with talking(person):
         turn = await person.says()
         await simulator.wait_for(
@@ -186,7 +186,7 @@ async def test_a_black_hole_that_stays_is_told_and_the_conversation_goes_on_afte
     simulator: Simulator, elsewhere: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch, UNACKNOWLEDGED_S)
-    person = Person(tmp_path, patience_s=1.0)
+    person = Person(tmp_path, patience_s=0.5)
     async with talking(person):
         elsewhere.pull_the_cable()
         assert (await person.has_a_turn())["outcome"] == "not-delivered"

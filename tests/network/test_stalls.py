@@ -202,7 +202,7 @@ async def test_an_answer_that_is_stuck_half_way_is_told_as_cut_and_the_next_pres
 async def test_a_way_that_stays_clogged_is_told_and_forgotten_when_it_is_free(
     relay: Relay, simulator: Simulator, tmp_path: Path
 ) -> None:
-    person = Person(tmp_path, patience_s=1.0, reply_timeout_s=0.5)
+    person = Person(tmp_path, patience_s=0.5, reply_timeout_s=0.5)
     async with person.running():
         await person.link("ready")
         assert (await person.has_a_turn())["outcome"] == "answered"
