@@ -25,13 +25,13 @@ from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core, Status
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy, Rules
-from speakerd.errors import FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes, features
 from speakerd.panel.button import GpioButton
 from speakerd.service import journal, notify, wording
 from speakerd.service.control import ControlServer
+from speakerd.service.linklog import LinkLog
 from speakerd.service.state import HandleStore
 from speakerd.service.threads import DaemonThreads
 
@@ -147,8 +147,7 @@ class Daemon:
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._status_seen: Status | None = None
-        self._without: tuple[str, ...] = ()  # as the journal knows it
-        self._opened = 0  # the last connection that the server has accepted
+        self._link_log = LinkLog()
         self._devices_known = asyncio.Event()
         self._stopping = asyncio.Event()
         self._link_down = asyncio.Event()
@@ -315,12 +314,7 @@ class Daemon:
 
     def _disconnect(self, order: fx.Disconnect) -> None:
         if order.failure is not None:
-            journal.log(
-                "link",
-                f"connection given up: {order.failure}",
-                level=logging.WARNING,
-                kind=order.failure.kind.value,
-            )
+            self._link_log.given_up(order.generation, order.failure)
         self._live.disconnect(order.generation)
 
     def _deliver(self, order: fx.Deliver) -> None:
@@ -378,24 +372,9 @@ class Daemon:
             case ev.DeviceLost(device, reason):
                 log.warning("%s", wording.missing_line(device, reason))
             case ev.ConnectionOpened(generation):
-                self._opened = generation
-                status = self._core.status
-                message = f"connected to {status.model}, context={status.context}"
-                journal.log("link", message, context=status.context, model=status.model)
-                if status.without != self._without:
-                    self._without = status.without
-                    journal.log("link", wording.without_line(status), level=logging.WARNING)
-            case ev.ConnectionClosed(generation, failure) if failure is not None:
-                what = "connection closed" if generation == self._opened else "no connection"
-                journal.log(
-                    "link",
-                    f"{what}: {failure}",
-                    level=logging.INFO if failure.kind is FailureKind.IDLE else logging.WARNING,
-                    kind=failure.kind.value,
-                    code=failure.code,
-                )
-            case ev.ConnectionClosed():
-                log.info("connection closed")
+                self._link_log.opened(generation, self._core.status)
+            case ev.ConnectionClosed(generation, failure):
+                self._link_log.closed(generation, failure)
             case _:
                 pass
 

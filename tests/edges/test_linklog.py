@@ -1,0 +1,108 @@
+"""The journal says why there is no connection, and does not fill the disk with it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from speakerd.conversation.core import Core, Status
+from speakerd.errors import Failure, FailureKind
+from speakerd.service.linklog import LinkLog
+
+REFUSED = Failure(FailureKind.NETWORK, "Connection refused")
+STATUS = replace(Core().status, model="m", context="resumed")
+
+
+@pytest.fixture(autouse=True)
+def everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "speakerd")
+
+
+def news(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+def test_a_night_without_a_network_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    log = LinkLog()
+    for generation in range(1, 501):
+        log.closed(generation, REFUSED)
+    told = news(caplog)
+    assert told[0] == "no connection: Connection refused"
+    assert told[-1] == "no connection (256 times): Connection refused"
+    assert len(told) == 9
+    assert len(caplog.records) == 500, "the debug level has them all"
+    log.opened(501, STATUS)
+    assert news(caplog)[-1] == "connected to m, context=resumed, after 501 tries"
+
+
+def test_a_night_in_which_nobody_answers_is_a_few_lines_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = LinkLog()
+    for generation in range(1, 501):
+        log.given_up(generation, Failure(FailureKind.TIMEOUT, "no answer in 10 s"))
+        log.closed(generation, None)
+    assert len(news(caplog)) == 9
+
+
+def test_another_reason_is_news(caplog: pytest.LogCaptureFixture) -> None:
+    log = LinkLog()
+    for generation in range(1, 4):
+        log.closed(generation, REFUSED)
+    log.closed(4, Failure(FailureKind.KEY, "API key not valid", 1007))
+    log.given_up(5, Failure(FailureKind.TIMEOUT, "no answer in 10 s"))
+    assert news(caplog)[-2:] == [
+        "no connection: 1007 API key not valid",
+        "connection given up: no answer in 10 s",
+    ]
+
+
+def test_after_a_connection_every_reason_is_news_again(caplog: pytest.LogCaptureFixture) -> None:
+    log = LinkLog()
+    for generation in (1, 2, 3):
+        log.closed(generation, REFUSED)
+    log.opened(4, STATUS)
+    log.closed(4, None)
+    log.closed(5, REFUSED)
+    assert news(caplog)[-2:] == ["connection closed", "no connection: Connection refused"]
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_the_end_of_an_open_connection_is_always_told(
+    kind: FailureKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = LinkLog()
+    for generation in range(1, 6):
+        log.opened(generation, STATUS)
+        log.closed(generation, Failure(kind, "because", 1008))
+    ends = [record for record in caplog.records if "connection closed" in record.getMessage()]
+    assert len(ends) == 5
+    level = logging.INFO if kind is FailureKind.IDLE else logging.WARNING
+    assert {record.levelno for record in ends} == {level}
+
+
+def without(*features: str) -> Status:
+    return replace(STATUS, without=features)
+
+
+def test_what_the_server_refuses_of_the_setup_is_told_when_it_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = LinkLog()
+    for status in (STATUS, without("search"), without("search"), STATUS):
+        log.opened(1, status)
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warnings == [
+        "the server refuses search for m: going on without it",
+        "m is asked for everything again",
+    ]
+
+
+def test_what_is_counted_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    log = LinkLog()
+    for generation in range(1, 1001):
+        log.closed(generation, Failure(FailureKind.NETWORK, f"port {generation}"))
+    assert len(news(caplog)) == 1000
+    assert len(log._reasons) <= 100
