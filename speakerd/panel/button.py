@@ -1,7 +1,9 @@
 """The push button on a GPIO line, by edges, through gpiozero and any of its pin factories.
 
 The button connects the line to ground; the board's pull-up holds it high while nobody presses.
-Every edge is passed on as it comes, on the pin library's thread: debouncing is the core's.
+Every edge is passed on as it comes, on the pin library's thread: debouncing is the core's. Only a
+line that flutters faster than any finger, as one with a broken wire does, is thinned out: of what
+is left out the last level is passed on, so that no release is lost.
 
 A line that cannot be used is reported once for each reason and tried again, more and more
 rarely: another program may let go of it, and at boot udev may not have handed it over yet. Only a
@@ -13,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +40,11 @@ _log = logging.getLogger(__name__)
 _FIRST_RETRY_S = 2.0
 _LONGEST_RETRY_S = 60.0
 _STOP_S = 0.8  # the opener may be in the middle of an import: it is not waited for longer
+
+#: Edges passed on in a burst, and then in a second: a mashed and bouncing button makes 50.
+_BURST_EDGES = 400
+_EDGES_PER_S = 200
+_SETTLE_S = 0.1  # how long edges are left out when there were more
 
 _NO_GPIO = (
     "this machine has no GPIO; `speakerd press` and `speakerd release` are a button, too, "
@@ -77,6 +85,11 @@ class GpioButton:
         self._devices = devices
         self._first_retry_s = first_retry_s
         self._moved = False  # an edge has come since the line was opened
+        self._edges = threading.Lock()  # of what follows
+        self._allowance: float = _BURST_EDGES
+        self._allowed_at = time.monotonic()
+        self._level = False  # of the newest edge
+        self._settling: threading.Timer | None = None  # edges are left out until it ends
         self._stopping = threading.Event()
         self._line: Any = None
         self._lock = threading.Lock()  # of the line, between the opener and stop
@@ -89,6 +102,11 @@ class GpioButton:
     def stop(self) -> None:
         """Let go of the line, within 1 s; nothing is posted afterwards."""
         self._stopping.set()
+        with self._edges:
+            settling = self._settling
+        if settling is not None:
+            settling.cancel()
+            settling.join(_STOP_S)
         if self._opener.is_alive():
             self._opener.join(_STOP_S)
         with self._lock:
@@ -155,8 +173,33 @@ class GpioButton:
 
     def _edge(self, *, pressed: bool) -> None:
         self._moved = True
-        if not self._stopping.is_set():
-            self._post(ButtonEdge(pressed))
+        with self._edges:
+            self._level = pressed
+            if self._stopping.is_set() or self._settling is not None:
+                return
+            if self._allows_one_more():
+                self._post(ButtonEdge(pressed))
+                return
+            self._settling = threading.Timer(_SETTLE_S, self._settle)
+            self._settling.daemon = True
+            self._settling.start()
+
+    def _allows_one_more(self) -> bool:
+        now = time.monotonic()
+        earned = (now - self._allowed_at) * _EDGES_PER_S
+        self._allowance = min(_BURST_EDGES, self._allowance + earned) - 1
+        self._allowed_at = now
+        if self._allowance < 0:
+            self._allowance = 0
+            return False
+        return True
+
+    def _settle(self) -> None:
+        """Pass on what the edges that were left out have led to."""
+        with self._edges:
+            self._settling = None
+            if not self._stopping.is_set():
+                self._post(ButtonEdge(self._level))
 
 
 def _backoff(first_s: float) -> Iterator[float]:

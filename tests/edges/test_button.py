@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import sys
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from speakerd.conversation.events import (
     DeviceReady,
 )
 from speakerd.panel.button import GpioButton
+from tests.audio.contract import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,6 +95,41 @@ def test_every_edge_is_passed_on(
         pin.drive_low()
         pin.drive_high()
     assert heard.rest() == 100 * [ButtonEdge(pressed=True), ButtonEdge(pressed=False)]
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_a_fluttering_line_is_thinned_out_to_its_last_level(
+    opened: Callable[..., GpioButton], heard: Heard, factory: MockFactory, pressed: bool
+) -> None:
+    button = opened()
+    assert heard.next() == READY
+    pin = factory.pin(PIN)
+    began = time.monotonic()
+    for _ in range(2500):
+        pin.drive_low()
+        pin.drive_high()
+    if pressed:
+        pin.drive_low()
+    wait_until(lambda: button._settling is None)
+    edges = heard.rest()
+    elapsed_s = time.monotonic() - began
+    assert 400 <= len(edges) < 400 + 210 * elapsed_s + 10
+    assert edges[-1] == ButtonEdge(pressed)
+
+
+def test_a_fluttering_line_does_not_delay_the_stop(
+    opened: Callable[..., GpioButton], heard: Heard, factory: MockFactory
+) -> None:
+    button = opened()
+    assert heard.next() == READY
+    pin = factory.pin(PIN)
+    for _ in range(1000):
+        pin.drive_low()
+        pin.drive_high()
+    button.stop()
+    heard.rest()
+    pin.drive_low()
+    assert heard.rest() == []
 
 
 def test_a_button_held_at_the_start_is_told_as_such(
