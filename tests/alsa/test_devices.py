@@ -155,12 +155,15 @@ def test_devices_that_appear_are_used(card: StandInCard, alsa_config: AlsaConfig
 
 
 def test_an_unplugged_card_ends_the_turn_and_the_next_one_is_used(
-    alsa_config: AlsaConfig,
+    alsa_config: AlsaConfig, tmp_path: Path
 ) -> None:
+    """The same name is another card then, as it is after replugging: it is looked up anew."""
+    names = tmp_path / "names.conf"
+    alsa_config(f'@hooks [ {{ func load files [ "{names}" ] errors false }} ]')
     events = EventLog()
     utterance = Utterance(1, 1_000_000)
     with StandInCard() as first:
-        alsa_config(alias("card", first))
+        names.write_text(alias("card", first))
         microphone = Microphone("card", preroll_ms=300, post=events.post)
         speaker = Speaker("card", prebuffer_ms=100, post=events.post)
         microphone.start()
@@ -178,7 +181,7 @@ def test_an_unplugged_card_ends_the_turn_and_the_next_one_is_used(
         assert drained[0].duration_s < 4
         assert ended == [ev.CaptureEnded(1, utterance.duration_s)]
         with StandInCard() as second:
-            alsa_config(alias("card", second))
+            names.write_text(alias("card", second))
             found = {events.wait_for(ev.DeviceReady).device for _ in range(2)}
             assert found == {ev.Device.MICROPHONE, ev.Device.SPEAKER}
             beginning = second.heard_bytes()
