@@ -49,6 +49,39 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_press_wakes_a_sleeping_backoff",
         ),
     ),
+    "What is normal": _of(
+        "tests/faults/test_quiet.py",
+        (
+            "the server closes the connection that nobody uses",
+            "idle",
+            "nothing; the conversation goes on",
+            "test_the_close_of_an_idle_connection_is_normal",
+        ),
+        (
+            "we close it, after SPEAKERD_LINGER_S",
+            "idle",
+            "nothing; the conversation goes on",
+            "test_a_connection_that_nobody_needs_is_closed_and_the_conversation_goes_on",
+        ),
+        (
+            "the server closes it, with SPEAKERD_LINK=always",
+            "idle",
+            "nothing; it is made again at once",
+            "test_a_connection_that_is_always_wanted_is_made_again_without_a_word",
+        ),
+        (
+            "GoAway in every answer",
+            "in mid-reply",
+            "nothing; no turn is forgotten",
+            "test_go_away_between_two_turns_is_not_noticed",
+        ),
+        (
+            "SPEAKERD_CONVERSATION_TIMEOUT_S is over",
+            "idle",
+            "nothing; the conversation begins anew",
+            "test_a_conversation_is_forgotten_after_its_time",
+        ),
+    ),
     "Restarts and the state file": _of(
         "tests/faults/test_restart.py",
         (
