@@ -280,7 +280,7 @@ ELSEWHERE: dict[str, list[Entry]] = {
             (
                 "the certificate is of somebody else, for another name, expired, or not valid yet",
                 "before setup",
-                "the answer, when it is good; the journal says what is wrong, and asks about the clock",
+                "the answer, when it is good; the journal names what is wrong",
                 "test_a_wrong_certificate_is_told_in_the_journal_and_heals",
             ),
             (
