@@ -22,6 +22,8 @@ UPGRADE ?=
 APT_BUILD := gcc libc6-dev libasound2-dev libsystemd-dev pkgconf
 # Recorded speech, ALSA's way to a PulseAudio server, and that server's recorder.
 APT_SOUND := alsa-utils libasound2-plugins pulseaudio-utils
+# A network of the tests' own whose cable can be pulled, and a clock that can be wrong.
+APT_TEST := iproute2 libfaketime
 UV_VERSION := 0.13.8
 # The oldest Node.js for test-js: Debian 12's.
 NODE_MAJOR := 18
@@ -73,7 +75,7 @@ apt_install() {
 locked() { sed -n "/^# == $$1$$/,/^# == /p" requirements.lock; }
 endef
 
-.PHONY: help demo pi test test-js bench lint lock clean packages sound-server node
+.PHONY: help demo pi test test-js soak fuzz bench lint lock clean packages sound-server node
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -90,6 +92,12 @@ test: sound-server lint ## Lint, then the whole test suite (ARGS="-k name": a pa
 
 test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaScript SDK
 	@$(VENV)/bin/python tests/js/run.py
+
+soak: $(STAMP)-dev ## Speak a thousand sentences with a fault in every third (ARGS="--turns 200 --seed 7")
+	@$(VENV)/bin/python -m tests.soak $(ARGS)
+
+fuzz: $(STAMP)-dev ## Throw 100,000 mutilated server messages at the daemon (ARGS="--seed 7")
+	@$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
 bench: sound-server $(STAMP)-dev ## Measure the latencies and what a turn costs
 	@$(VENV)/bin/python -m tests.bench
@@ -168,6 +176,7 @@ $(STAMP)-pi: $(STAMP)-installed
 
 $(STAMP)-dev: $(STAMP)-installed
 	@$(functions)
+	! command -v apt-get >/dev/null || apt_install $(APT_TEST)
 	echo "Installing the development tools in $(VENV)"
 	locked development >$(VENV)/development.lock
 	quietly env $(PIP) install --require-hashes --no-build-isolation -r $(VENV)/development.lock
