@@ -361,7 +361,7 @@ class Core:
     def _utterance_sent(self, event: ev.UtteranceSent) -> None:
         if (turn := self._asked(event)) is not None:
             self._dialogue.sent(turn)
-            self._link.utterance_sent()
+            self._link.session.utterance_sent()
 
     def _transcript_received(self, event: ev.TranscriptReceived) -> None:
         turn = self._replied(event)

@@ -1,8 +1,6 @@
-"""The link machine: one conversation over many connections, at most one at a time.
+"""The link machine: connections, at most one at a time; when one is made, closed, made again.
 
-The session is the conversation, a connection is one socket. What is kept between connections is
-the newest session handle with the model that issued it; it is the only thing the conversation
-hangs on, so it is dropped only when the server has shown that it is no good.
+A connection is one socket; the conversation is the :class:`~speakerd.conversation.session.Session`.
 
 :data:`TRANSITIONS` is the table of states; the methods of :class:`Link` decide which input a fact
 amounts to. Time is an argument, randomness is given, orders are appended to ``out``.
@@ -14,11 +12,12 @@ import collections
 import enum
 from typing import TYPE_CHECKING
 
-from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice, SaveHandle
+from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice
 from speakerd.conversation.events import SessionHandle
 from speakerd.conversation.features import Features
 from speakerd.conversation.ledger import Context
 from speakerd.conversation.rules import FOREVER, LinkPolicy, Rules
+from speakerd.conversation.session import Session
 from speakerd.errors import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -76,8 +75,6 @@ _REFUSALS: dict[FailureKind, Notice] = {
     FailureKind.SETUP: Notice.SETUP_REFUSED,
 }
 
-#: What the server has closed for a reason of its own: it speaks against the conversation resumed.
-_VERDICTS = {FailureKind.SERVER, FailureKind.SETUP, FailureKind.HANDLE}
 _HAS_SOCKET = {LinkState.READY, LinkState.CLOSING}
 _NO_REASON = "closed without a reason"
 
@@ -91,7 +88,7 @@ class LinkChange(enum.Enum):
 
 
 class Link:
-    """Connects, reconnects and closes; keeps the handle.
+    """Connects, reconnects and closes.
 
     ``random()`` gives numbers in [0, 1) for the jitter. ``busy`` (a turn is under way) and
     ``urgent`` (somebody speaks or waits for an answer) are kept true by the core.
@@ -104,14 +101,13 @@ class Link:
         self.generation = 0
         self.busy = False
         self.urgent = False
-        self.handle: SessionHandle | None = None
+        self.session = Session(rules)
         self.context = Context.NONE
         self.refusal: Notice | None = None  # why there is no use in waiting for a connection
         self.opened = 0  # connections the server has accepted
         self.changes: list[LinkChange] = []  # not yet taken by the core
         self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
         self.features = Features(rules.features)
-        self._saved: SessionHandle | None = None
         self._model = 0  # index into rules.models
         self._verified = False  # some server verdict on key and model has been seen
         self._retry_at = 0.0  # in WAITING: when to connect
@@ -122,13 +118,7 @@ class Link:
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = FOREVER
-        self._behind = False  # the newest handle does not remember the last turn
-        self._presented = False  # this connection was opened with a handle
-        self._disowned = 0  # the generation whose conversation was dropped: so are its handles
-        self._strikes = 0  # server closes soon after resuming, in a row
-        self._doubts = 0  # refused setups that presented the handle, in a row
         self._asked_at = 0.0  # when somebody last began to speak
-        self._resisted_at = FOREVER  # since when the server has failed at resuming, in a row
         self._running = False  # between start and shut
 
     # --- what the core asks for
@@ -147,7 +137,7 @@ class Link:
 
     def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
         """Begin, with the conversation kept from before."""
-        self.handle = self._saved = handle
+        self.session.begin(handle)
         self._running = True
         self.wake(now, out)
 
@@ -165,16 +155,12 @@ class Link:
                 at = min(at, self._retry_at)
             self._connect_at(at, now, out)
 
-    def utterance_sent(self) -> None:
-        """A turn has begun on the server; it issues no handle before the turn is over."""
-        self._behind = True
-
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
         self._idle_since = now
         if completed:
-            self._strikes = 0
-        self._save(out)
+            self.session.turn_completed()
+        self.session.save(out)
 
     def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
         """The connection does not answer: make a new one (the old one is closed first)."""
@@ -183,20 +169,20 @@ class Link:
 
     def session_is_wedged(self) -> None:
         """The server takes whole utterances and answers nothing but ``interrupted``."""
-        if self._presented:
-            self._drop_handle()
+        if self.session.presented:
+            self.session.drop(self.generation)
 
     def forget(self, now: float, out: list[Effect]) -> None:
         """Drop the conversation: the handle, its copy on disk, and the connection that has it."""
-        self._drop_handle()
-        self._save(out)
+        self.session.drop(self.generation)
+        self.session.save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
             self._close(now, out)
 
     def shut(self, now: float, out: list[Effect]) -> None:
         """The daemon ends: close, and keep what must be kept."""
         self._running = False
-        self._save(out)
+        self.session.save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
             self._close(now, out)
 
@@ -210,13 +196,10 @@ class Link:
         self.opened += 1
         self._verified = True
         self.refusal = None
-        self._resisted_at = FOREVER
         self.features.accepted()
+        self.session.accepted()
         self._idle_since = now
-        self._behind = False
-        if self._presented:
-            self._doubts = 0
-        self.context = Context.RESUMED if self._presented else Context.FRESH
+        self.context = Context.RESUMED if self.session.presented else Context.FRESH
         self.changes.append(LinkChange.READY)
 
     def connection_closed(
@@ -248,12 +231,11 @@ class Link:
         The first one that remembers a turn is kept at once, if the turn is over: the machine may
         lose its power at any time. What comes after it is nothing new, and SD cards wear.
         """
-        if generation == self.generation != self._disowned and self.state in _HAS_SOCKET:
-            self.handle = SessionHandle(handle, self.model)
-            self._doubts = 0
-            if self._behind and not self.busy:
-                self._save(out)
-            self._behind = False
+        if generation != self.generation or self.state not in _HAS_SOCKET:
+            return
+        is_news = self.session.issued(SessionHandle(handle, self.model), generation)
+        if is_news and not self.busy:
+            self.session.save(out)
 
     # --- time
 
@@ -296,17 +278,12 @@ class Link:
         """After a GoAway: when nobody is disturbed by a close."""
         if self.busy or self._go_away_at == FOREVER:
             return FOREVER
-        return self._idle_since + self._handle_grace_s
+        return self._idle_since + self.session.grace_s
 
     def _linger_end(self) -> float:
         if self.busy or self._rules.policy is LinkPolicy.ALWAYS:
             return FOREVER
-        return self._idle_since + max(self._rules.linger_s, self._handle_grace_s)
-
-    @property
-    def _handle_grace_s(self) -> float:
-        """How long a close of our own has to wait, or the last turn would be forgotten by it."""
-        return self._rules.handle_grace_s if self._behind else 0.0
+        return self._idle_since + max(self._rules.linger_s, self.session.grace_s)
 
     def _move(self, event: LinkInput, now: float) -> None:
         self.state = TRANSITIONS[self.state][event]
@@ -323,24 +300,8 @@ class Link:
         self.generation += 1
         self._connects.append(now)
         self._go_away_at = FOREVER
-        handle = self._presentable(now)
-        self._presented = handle is not None
+        handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
         out.append(Connect(self.generation, self.model, handle, self.features.left_out))
-
-    def _presentable(self, now: float) -> SessionHandle | None:
-        """The handle, unless it is another model's, or setups that present it are refused.
-
-        In the second case it is kept, because the settings may be at fault; but if a setup
-        without it is accepted, its conversation is the one that goes on. So too when somebody has
-        waited for long and the server fails again and again at resuming: it does while it holds
-        the old connection for alive, and after Wi-Fi has dropped one it may for minutes.
-        """
-        if self.handle is None or self.handle.model != self.model or self._doubts >= 2:
-            return None
-        waiting_since = max(self._resisted_at, self._asked_at)
-        if self.urgent and now >= waiting_since + self._rules.resume_patience_s:
-            return None
-        return self.handle
 
     def _storm_limit(self) -> float:
         """Never more than so many connections a minute, whatever happens."""
@@ -354,29 +315,24 @@ class Link:
             self.failures.append(failure)
         out.append(Disconnect(self.generation, failure))
         if self.state is LinkState.READY:
-            self._end_ready(now)
+            self._end_ready(now, None)
         else:
             self._tries += 1
         self._move(LinkInput.CLOSE, now)
 
-    def _end_ready(self, now: float) -> None:
+    def _end_ready(self, now: float, failure: Failure | None) -> None:
         """An open connection is open no longer: was it a stable one?"""
         stable = now - self._since >= self._rules.stable_s
         self._tries = 0 if stable else self._tries + 1
-        self._strikes = 0 if stable else self._strikes
+        self.session.ended(failure, self.generation, stable=stable)
         self.context = Context.NONE
         self.changes.append(LinkChange.LOST)
 
     def _lost(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """An open connection ended, not by us."""
-        self._end_ready(now)
+        self._end_ready(now, failure)
         if failure.kind is not FailureKind.IDLE or self.busy:
             self.failures.append(failure)
-        closed_by_server = failure.kind in _VERDICTS or failure.code in {1000, 1001}
-        if self._presented and closed_by_server and now - self._since < self._rules.stable_s:
-            self._strikes += 1
-        if self._strikes >= 2:
-            self._drop_handle()
         named = failure.feature is not None or failure.kind is FailureKind.QUOTA
         if named and self.features.suspect(failure):
             self._again(now, out, 0.0)
@@ -393,24 +349,18 @@ class Link:
         if self.features.suspect(failure):
             self._again(now, out, 0.0)
             return
-        if failure.kind is FailureKind.SETUP and self._presented:
-            self._doubts += 1
-        resisted = failure.kind is FailureKind.SERVER and failure.code is not None
-        if not (resisted and self._presented):
-            self._resisted_at = FOREVER
-        elif self._resisted_at == FOREVER:
-            self._resisted_at = now
+        self.session.refused(failure, now)
         self._judge(failure, now, out)
 
     def _judge(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """Try again, wait, or give up, by the kind of failure."""
         match failure.kind:
             case FailureKind.HANDLE:
-                self._drop_handle()
+                self.session.drop(self.generation)
                 self._again(now, out)
             case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
                 self._model += 1
-                self._strikes = self._doubts = 0
+                self.session.model_changed()
                 self.features.forget()
                 self._again(now, out, 0.0)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
@@ -418,7 +368,7 @@ class Link:
                     self._model = 0  # all have been tried: the next press begins with the first
                     self.features.forget()
                 self._refuse(_REFUSALS[failure.kind])
-                self._save(out)
+                self.session.save(out)
                 self._move(LinkInput.REFUSE, now)
             case FailureKind.QUOTA:
                 self._refuse(Notice.QUOTA_USED_UP)
@@ -435,7 +385,7 @@ class Link:
 
     def _again(self, now: float, out: list[Effect], delay_s: float | None = None) -> None:
         """The connection is gone: make another one if one is wanted, by default with backoff."""
-        self._save(out)
+        self.session.save(out)
         if not self.wanted:
             self._move(LinkInput.END, now)
             return
@@ -449,14 +399,3 @@ class Link:
         cap_s = self._rules.backoff_urgent_s if self.urgent else self._rules.backoff_max_s
         full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._tries - 2, 16))
         return full_s * (0.5 + self._random() / 2)
-
-    def _drop_handle(self) -> None:
-        self.handle = None
-        self._disowned = self.generation
-        self._strikes = self._doubts = 0
-
-    def _save(self, out: list[Effect]) -> None:
-        """Order the handle to be kept, if it is another than the one that is."""
-        if self.handle != self._saved:
-            self._saved = self.handle
-            out.append(SaveHandle(self.handle))

@@ -38,8 +38,10 @@ WAITS = st.sampled_from([0.7, 1.0, 2.0, 3.0, 5.0, 10.0, 14.9, 15.0, 20.0, 31.0, 
 
 def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
-    parts: list[object] = [core, core._link, core._button, core._dialogue]
+    link = core._link
+    parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
     skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
+    skipped |= {"session", "features"}
     return {
         f"{type(part).__name__}.{name}": repr(value)
         for part in parts
