@@ -61,7 +61,7 @@ class Output:
     @property
     def steady(self) -> bool:
         """Whether the device has worked for a while since it was opened; standing by is work."""
-        if self._xruns:
+        if self._runs_dry_again(self._clock()):
             good_until = self._storm_began
         elif self.running:
             good_until = self._moved_at
@@ -123,6 +123,7 @@ class Output:
 
     def drop(self) -> None:
         """Silence at once."""
+        self._refusing_since = None
         if self.running:
             self._pcm.drop()
             self._stand_still()
@@ -149,7 +150,7 @@ class Output:
         if self.running:
             unheard_s = max(0.0, self.queued / self.rate_hz - (now - self._counted_at))
             self._stand_still()
-        if not self._xruns or now - self._xrun_at > _STORM_S:
+        if not self._runs_dry_again(now):
             self._xruns = 0
             self._storm_began = now
         elif now - self._storm_began > _STORM_S:
@@ -158,6 +159,10 @@ class Output:
         self._xrun_at = now
         rest_s = max(unheard_s, _REST_S if self._xruns > 1 else 0.0)
         self._rest_until = now + min(rest_s, _LONGEST_REST_S)
+
+    def _runs_dry_again(self, now: float) -> bool:
+        """Whether an xrun at ``now`` would be one in a row: it came soon, and without sound."""
+        return self._xruns > 0 and now - self._xrun_at <= _STORM_S
 
     def _stand_still(self) -> None:
         self._run_started = None

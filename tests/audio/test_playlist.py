@@ -361,6 +361,33 @@ def test_a_device_that_has_stood_by_may_need_a_moment_to_take_sound(player: Play
     assert reply(300) in player.heard
 
 
+def test_what_a_device_refused_long_ago_is_not_held_against_it(player: Player) -> None:
+    player.script.buffer_ms = 0
+    player.feed(reply(300, 1))
+    player.run(1.0)
+    player.playlist.drop()
+    player.out.drop()  # as the speaker does
+    player.playlist.expect(2)
+    player.run(3600.0)
+    player.feed(reply(300, 2), turn=2)
+    player.run(1.0)
+    player.script.buffer_ms = 200
+    player.run(1.0)
+    assert reply(300, 2) in player.heard
+
+
+def test_an_underrun_of_long_ago_is_not_held_against_a_steady_device(player: Player) -> None:
+    player.feed(reply(300))
+    player.run(0.001)
+    player.clock.time += 0.5  # nobody refills the device, which has just been opened
+    player.poke()
+    player.run(0.0)
+    assert player.playlist.underruns == 1
+    player.playlist.drop()
+    player.run(3600.0)
+    assert player.out.steady
+
+
 def test_a_device_is_steady_until_its_trouble_began(player: Player) -> None:
     assert not player.out.steady  # it has just been opened
     player.run(1.5)
