@@ -45,6 +45,12 @@ CLOSE_TIMEOUT_S = 1.0
 #: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
+#: What comes out of the SDK for a message that it cannot read: one that is not JSON or not an
+#: object, that has unknown keys only, wrong types or too many levels.
+_UNREADABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+#: So many of these are told, each with a line; the rest of a connection's only in their number.
+TOLD_UNREADABLE = 3
+
 
 class Text(Protocol):
     """Takes pieces of transcription: ``("heard" or "spoken", turn, text)``."""
@@ -152,19 +158,31 @@ class Connection:
         from google.genai.errors import APIError
 
         stream = session.receive()
-        while True:
-            try:
-                said = messages.read(await anext(stream))
-            except StopAsyncIteration:
-                stream = session.receive()  # the SDK ends its iteration at every turnComplete
-            except APIError as error:
-                return failures.of_close(error)
-            except (TypeError, ValueError, RecursionError) as error:
-                # A message the SDK cannot read (unknown keys only, not JSON, wrong types). It
-                # is consumed and the connection is fine.
-                log.warning("passed over a message that the SDK cannot read: %s", _brief(error))
-            else:
-                self._report(said)
+        unreadable = 0
+        try:
+            while True:
+                try:
+                    message = await anext(stream)
+                except StopAsyncIteration:
+                    pass  # the SDK ends its iteration at every turnComplete
+                except (APIError, *_UNREADABLE) as error:
+                    # A close comes with its reason; a message with nothing but a "code", which
+                    # the SDK makes an APIError of too, as the object it is.
+                    if isinstance(error, APIError) and not isinstance(error.details, dict):
+                        return failures.of_close(error)
+                    # It is consumed and the connection is fine.
+                    await asyncio.sleep(0)  # others have their turn, whatever is thrown at us
+                    unreadable += 1
+                    if unreadable <= TOLD_UNREADABLE:
+                        log.warning("passed over an unreadable message: %s", _brief(error))
+                else:
+                    self._report(messages.read(message))
+                    continue
+                stream = session.receive()
+        finally:
+            if unreadable > TOLD_UNREADABLE:
+                more = unreadable - TOLD_UNREADABLE
+                log.warning("passed over %d more unreadable messages until the close", more)
 
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()
@@ -270,4 +288,7 @@ class Connection:
 
 def _brief(error: BaseException) -> str:
     """The first line of an error, cut: a message may be megabytes."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    line = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
+    )

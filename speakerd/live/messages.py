@@ -7,20 +7,35 @@ the one place that reads them. Whatever is not known is passed over.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
+from speakerd.audio.pcm import PLAYABLE_RATES_HZ
 from speakerd.conversation.events import ToolCall, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from google.genai import types
 
 #: The rate of reply audio whose mime type names none, in Hz (Live API guide, "Audio formats").
 REPLY_RATE_HZ = 24_000
 
-_RATE = re.compile(r"rate\s*=\s*(\d{4,6})\b")
+#: What is larger is not the service's, and goes no further: what is kept on an SD card, said to
+#: whoever listens, held for a tool. Handles were seen with 36 letters, connections last 10 minutes.
+MAX_HANDLE_BYTES = 8 * 1024
+MAX_TEXT = 10_000  # characters of one piece of transcription; the rest is cut off
+MAX_NAME = 256  # characters of a tool call's name or id
+MAX_CALLS = 32  # in one message
+MAX_ARGS = 64 * 1024  # characters and values in the arguments of one call
+MAX_ARGS_DEPTH = 32  # levels of objects and lists in them
+MAX_NUMBER = 1e300  # in them; what is infinite, or no number, is none
+MAX_TIME_LEFT_S = 3600.0
+MAX_TOKENS = 2**31 - 1  # the wire's int32
+
+_RATE = re.compile(r"rate\s*=\s*(\d+)\b")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -42,9 +57,14 @@ class Said:
 
 
 def prepare() -> None:
-    """Let the SDK build its message types now: it does at their first use, and that takes long."""
+    """Let the SDK build its message types now: it does at their first use, and that takes long.
+
+    It warns of every enum value that it does not know, with the value: that would go to the
+    journal, and Python remembers each text for ever. It reads on all the same, and so do we.
+    """
     from google.genai import types
 
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai\._common")
     types.LiveServerMessage.model_validate(
         {
             "server_content": {
@@ -76,27 +96,31 @@ def read(message: types.LiveServerMessage) -> Said:
         go_away_s=_time_left_s(message.go_away),
         handle=_handle(message.session_resumption_update),
         calls=tuple(_calls(tool_call)) if tool_call else (),
-        cancelled=tuple(cancellation.ids or ()) if cancellation else (),
+        cancelled=tuple(filter(_is_name, cancellation.ids or ())) if cancellation else (),
     )
 
 
 def rate_hz(mime_type: str) -> int:
-    """The sample rate an ``audio/...`` mime type names, or the default one."""
+    """The sample rate an ``audio/...`` mime type names, or the default one; may be absurd."""
     match = _RATE.search(mime_type)
-    return int(match[1]) if match else REPLY_RATE_HZ
+    return int(match[1][:9]) if match else REPLY_RATE_HZ
 
 
 def _audio(content: types.LiveServerContent) -> Iterator[tuple[bytes, int]]:
+    """The sound there is; what nobody could play is none, and must not count as an answer."""
     parts = content.model_turn.parts if content.model_turn else None
     for part in parts or ():
         blob = part.inline_data
         mime_type = (blob.mime_type or "").lower() if blob else ""
         if blob and blob.data and mime_type.startswith(("audio/pcm", "audio/l16")):
-            yield blob.data, rate_hz(mime_type)
+            rate = rate_hz(mime_type)
+            if rate in PLAYABLE_RATES_HZ:
+                yield blob.data, rate
 
 
 def _text(transcription: types.Transcription | None) -> str:
-    return (transcription.text or "") if transcription else ""
+    text = (transcription.text or "")[:MAX_TEXT] if transcription else ""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _goes_on(content: types.LiveServerContent) -> bool:
@@ -109,10 +133,15 @@ def _usage(metadata: types.UsageMetadata | None) -> Usage | None:
     if metadata is None:
         return None
     return Usage(
-        prompt_tokens=metadata.prompt_token_count or 0,
-        response_tokens=metadata.response_token_count or 0,
-        total_tokens=metadata.total_token_count or 0,
+        prompt_tokens=_count(metadata.prompt_token_count),
+        response_tokens=_count(metadata.response_token_count),
+        total_tokens=_count(metadata.total_token_count),
     )
+
+
+def _count(tokens: int | None) -> int:
+    """What cannot be a number of tokens counts for none."""
+    return tokens if tokens is not None and 0 <= tokens <= MAX_TOKENS else 0
 
 
 def _time_left_s(go_away: types.LiveServerGoAway | None) -> float | None:
@@ -120,17 +149,66 @@ def _time_left_s(go_away: types.LiveServerGoAway | None) -> float | None:
     if go_away is None:
         return None
     match = _SECONDS.fullmatch(go_away.time_left or "")
-    return float(match[1]) if match else 0.0
+    return min(float(match[1]), MAX_TIME_LEFT_S) if match else 0.0
 
 
 def _handle(update: types.LiveServerSessionResumptionUpdate | None) -> str | None:
     """A handle that can be resumed; while an answer is generated the updates are empty."""
     if update is None or not update.resumable:
         return None
-    return update.new_handle or None
+    handle = update.new_handle or ""
+    if not handle or not _is_unicode(handle) or len(handle.encode()) > MAX_HANDLE_BYTES:
+        return None
+    return handle
 
 
 def _calls(tool_call: types.LiveServerToolCall) -> Iterator[ToolCall]:
-    for call in tool_call.function_calls or ():
-        if call.id and call.name:
-            yield ToolCall(call.id, call.name, call.args or {})
+    """The calls that can be answered and made; one that is neither is left to its time-out."""
+    for call in (tool_call.function_calls or ())[:MAX_CALLS]:
+        args = call.args or {}
+        if _is_name(call.id) and _is_name(call.name) and _is_sane(args):
+            yield ToolCall(call.id, call.name, args)
+
+
+def _is_name(text: str | None) -> TypeGuard[str]:
+    return text is not None and 0 < len(text) <= MAX_NAME and _is_unicode(text)
+
+
+def _is_sane(args: object) -> bool:
+    """Whether all of it is JSON that can be encoded again, and not too much of it."""
+    left, level = MAX_ARGS, [args]
+    for _ in range(MAX_ARGS_DEPTH):
+        left -= sum(map(_weight, level))
+        if left < 0:
+            return False
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return True
+    return False
+
+
+def _weight(value: object) -> int:
+    """What a value counts against MAX_ARGS, its parts apart; more, if it cannot be encoded."""
+    match value:
+        case str():
+            fits, weight = _is_unicode(value), 1 + len(value)
+        case int() | float():
+            fits, weight = abs(value) <= MAX_NUMBER, 1  # and a number
+        case _:
+            fits, weight = True, 1
+    return weight if fits else MAX_ARGS + 1
+
+
+def _parts(value: object) -> Iterable[object]:
+    match value:
+        case dict():
+            return (*value.keys(), *value.values())
+        case list():
+            return value
+        case _:
+            return ()
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, which nothing can write."""
+    return text.isascii() or not _SURROGATE.search(text)

@@ -9,7 +9,19 @@ import pytest
 from google.genai import types
 
 from speakerd.conversation.events import ToolCall, Usage
-from speakerd.live.messages import REPLY_RATE_HZ, Said, rate_hz, read
+from speakerd.live.messages import (
+    MAX_ARGS,
+    MAX_ARGS_DEPTH,
+    MAX_CALLS,
+    MAX_HANDLE_BYTES,
+    MAX_NAME,
+    MAX_TEXT,
+    MAX_TIME_LEFT_S,
+    REPLY_RATE_HZ,
+    Said,
+    rate_hz,
+    read,
+)
 
 
 def parse(message: dict[str, Any]) -> Said:
@@ -120,3 +132,78 @@ def test_tool_calls_and_their_cancellation() -> None:
         ToolCall("1", "lamp", {"on": True}),
     )
     assert parse({"toolCallCancellation": {"ids": ["1"]}}).cancelled == ("1",)
+
+
+def resumable(handle: str) -> str | None:
+    return parse({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}}).handle
+
+
+def test_a_handle_that_no_sd_card_should_hold_is_not_kept() -> None:
+    assert resumable("h" * MAX_HANDLE_BYTES) == "h" * MAX_HANDLE_BYTES
+    assert resumable("h" * (MAX_HANDLE_BYTES + 1)) is None
+    assert resumable("é" * (MAX_HANDLE_BYTES // 2 + 1)) is None
+    assert resumable("\ud800") is None  # nothing can write it
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "999999", "9" * 400])
+def test_sound_at_a_rate_that_nobody_can_play_is_no_answer(rate: str) -> None:
+    parts = [audio_part(b"\1\0", f"audio/pcm;rate={rate}"), audio_part(b"\2\0")]
+    assert parse(content(modelTurn={"parts": parts})).audio == ((b"\2\0", 24_000),)
+
+
+@pytest.mark.parametrize(
+    ("time_left", "seconds"),
+    [("9" * 400 + "s", MAX_TIME_LEFT_S), ("1e9s", 0.0), ("-1s", 0.0), ("nans", 0.0), ("infs", 0.0)],
+)
+def test_an_absurd_time_left_stays_finite(time_left: str, seconds: float) -> None:
+    assert parse({"goAway": {"timeLeft": time_left}}).go_away_s == seconds
+
+
+@pytest.mark.parametrize("count", [-1, 2**31, 10**30])
+def test_what_cannot_be_a_number_of_tokens_counts_for_none(count: int) -> None:
+    usage = {"promptTokenCount": count, "responseTokenCount": 4, "totalTokenCount": count}
+    assert parse({"usageMetadata": usage}).usage == Usage(0, 4, 0)
+
+
+def test_a_transcription_is_cut_and_can_be_written() -> None:
+    said = parse(content(inputTranscription={"text": "z" * 1_000_000}))
+    assert said.heard == "z" * MAX_TEXT
+    said = parse(content(outputTranscription={"text": "a\ud800b"}))
+    assert said.spoken == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def nested(depth: int) -> object:
+    return {"a": nested(depth - 1)} if depth else 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"id": "i" * (MAX_NAME + 1)},
+        {"name": "n" * (MAX_NAME + 1)},
+        {"name": "\ud800"},
+        {"args": {"a": "b" * MAX_ARGS}},
+        {"args": {"a": [0] * MAX_ARGS}},
+        {"args": nested(MAX_ARGS_DEPTH)},
+        {"args": {"a": float("nan")}},
+        {"args": {"a": 10**400}},
+        {"args": {"a": ["\ud800"]}},
+        {"args": {"\ud800": 1}},
+    ],
+    ids=lambda broken: f"{next(iter(broken))}-{len(str(broken))}",
+)
+def test_a_call_that_no_tool_should_see_is_passed_over(broken: dict[str, Any]) -> None:
+    args = {"on": True, "x": [1.5, None, "é", {}]}
+    good = {"id": "1", "name": "lamp", "args": args}
+    calls = parse({"toolCall": {"functionCalls": [{**good, **broken}, good]}}).calls
+    assert calls == (ToolCall("1", "lamp", args),)
+
+
+def test_only_so_many_calls_are_taken_from_one_message() -> None:
+    calls = [{"id": str(number), "name": "lamp"} for number in range(MAX_CALLS + 1)]
+    assert len(parse({"toolCall": {"functionCalls": calls}}).calls) == MAX_CALLS
+
+
+def test_only_what_can_be_a_call_is_cancelled() -> None:
+    ids = ["", "1", "i" * (MAX_NAME + 1), "\ud800"]
+    assert parse({"toolCallCancellation": {"ids": ids}}).cancelled == ("1",)
