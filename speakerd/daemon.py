@@ -24,7 +24,7 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core, Status
 from speakerd.conversation.link import LinkState
-from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes, features
@@ -78,6 +78,7 @@ def rules_of(settings: Settings) -> Rules:
         reply_timeout_s=settings.reply_timeout_s,
         patience_s=settings.patience_s,
         resume_patience_s=settings.patience_s / 2,
+        backoff_urgent_s=urgent_backoff_s(settings.patience_s),
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
     )

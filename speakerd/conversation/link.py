@@ -118,6 +118,7 @@ class Link:
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = FOREVER
+        self._pressed = False  # since the last connection was begun
         self._asked_at = 0.0  # when somebody last began to speak
         self._running = False  # between start and shut
 
@@ -147,6 +148,7 @@ class Link:
             return
         self.refusal = None
         self._asked_at = now
+        self._pressed = True
         if self.state in {LinkState.DOWN, LinkState.WAITING, LinkState.REFUSED}:
             at = now
             if self._tries and self._connects:  # mashing the button does not defeat the backoff
@@ -299,15 +301,21 @@ class Link:
         self._move(LinkInput.CONNECT, now)
         self.generation += 1
         self._connects.append(now)
+        self._pressed = False
         self._go_away_at = FOREVER
         handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
         out.append(Connect(self.generation, self.model, handle, self.features.left_out))
 
     def _storm_limit(self) -> float:
-        """Never more than so many connections a minute, whatever happens."""
-        if len(self._connects) < self._rules.max_connects_per_minute:
-            return -FOREVER
-        return self._connects[0] + 60.0
+        """Never more than so many connections a minute, whatever happens.
+
+        The last few are for who presses the button: after a minute of vain retries the network
+        may be back, and the next press must work.
+        """
+        most = self._rules.max_connects_per_minute
+        if not self._pressed:
+            most -= self._rules.connects_for_presses
+        return self._connects[-most] + 60.0 if len(self._connects) >= most else -FOREVER
 
     def _close(self, now: float, out: list[Effect], failure: Failure | None = None) -> None:
         """Close the connection ourselves."""
@@ -398,4 +406,4 @@ class Link:
             return 0.0
         cap_s = self._rules.backoff_urgent_s if self.urgent else self._rules.backoff_max_s
         full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._tries - 2, 16))
-        return full_s * (0.5 + self._random() / 2)
+        return full_s * (0.75 + self._random() / 4)

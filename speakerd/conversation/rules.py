@@ -20,6 +20,15 @@ class LinkPolicy(enum.Enum):
     ALWAYS = "always"
 
 
+def urgent_backoff_s(patience_s: float) -> float:
+    """The longest pause between two tries while somebody waits for ``patience_s`` at most.
+
+    Short enough to find the network soon when it is back, and so long that the connections that
+    are allowed in a minute last for all of the patience.
+    """
+    return min(10.0, max(3.0, patience_s / 4))
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules one core lives by; the daemon makes them from the settings."""
@@ -53,6 +62,7 @@ class Rules:
     stable_s: float = 30.0  # a connection this old resets the backoff, and trusts its handle
     backoff_first_s: float = 1.0  # the second retry; the first is at once, each later one doubles
     backoff_max_s: float = 60.0  # the longest pause
-    backoff_urgent_s: float = 3.0  # the longest pause while somebody waits for an answer
+    backoff_urgent_s: float = 5.0  # the longest pause while somebody waits for an answer
     quota_backoff_s: float = 60.0  # at least, and up to twice as long
     max_connects_per_minute: int = 10  # whatever happens
+    connects_for_presses: int = 2  # that many of them only after a press

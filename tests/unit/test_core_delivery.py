@@ -62,8 +62,10 @@ def test_a_connection_within_the_patience_is_in_time(story: Story) -> None:
     story.close()
     turn = story.speak()
     while story.now < 28.0:
-        story.fail(FailureKind.NETWORK)
-        story.wait(3.0)
+        if story.is_in(LinkState.CONNECTING):
+            story.fail(FailureKind.NETWORK)
+        story.wait(0.1)
+    story.wait_for(LinkState.CONNECTING)
     assert story.is_in(TurnState.THINKING)
     story.open()
     story.sent(turn)

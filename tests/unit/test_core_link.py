@@ -10,7 +10,7 @@ import pytest
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
-from speakerd.conversation.rules import LinkPolicy
+from speakerd.conversation.rules import LinkPolicy, urgent_backoff_s
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
@@ -292,7 +292,7 @@ def test_the_backoff_has_jitter() -> None:
         connects_at(_lost(started(LinkPolicy.ALWAYS, random=random)), 100.0, FailureKind.SERVER)
         for random in (0.0, 1.0)
     )
-    assert lowest[3] == pytest.approx(highest[3] / 2, abs=0.2)
+    assert lowest[3] == pytest.approx(highest[3] * 3 / 4, abs=0.2)
 
 
 def _lost(story: Story) -> Story:
@@ -351,6 +351,35 @@ def test_a_press_wakes_a_sleeping_backoff() -> None:
     assert story.ordered(fx.Connect)
 
 
+@pytest.mark.parametrize("patience_s", [5, 10, 20, 30, 60, 120, 600])
+@pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
+def test_the_network_is_looked_for_through_all_of_the_patience_and_at_the_next_press(
+    random: float, patience_s: float
+) -> None:
+    """The limit of connections in a minute must not be used up when somebody presses again."""
+    pause_s = urgent_backoff_s(patience_s)
+    story = Story(random=random, patience_s=patience_s, backoff_urgent_s=pause_s)
+    story.connected()
+    story.close()
+    story.speak()
+    last = story.now + story.rules.patience_s
+    while story.now < last + 3.0:
+        if story.is_in(LinkState.CONNECTING):
+            story.close()
+        story.wait(0.05)
+    assert story.told == [fx.Notice.NOT_DELIVERED]
+    tried = story.times(fx.Connect)
+    gaps = [after - before for before, after in pairwise([*tried[1:], last])]
+    assert max(gaps) <= (pause_s if patience_s <= 20 else 0.6 * patience_s) + 0.1
+    story.press()
+    assert story.is_in(LinkState.CONNECTING)
+    story.close()
+    story.release()
+    story.wait(5.0)
+    story.press()
+    assert story.is_in(LinkState.CONNECTING)
+
+
 def test_mashing_the_button_does_not_defeat_the_backoff() -> None:
     story = started()
     story.close()
@@ -370,7 +399,7 @@ def test_a_press_never_makes_the_next_attempt_later() -> None:
     story.close()
     story.close()
     assert story.is_in(LinkState.WAITING)
-    due_at = story.now + story.rules.backoff_first_s / 2
+    due_at = story.now + story.rules.backoff_first_s * 3 / 4
     story.tell(ev.PressRequested())
     story.release()
     story.tell(ev.ReleaseRequested())

@@ -80,6 +80,7 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         reply_timeout_s=12.0,
         patience_s=13.0,
         resume_patience_s=6.5,
+        backoff_urgent_s=3.25,
         linger_s=14.0,
         conversation_timeout_s=1500.0,
     )
