@@ -171,10 +171,10 @@ class Connection:
                     if isinstance(error, APIError) and not isinstance(error.details, dict):
                         return failures.of_close(error)
                     # It is consumed and the connection is fine.
-                    await asyncio.sleep(0)  # others have their turn, whatever is thrown at us
                     unreadable += 1
                     if unreadable <= TOLD_UNREADABLE:
                         log.warning("passed over an unreadable message: %s", _brief(error))
+                    await asyncio.sleep(0)  # others have their turn, whatever is thrown at us
                 else:
                     self._report(messages.read(message))
                     continue
