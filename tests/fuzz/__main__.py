@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 import traceback
+import warnings
 from random import Random
 
 from speakerd.live import messages
@@ -27,6 +28,7 @@ def main() -> int:
     args = parser.parse_args()
     seed = secrets.randbits(32) if args.seed is None else args.seed
     _say(f"seed {seed}")
+    warnings.simplefilter("error")  # one for each message would be a flood as well
     messages.prepare()
     begun, done = time.monotonic(), 0
     for index in range(-(-args.messages // _FRAMES_PER_SCRIPT)):

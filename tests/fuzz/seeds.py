@@ -101,7 +101,7 @@ MESSAGES: tuple[dict[str, Json], ...] = (
     {"voiceActivityDetectionSignal": {"vadSignalType": "VAD_SIGNAL_TYPE_SOS"}},
     {"interactionStatus": "IN_PROGRESS"},
     {"error": {"code": 500, "message": "Internal error encountered.", "status": "INTERNAL"}},
-    {"code": 429, "message": "You exceeded your current quota"},
+    {"code": 429, "message": "You exceeded your current quota", "status": "RESOURCE_EXHAUSTED"},
     {},
     {
         **content(

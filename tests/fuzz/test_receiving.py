@@ -102,8 +102,9 @@ def test_a_few_are_told_singly_and_that_is_all(
 def test_the_line_about_a_message_is_short_and_printable(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    receiver.feed(b'{"serverContent": "\\u001b[2J\\n' + b"x" * 1_000_000 + b'"}')
+    receiver.feed(b'{"code": 7, "status": "\\u001b[2J\\n' + b"x" * 1_000_000 + b'"}')
     receiver.feed(b"x" * 1_000_000)
+    assert len(caplog.messages) == 2
     for line in caplog.messages:
         assert len(line) < 300
         assert line.isprintable()

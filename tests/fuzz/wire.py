@@ -32,6 +32,7 @@ MAX_TEXT = 10_000
 MAX_CALLS = 64
 MAX_CALL_CHARACTERS = 64 * 1024
 MAX_NAME = 1024
+MAX_DEPTH = 32
 MAX_LINE = 300
 #: How many unreadable messages of a connection are told singly, and then how many there were.
 MAX_LINES = 3 + 1
@@ -154,6 +155,14 @@ def _judge_call(call: ev.ToolCall) -> None:
     assert 0 < len(call.name.encode()) <= MAX_NAME
     text = json.dumps(call.args, ensure_ascii=False, allow_nan=False)  # and it can be passed on
     assert len(text.encode()) <= 4 * MAX_CALL_CHARACTERS
+    assert _depth(call.args) <= MAX_DEPTH
+
+
+def _depth(args: object) -> int:
+    if isinstance(args, (dict, list)):
+        parts = args.values() if isinstance(args, dict) else args
+        return 1 + max(map(_depth, parts), default=0)
+    return 0
 
 
 class Lines(logging.Handler):
