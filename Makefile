@@ -88,7 +88,7 @@ demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer
 pi: $(STAMP)-pi ## Install lgpio, gpiozero's way to the pins of a Raspberry Pi
 
 test: sound-server lint ## Lint, then the whole test suite (ARGS="-k name": a part of it)
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaScript SDK
 	@$(VENV)/bin/python tests/js/run.py
