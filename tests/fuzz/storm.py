@@ -95,7 +95,6 @@ class StormWorld(World):
     def __init__(self, policy: LinkPolicy) -> None:
         self.receiver = self._receiver(0)
         self.outcomes: list[Outcome | None] = []
-        self.starved = False
         super().__init__(policy, 0.0)
 
     def _receiver(self, generation: int) -> Receiver:
@@ -147,12 +146,7 @@ class StormWorld(World):
             self.receiver.attribution.window_opened()
         elif isinstance(event, ev.UtteranceSent):
             self.receiver.attribution.utterance_sent(event.turn, self.now)
-        silent_since = self.last_sound
         super().tell(event)
-        if isinstance(event, ev.PlaybackDrained) and self.starved:
-            self.last_sound = silent_since  # it is told of the end, and has long heard it
-        elif isinstance(event, (ev.PlaybackStarted, ev.PlaybackResumed, ev.PlaybackStarved)):
-            self.starved = isinstance(event, ev.PlaybackStarved)
 
     def do_RunTools(self, order: fx.RunTools) -> None:  # noqa: N802
         """Every call is refused, as by the daemon."""

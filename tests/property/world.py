@@ -169,6 +169,7 @@ class Speaker:
         if self.expected is None or not self.sounding or self.world.now < self.queued_until:
             return
         self.sounding = self.audible = False
+        self.world.last_sound = self.world.now
         if self.finishing:
             self.world.tell(ev.PlaybackDrained(self.expected, self.played_s))
         else:
@@ -316,8 +317,9 @@ class World:
 
     def tell(self, event: ev.Event) -> None:
         """Hand the core a fact, and carry out what it orders."""
-        sound = (ev.PlaybackStarted, ev.PlaybackResumed, ev.PlaybackDrained, ev.PlaybackStarved)
-        if isinstance(event, (*sound, ev.NoticeEnded)):
+        # A PlaybackDrained may come long after the last sound.
+        sound = (ev.PlaybackStarted, ev.PlaybackResumed, ev.PlaybackStarved, ev.NoticeEnded)
+        if isinstance(event, sound):
             self.last_sound = self.now
         if self.gpio_down or self.control_down:
             self.last_down = self.now
