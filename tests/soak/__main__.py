@@ -30,42 +30,40 @@ def main() -> int:
     # What goes wrong here is wanted; it is the oracle that judges what comes of it.
     level = logging.DEBUG if args.log else logging.CRITICAL
     logging.basicConfig(level=level, format="%(relativeCreated)7.0f %(name)s: %(message)s")
+    logging.getLogger("speakerd.live").setLevel(max(level, logging.INFO))
     for name in ("asyncio", "websockets", "google_genai", "httpcore"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     numbers = range(args.first, args.first + args.turns)
     tally = asyncio.run(soak(args.seed, numbers, _progress))
-    print(*_report(tally), sep="\n")
+    sys.stdout.write("\n".join([*_report(tally), ""]))
     wrong = [*tally.violations, *growth(tally.samples)]
     return 1 if wrong or tally.turns < args.turns else 0
 
 
 def _progress(tally: Tally) -> None:
     if sys.stderr.isatty():
-        print(f"\r{tally.turns} turns, {len(tally.violations)} violations", end="", file=sys.stderr)
+        sys.stderr.write(f"\r{tally.turns} turns, {len(tally.violations)} violations\r")
 
 
 def _report(tally: Tally) -> list[str]:
+    said = f"{tally.turns} turns, {tally.sentences} sentences, {tally.daemons} starts of the daemon"
+    resumed = f"{tally.resumed} resumed (with an older handle: {tally.older_handles})"
     lines = [
-        f"seed {tally.seed}: {tally.turns} turns, {tally.sentences} sentences, "
-        f"{tally.daemons} starts of the daemon, {tally.duration_s:.0f} s",
+        f"seed {tally.seed}: {said}, {tally.duration_s:.0f} s",
         f"lost in silence: {tally.lost_in_silence}",
         f"outcomes: {_counted(tally.outcomes)}; delivered twice: {tally.redelivered}",
         f"notices: {_counted(tally.clips)}",
-        f"connections: {tally.resumed} resumed (with an older handle: {tally.older_handles}), "
-        f"{tally.fresh.total()} fresh: {_counted(tally.fresh)}",
+        f"connections: {resumed}, {tally.fresh.total()} fresh: {_counted(tally.fresh)}",
         f"faults ({tally.faults.total()}): {_counted(tally.faults)}",
     ]
     if tally.samples:
         lines.append(f"held: {span(tally.samples)}")
     lines += [f"NOT FLAT: {line}" for line in growth(tally.samples)]
     for violation in tally.violations:
-        number = violation.plan.number
-        lines += [
-            f"VIOLATION in turn {number} ({', '.join(violation.plan.names) or 'no fault'}): "
-            f"{violation.text}",
-            f"    again: python -m tests.soak --seed {tally.seed} --from {max(1, number - _LEAD)} "
-            f"--turns {_LEAD + 1} --log",
-        ]
+        number, names = violation.plan.number, ", ".join(violation.plan.names) or "no fault"
+        again = f"--seed {tally.seed} --from {max(1, number - _LEAD)} --turns {_LEAD + 1} --log"
+        lines.append(f"VIOLATION in turn {number} ({names}): {violation.text}")
+        lines.append(f"    again: python -m tests.soak {again}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _MINUTE_S = 60.0 / SPEED
 _STABLE_S = 30.0 / SPEED
 _RESUME_PATIENCE_S = 10.0 / SPEED
 _MOST_A_MINUTE = 10
+#: From here on the core connects for presses only.
+_UNASKED_A_MINUTE = 8
 #: The server's clock looks at a request a little later than the core that makes it.
 _TOLERANCE = 0.9
 _ABNORMAL = 1006
@@ -39,6 +42,7 @@ class Links:
         self._newest_handle: str | None = None
         self._handles: set[str] = set()
         self._must_be_fresh: str | None = "first"
+        self._wedged = False
         self._strikes = 0
         self._doubts = 0
         self._resisted_at: float | None = None
@@ -49,7 +53,12 @@ class Links:
         self._must_be_fresh = why
 
     def look(self, answered: set[int], *, wedged: bool) -> Iterator[str]:
-        """Judge what is new. ``answered``: connections on which a sentence was answered."""
+        """Judge what is new. ``answered``: connections on which a sentence was answered.
+
+        ``wedged``: the server has said in this turn that it was interrupted, and nobody had.
+        """
+        self._wedged, was_wedged = wedged, self._wedged
+        wedged = wedged or was_wedged  # it is given up after the turn
         yield from self._storms()
         if self._weather.together > 1:
             yield f"{self._weather.together} sockets were open at one time"
@@ -77,8 +86,17 @@ class Links:
         del upgrades[:-_MOST_A_MINUTE]
 
     def stormy(self) -> bool:
-        """Whether there may be no other connection for now."""
-        return len(self._weather.upgrades) >= _MOST_A_MINUTE
+        """Whether there may be no other connection for now, unless somebody presses."""
+        upgrades = self._weather.upgrades[-_UNASKED_A_MINUTE:]
+        full = len(upgrades) == _UNASKED_A_MINUTE
+        return full and time.monotonic() - upgrades[0] < _MINUTE_S
+
+    def held(self) -> bool:
+        """Whether the server holds a connection for alive that is not: nothing can be resumed."""
+        return any(
+            record.number in self._weather.deaf and record.closed_at is None
+            for record in self._simulator.connections
+        )
 
     def _overlap(self, before: ConnectionRecord, after: ConnectionRecord) -> Iterator[str]:
         if before.number in self._weather.deaf:
@@ -122,20 +140,17 @@ class Links:
         )
 
     def _explanation(self, now: float, *, wedged: bool) -> str | None:
-        resisted = self._resisted_at
-        if self._must_be_fresh is not None:
-            return self._must_be_fresh
-        if self._refused is not None:
-            return self._refused
-        if self._newest_handle is None:
-            return "no handle yet"
-        if self._strikes >= 2:
-            return "closed twice soon after resuming"
-        if self._doubts >= 2:
-            return "setup refused twice"
-        if resisted is not None and now - resisted >= _RESUME_PATIENCE_S * _TOLERANCE:
-            return "resuming failed for too long"
-        return "only ever interrupted" if wedged else None
+        resisted_s = 0.0 if self._resisted_at is None else now - self._resisted_at
+        reasons = (
+            (self._must_be_fresh is not None, self._must_be_fresh),
+            (self._refused is not None, self._refused),
+            (self._newest_handle is None, "no handle yet"),
+            (self._strikes >= 2, "closed twice soon after resuming"),
+            (self._doubts >= 2, "setup refused twice"),
+            (resisted_s >= _RESUME_PATIENCE_S * _TOLERANCE, "resuming failed for too long"),
+            (wedged, "only ever interrupted"),
+        )
+        return next((why for applies, why in reasons if applies), None)
 
     def _end(self, record: ConnectionRecord, answered: set[int]) -> None:
         self._take_handles(record)

@@ -56,9 +56,7 @@ class Sample:
             descriptors=len(list(Path("/proc/self/fd").iterdir())),
             tasks=len(asyncio.all_tasks()),
             threads=threading.active_count(),
-            state_bytes=sum(
-                path.stat().st_size for path in state.rglob("*") if path.is_file()
-            ),
+            state_bytes=sum(path.stat().st_size for path in state.rglob("*") if path.is_file()),
         )
 
 

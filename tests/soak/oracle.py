@@ -1,4 +1,4 @@
-"""What is allowed to have become of a sentence: by what was heard and told, and the server's records.
+"""What may have become of a sentence: by what was heard and told, and by the server's records.
 
 It does not ask speakerd, but for the number and the outcome in the books of the turn, which must
 fit what was heard.
@@ -82,7 +82,7 @@ class Scene:
     heard: Mapping[int, bytes]  # by speakerd's number of the turn
     clips: list[bytes]
     ledgers: list[dict[str, object]]
-    stormy: bool  # the limit of connections a minute was reached
+    hindered: bool  # there could be no connection for a reason of before
     aftermath: bool  # the turn before had a fault, or this one has
 
 
@@ -156,7 +156,8 @@ class Oracle:
         replies = [bytes(record.reply) for record in records]
         yield from self._ending(scene, sentence, heard, outcome)
         if heard and heard != answer and not answer.startswith(heard):
-            yield f"sentence {sentence.number}: what was heard is no answer to it ({len(heard)} bytes)"
+            size = f"{len(heard)} bytes for {len(answer)}"
+            yield f"sentence {sentence.number}: what was heard is no answer to it ({size})"
         if heard and not any(reply.startswith(heard) for reply in replies):
             yield f"sentence {sentence.number}: what was heard was never sent"
         if heard:
@@ -193,7 +194,7 @@ class Oracle:
         """The promise: it was answered, or the person ended it, or the person was told."""
         answer = sentence.answer(self.simulator._world.voice)
         shapes = {type(fault) for fault in scene.plan.faults()}
-        plain = scene.plan.names == () and not scene.stormy
+        plain = scene.plan.names == () and not scene.hindered
         ended_early = faults.PrematureTurnComplete in shapes and outcome == "answered"
         told = set(scene.clips) & {_BROKEN_OFF, _WRONG}
         silent = _NEUTRAL in scene.clips and faults.NoAudio in shapes

@@ -117,7 +117,7 @@ _CLOSINGS: tuple[Closing, ...] = (
     catalogue.UNAVAILABLE,
     catalogue.DEADLINE,
     catalogue.QUOTA,
-    catalogue.bad_payload('Unknown name "x" at \'setup\'.'),
+    catalogue.bad_payload("Unknown name \"x\" at 'setup'."),
     catalogue.modalities("models/gemini-3.8-live", ["TEXT"]),
     catalogue.unknown_model("models/gemini-3.8-live", "v1beta"),
     Closing(1000, "The operation was cancelled."),
@@ -139,7 +139,9 @@ _ODD_AUDIO = {
 _INJECTED: dict[str, faults.Inject] = (
     {name: faults.Inject(message) for name, message in GARBAGE.items()}
     | {
-        f"audio: {name}": faults.Inject({"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}]}}})
+        f"audio: {name}": faults.Inject(
+            {"serverContent": {"modelTurn": {"parts": [{"inlineData": blob}]}}}
+        )
         for name, blob in _ODD_AUDIO.items()
         if name != "odd length"
     }
@@ -178,27 +180,27 @@ def plan(seed: int, number: int) -> TurnPlan:
 
 
 def _wait(phase: Phase, random_: random.Random, name: str, *what: Planned, times: int = 1) -> _Draw:
-    """A fault that waits for its phase. A connection is made for those that happen at its making."""
+    """A fault that waits for its phase; those of a connection's making have one made."""
     waiting = tuple(PlannedAt(phase, each, times) for each in what)
     made = phase in {Phase.UPGRADE, Phase.SETUP} or (phase is Phase.IDLE and random_.random() < 0.5)
     hand = (_parting(random_),) if made else ()
 
     def change(turn: TurnPlan) -> TurnPlan:
-        return replace(
-            turn, waiting=(*turn.waiting, *waiting), by_hand=(*turn.by_hand, *hand)
-        )
+        return replace(turn, waiting=(*turn.waiting, *waiting), by_hand=(*turn.by_hand, *hand))
 
     return _Draw(f"{phase.name}: {name}", change)
 
 
 def _parting(random_: random.Random) -> faults.Act:
     """How a connection ends that has to be made again."""
-    return random_.choice([faults.Abort(), faults.Close()])
+    return faults.Abort() if random_.random() < 0.5 else faults.Close()
 
 
 def _act(random_: random.Random) -> tuple[str, faults.Act]:
     """Something that can happen at any phase."""
-    kind = random_.choice(["close", "close", "close", "abort", "go away", "silence", "inject", "phantom"])
+    kind = random_.choice(
+        ["close", "close", "close", "abort", "go away", "silence", "inject", "phantom"]
+    )
     match kind:
         case "close":
             closing = random_.choice(_CLOSINGS)
@@ -264,16 +266,15 @@ def _late(random_: random.Random) -> _Draw:
 
 def _shape(random_: random.Random) -> _Draw:
     early_s = random_.uniform(0.0, SENTENCE_S)
-    shape = random_.choice(
-        [
-            faults.NoReply(),
-            faults.NoAudio(),
-            faults.PrematureTurnComplete(early_s),
-            faults.PrematureTurnComplete(early_s, rest=True),
-            faults.MissingTurnComplete(),
-            faults.ToolCall("set_volume", {"percent": 50}),
-        ]
-    )
+    shapes: list[faults.Shape] = [
+        faults.NoReply(),
+        faults.NoAudio(),
+        faults.PrematureTurnComplete(early_s),
+        faults.PrematureTurnComplete(early_s, rest=True),
+        faults.MissingTurnComplete(),
+        faults.ToolCall("set_volume", {"percent": 50}),
+    ]
+    shape = random_.choice(shapes)
     what: list[Planned] = [Planned(shape)]
     name = type(shape).__name__
     if isinstance(shape, faults.NoReply) and random_.random() < 0.5:
@@ -286,7 +287,10 @@ def _doing(random_: random.Random) -> _Draw:
     person = random_.choice([Person.SPEAKS_ON, Person.BARGES_IN, Person.STOPS])
     phase = Phase.REPLY if person is Person.BARGES_IN else Phase.THINKING
     # Long enough to press into it; the press ends it.
-    hold = PlannedAt(phase, Planned(faults.Pause(12.0 / SPEED), SENTENCE_S / 2 if person is Person.BARGES_IN else 0.0))
+    hold = PlannedAt(
+        phase,
+        Planned(faults.Pause(12.0 / SPEED), SENTENCE_S / 2 if person is Person.BARGES_IN else 0.0),
+    )
 
     def change(turn: TurnPlan) -> TurnPlan:
         return replace(turn, person=person, waiting=(*turn.waiting, hold))

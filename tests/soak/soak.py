@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
@@ -31,7 +32,7 @@ from tests.soak.plan import Before, Person, TurnPlan, Unplugged, plan
 from tests.soak.stage import CLOSE_TIMEOUT_S, SoakRig, StuckError, Weather, given_time, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 _SAMPLE_EVERY = 50
 #: A person does not wait for what is going on at the server: for so long at most.
@@ -44,6 +45,10 @@ _SIMULATOR = SimulatorOptions(
     go_away_time_left_s=50.0 / SPEED,
     keep=60,
 )
+_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
+#: What somebody waits for who interferes with an answer; it may be over before.
+_WAITS_FOR = {Person.BARGES_IN: {TurnState.SPEAKING}, Person.STOPS: _ANSWERING}
+#: What becomes of the state file; None: it is gone.
 _SPOILT: tuple[Callable[[bytes], bytes | None], ...] = (
     lambda _content: None,
     lambda _content: b"",
@@ -121,9 +126,7 @@ class Soak:
     # --- the daemon
 
     async def _start(self, *, eager: bool) -> None:
-        self._rig = SoakRig(
-            self._directory, f"{self._seed}:{self.tally.daemons}", eager=eager
-        )
+        self._rig = SoakRig(self._directory, f"{self._seed}:{self.tally.daemons}", eager=eager)
         self._weather.new_daemon()
         self.tally.daemons += 1
         await self._stack.enter_async_context(self._rig.running())
@@ -144,9 +147,8 @@ class Soak:
             self._rig.turn_the_page()
             self._weather.forecast(turn.waiting)
             await self._by_hand(turn)
-            stormy = self._links.stormy()
-            async for sentence in self._speak(turn):
-                sentences.append(sentence)
+            hindered = self._hindered()
+            await self._speak(turn, sentences)
             await until(lambda: self._is_over(sentences), "the end of the turn")
             self._plug_in(turn)
         except StuckError as stuck:
@@ -160,7 +162,7 @@ class Soak:
             heard={number: bytes(pcm) for number, pcm in self._rig.speaker.heard.items()},
             clips=list(self._rig.speaker.clips),
             ledgers=self._rig.turns,
-            stormy=stormy or self._links.stormy(),
+            hindered=hindered or self._hindered(),
             aftermath=self._faulty or turn.names != (),
         )
         self._faulty = turn.names != ()
@@ -175,6 +177,9 @@ class Soak:
     def _situation(self) -> str:
         core = self._rig.core
         return f"turn {core.turn_state.value}, link {core.link_state.value}"
+
+    def _hindered(self) -> bool:
+        return self._links.stormy() or self._links.held()
 
     def _is_over(self, sentences: list[Sentence]) -> bool:
         taken = [each for each in sentences if each.turn is not None]
@@ -235,9 +240,11 @@ class Soak:
         for act in turn.by_hand:
             there = self._weather.now(act)
             if there and not turn.at_once and isinstance(act, faults.Close | faults.Abort):
-                link = self._rig.core
                 # where the server is silent already, nobody hears of its close
-                await given_time(lambda: link.link_state is not LinkState.READY, _A_MOMENT_S)
+                await given_time(self._disconnected, _A_MOMENT_S)
+
+    def _disconnected(self) -> bool:
+        return self._rig.core.link_state is not LinkState.READY
 
     def _plug_in(self, turn: TurnPlan) -> None:
         match turn.unplugged:
@@ -250,27 +257,23 @@ class Soak:
 
     # --- the person
 
-    async def _speak(self, turn: TurnPlan) -> AsyncIterator[Sentence]:
-        sentence = self._next(typed=turn.person is Person.TYPES)
-        yield sentence
+    async def _speak(self, turn: TurnPlan, sentences: list[Sentence]) -> None:
+        """Say what the plan wants; ``sentences`` gets each as it is begun."""
+        sentence = self._next(sentences, typed=turn.person is Person.TYPES)
         if turn.person is Person.TYPES:
             await self._type(sentence)
             return
         await self._hold(turn, sentence)
-        states = {TurnState.THINKING, TurnState.SPEAKING}
-        if turn.person in {Person.BARGES_IN, Person.STOPS} or turn.unplugged is Unplugged.SPEAKER:
-            if turn.person is Person.STOPS:
-                states_wanted = states
-            else:
-                states_wanted = {TurnState.SPEAKING}
-            await until(lambda: self._state in states_wanted or self._is_over([sentence]), "it")
+        waits_for = _WAITS_FOR.get(turn.person, set())
+        if turn.unplugged is Unplugged.SPEAKER:
+            waits_for = {TurnState.SPEAKING}
+        if waits_for:
+            await until(lambda: self._state in waits_for or self._is_over([sentence]), "any answer")
         match turn.person:
-            case Person.BARGES_IN | Person.SPEAKS_ON if self._state in states:
+            case Person.BARGES_IN | Person.SPEAKS_ON if self._state in _ANSWERING:
                 sentence.deliberate = turn.person.value
-                other = self._next(typed=False)
-                yield other
-                await self._hold(turn, other)
-            case Person.STOPS if self._state in states:
+                await self._hold(turn, self._next(sentences))
+            case Person.STOPS if self._state in _ANSWERING:
                 sentence.deliberate = turn.person.value
                 await self._rig.command("stop")
             case _ if turn.unplugged is Unplugged.SPEAKER:
@@ -282,9 +285,10 @@ class Soak:
     def _state(self) -> TurnState:
         return self._rig.core.turn_state
 
-    def _next(self, *, typed: bool) -> Sentence:
+    def _next(self, sentences: list[Sentence], *, typed: bool = False) -> Sentence:
         self._number += 1
-        return Sentence.typed(self._number) if typed else Sentence.spoken(self._number)
+        sentences.append((Sentence.typed if typed else Sentence.spoken)(self._number))
+        return sentences[-1]
 
     async def _type(self, sentence: Sentence) -> None:
         answer = await self._rig.command("say", text=sentence.text)
@@ -327,34 +331,12 @@ async def soak(
     seed: int, numbers: Iterable[int], progress: Callable[[Tally], None] = lambda _tally: None
 ) -> Tally:
     """Play the turns of ``numbers`` and tell what came of it."""
-    with _fast_closing(), tempfile.TemporaryDirectory(prefix="speakerd-soak-") as directory:
+    # the one time-out of a close that is the socket's, and not the core's
+    closing = mock.patch.object(edge, "CLOSE_TIMEOUT_S", CLOSE_TIMEOUT_S)
+    with closing, tempfile.TemporaryDirectory(prefix="speakerd-soak-") as directory:
         async with Simulator(_SIMULATOR) as simulator:
-            with _environment(simulator.environment()):
+            with mock.patch.dict(os.environ, simulator.environment()):
                 play = Soak(seed, Path(directory), simulator)
                 with contextlib.suppress(StuckError):  # it is among the violations
                     await play.play(numbers, progress)
                 return play.tally
-
-
-@contextlib.contextmanager
-def _environment(names: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _fast_closing() -> Iterator[None]:
-    """The one time-out of a close that is the socket's, and not the core's."""
-    before, edge.CLOSE_TIMEOUT_S = edge.CLOSE_TIMEOUT_S, CLOSE_TIMEOUT_S
-    try:
-        yield
-    finally:
-        edge.CLOSE_TIMEOUT_S = before

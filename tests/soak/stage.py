@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ
 from speakerd.simulator import faults
-from speakerd.simulator.faults import Moment, Phase, Planned
+from speakerd.simulator.faults import Fault, Moment, Phase, Planned
 from tests.fakes.audio import FakeSpeaker
 from tests.protocol.rig import Rig
 from tests.soak.clock import SPEED, FastCore
@@ -39,7 +39,7 @@ class StuckError(Exception):
 async def until(condition: Callable[[], bool], what: str, timeout_s: float = _STUCK_S) -> None:
     """Wait for ``condition``. Raises StuckError, which names ``what`` has not happened."""
     deadline = time.monotonic() + timeout_s
-    while not condition():  # noqa: ASYNC110 - not all of it is announced anywhere
+    while not condition():
         if time.monotonic() > deadline:
             raise StuckError(f"in {timeout_s:g} s: not {what}")
         await asyncio.sleep(_POLL_S)
@@ -74,7 +74,8 @@ class SoakRig(Rig):
         self.daemon._core = self.core
 
     def _make_speaker(self, post: Callable[[Event], None]) -> FakeSpeaker:
-        self.speaker = EagerSpeaker(post) if self._eager else FakeSpeaker(post, instant=True)
+        kind = EagerSpeaker if self._eager else FakeSpeaker
+        self.speaker = kind(post, instant=True)
         return self.speaker
 
     @property
@@ -133,7 +134,7 @@ class Weather:
             self._note(each.planned.fault, moment.connection)
         return [each.planned for each in due]
 
-    def _note(self, fault: faults.Fault, connection: int) -> None:
+    def _note(self, fault: Fault, connection: int) -> None:
         self.happened += 1
         match fault:
             case faults.Silence(pongs):
@@ -153,6 +154,12 @@ def _sockets_to(port: int) -> int:
     """How many sockets of this process are open to the server at ``port`` of this machine."""
     wanted, count = f":{port:04X}", 0
     for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
-        _, _, remote, state, *_, = line.split()
+        (
+            _,
+            _,
+            remote,
+            state,
+            *_,
+        ) = line.split()
         count += remote.endswith(wanted) and state in _OPEN
     return count
