@@ -97,6 +97,7 @@ class Oracle:
     lost_in_silence: int = 0
     answered_on: set[int] = field(default_factory=set)  # connections, lately
     _known: int = 0  # the number of the newest record looked at
+    _remembered_twice: set[int] = field(default_factory=set)  # sentences, told once
     _sentences: dict[int, int] = field(default_factory=dict)  # by the server's number of the turn
 
     def judge(self, scene: Scene) -> Iterator[str]:
@@ -125,7 +126,8 @@ class Oracle:
                 yield f"the server's turn {record.number} is of no sentence of this turn"
             said = [self._sentences[past] for past in record.context if past in self._sentences]
             for number, times in Counter(said).items():
-                if times > 1:
+                if times > 1 and number not in self._remembered_twice:
+                    self._remembered_twice.add(number)
                     yield f"the model remembers sentence {number} {times} times"
         oldest = min((turn.number for turn in self.simulator.turns), default=0) - 2000
         for past in [number for number in self._sentences if number < oldest]:
@@ -205,7 +207,14 @@ class Oracle:
         elif heard == answer:
             if scene.clips and not scene.aftermath:
                 yield f"{where} was answered, and bad news was told"
-        elif not (told or silent or early or sentence.deliberate or (heard and ended_early)):
+        elif not (
+            told
+            or silent
+            or early
+            or sentence.deliberate
+            or (heard and ended_early)
+            or heard.startswith(answer)  # and more than that, which is found below
+        ):
             self.lost_in_silence += 1
             yield f"{LOST_IN_SILENCE}: {where}, {len(heard)} of {len(answer)} bytes were heard"
         if plain and heard != answer:

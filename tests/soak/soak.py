@@ -113,6 +113,7 @@ class Soak:
                 await self._turn(plan(self._seed, number))
                 self.tally.duration_s = time.monotonic() - began
                 if self.tally.turns % _SAMPLE_EVERY == 0:
+                    await self._hang_up()
                     self.tally.samples.append(Sample.now(self.tally.turns, self._directory))
                     progress(self.tally)
         finally:
@@ -134,6 +135,17 @@ class Soak:
     async def _stop(self) -> None:
         await self._stack.aclose()
         self._stack = AsyncExitStack()
+
+    async def _hang_up(self) -> None:
+        """Cut every connection, so that what is held is not that of a moment."""
+
+        def down() -> bool:
+            for link in self._simulator._links.values():
+                link._websocket.transport.abort()
+            idle = self._rig.core.link_state in {LinkState.DOWN, LinkState.REFUSED}
+            return idle and self._simulator.open_connections == 0
+
+        await until(down, "the end of all connections")
 
     # --- a turn
 
