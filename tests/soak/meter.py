@@ -29,7 +29,7 @@ _FEWEST = 6  # samples after them that a slope can be told from
 _MOST_IN_1000: dict[str, float] = {
     "rss_kib": 6 * 1024.0,
     "descriptors": 2.0,
-    "tasks": 2.0,
+    "tasks": 4.0,
     "threads": 4.0,
     "state_bytes": 200.0,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -45,6 +46,8 @@ _SIMULATOR = SimulatorOptions(
     go_away_time_left_s=50.0 / SPEED,
     keep=60,
 )
+#: Of a daemon, its rig and the simulator without a connection.
+_TASKS_AT_REST = 5
 _ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
 #: What somebody waits for who interferes with an answer; it may be over before.
 _WAITS_FOR = {Person.BARGES_IN: {TurnState.SPEAKING}, Person.STOPS: _ANSWERING}
@@ -101,6 +104,7 @@ class Soak:
         self._stack = AsyncExitStack()
         self._rig = SoakRig(directory, f"{seed}", eager=False)
         self._number = 0  # of the newest sentence
+        self._fewest_tasks = len(asyncio.all_tasks()) + _TASKS_AT_REST
         self._faulty = False  # the turn before had a fault
         simulator.script = self._weather
 
@@ -146,6 +150,9 @@ class Soak:
             return idle and self._simulator.open_connections == 0
 
         await until(down, "the end of all connections")
+        # their last tasks end a moment later; those that never do are for the meter to see
+        await given_time(lambda: len(asyncio.all_tasks()) <= self._fewest_tasks, 5 * _A_MOMENT_S)
+        self._fewest_tasks = min(self._fewest_tasks, len(asyncio.all_tasks()))
 
     # --- a turn
 
