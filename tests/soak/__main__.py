@@ -50,7 +50,7 @@ def _report(tally: Tally) -> list[str]:
     resumed = f"{tally.resumed} resumed (with an older handle: {tally.older_handles})"
     lines = [
         f"seed {tally.seed}: {said}, {tally.duration_s:.0f} s",
-        f"lost in silence: {tally.lost_in_silence}",
+        f"lost in silence: {tally.lost_in_silence}; told of a fault before: {tally.hindered}",
         f"outcomes: {_counted(tally.outcomes)}; delivered twice: {tally.redelivered}",
         f"notices: {_counted(tally.clips)}",
         f"connections: {resumed}, {tally.fresh.total()} fresh: {_counted(tally.fresh)}",

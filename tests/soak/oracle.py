@@ -95,6 +95,7 @@ class Oracle:
     clips: Counter[str] = field(default_factory=Counter)
     redelivered: int = 0
     lost_in_silence: int = 0
+    hindered: int = 0  # turns without a fault that an earlier one has cost their answer
     answered_on: set[int] = field(default_factory=set)  # connections, lately
     _known: int = 0  # the number of the newest record looked at
     _remembered_twice: set[int] = field(default_factory=set)  # sentences, told once
@@ -196,7 +197,6 @@ class Oracle:
         """The promise: it was answered, or the person ended it, or the person was told."""
         answer = sentence.answer(self.simulator._world.voice)
         shapes = {type(fault) for fault in scene.plan.faults()}
-        plain = scene.plan.names == () and not scene.hindered
         ended_early = faults.PrematureTurnComplete in shapes and outcome == "answered"
         told = set(scene.clips) & {_BROKEN_OFF, _WRONG}
         silent = _NEUTRAL in scene.clips and faults.NoAudio in shapes
@@ -217,8 +217,8 @@ class Oracle:
         ):
             self.lost_in_silence += 1
             yield f"{LOST_IN_SILENCE}: {where}, {len(heard)} of {len(answer)} bytes were heard"
-        if plain and heard != answer:
-            yield f"{where} was not answered, and nothing was wrong"
+        if scene.plan.names == () and heard != answer:
+            yield from self._plain(scene, where)
         if outcome == "answered" and heard != answer and not ended_early:
             yield f"{where} was not heard to its end"
         if outcome == "silent" and not (silent or early):
@@ -227,6 +227,13 @@ class Oracle:
             yield from self._spoken_on(sentence, where)
         if scene.plan.unplugged is not Unplugged.NOTHING and heard != answer and not told:
             yield f"{where}: nobody was told of the lost device"
+
+    def _plain(self, scene: Scene, where: str) -> Iterator[str]:
+        """There was no fault in this turn."""
+        if scene.hindered:
+            self.hindered += 1
+        else:
+            yield f"{where} was not answered, and nothing was wrong"
 
     def _spoken_on(self, sentence: Sentence, where: str) -> Iterator[str]:
         if not any(sentence.is_whole_in(record) for record in self.simulator.turns):

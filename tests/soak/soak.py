@@ -85,6 +85,7 @@ class Tally:
     older_handles: int = 0
     redelivered: int = 0
     lost_in_silence: int = 0
+    hindered: int = 0  # turns without a fault that an earlier one has cost their answer
     daemons: int = 0
     samples: list[Sample] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
@@ -125,6 +126,7 @@ class Soak:
             self.tally.outcomes, self.tally.clips = self._oracle.outcomes, self._oracle.clips
             self.tally.redelivered = self._oracle.redelivered
             self.tally.lost_in_silence = self._oracle.lost_in_silence
+            self.tally.hindered = self._oracle.hindered
             self.tally.fresh, self.tally.resumed = self._links.fresh, self._links.resumed
             self.tally.older_handles = self._links.older_handles
 
