@@ -168,7 +168,7 @@ class Soak:
             self._rig.turn_the_page()
             self._weather.forecast(turn.waiting)
             await self._by_hand(turn)
-            hindered = self._hindered()
+            hindered, began = self._hindered(), time.monotonic()
             await self._speak(turn, sentences)
             await until(lambda: self._is_over(sentences), "the end of the turn")
             self._plug_in(turn)
@@ -183,7 +183,7 @@ class Soak:
             heard={number: bytes(pcm) for number, pcm in self._rig.speaker.heard.items()},
             clips=list(self._rig.speaker.clips),
             ledgers=self._rig.turns,
-            hindered=hindered or self._hindered(),
+            hindered=hindered or self._hindered() or self._struck_late(began),
             aftermath=self._faulty or turn.names != (),
         )
         self._faulty = turn.names != ()
@@ -201,6 +201,13 @@ class Soak:
 
     def _hindered(self) -> bool:
         return self._links.stormy() or self._links.held()
+
+    def _struck_late(self, began: float) -> bool:
+        """Whether the fault of the turn before has closed a connection in this one."""
+        return self._faulty and any(
+            record.closed_by == "server" and (record.closed_at or 0.0) >= began
+            for record in self._simulator.connections
+        )
 
     def _is_over(self, sentences: list[Sentence]) -> bool:
         taken = [each for each in sentences if each.turn is not None]

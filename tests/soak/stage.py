@@ -99,7 +99,7 @@ class Weather:
         self._waiting: list[tuple[PlannedAt, int]] = []  # and how often it still happens
         self.happened = 0
         self.deaf: set[int] = set()  # connections whose end the server does not see
-        self.mute: set[int] = set()  # connections on which it falls silent
+        self.mute: set[int] = set()  # connections of which the client may not have read all
         self.refused_setups = 0  # by an HTTP status, since they were last looked at
         self.upgrades: list[float] = []  # when somebody asked for a connection
         self.together = 0  # the most sockets that were open to the server at one time
@@ -130,6 +130,8 @@ class Weather:
         self._waiting = [
             (each, times - (each in due)) for each, times in self._waiting if times > (each in due)
         ]
+        if due and moment.phase is Phase.SETUP:
+            self.mute.add(moment.connection)  # given up at a first message that is another
         for each in due:
             self._note(each.planned.fault, moment.connection)
         return [each.planned for each in due]
