@@ -371,6 +371,8 @@ class Core:
 
     def _reply_started(self, event: ev.ReplyStarted) -> None:
         if (turn := self._asked(event)) is None:
+            if event.generation == self._link.generation:
+                self._dialogue.answered_in_vain(event.turn)
             return
         if turn is self._dialogue.turn:
             self._dialogue.step(TurnInput.REPLY_AUDIO)

@@ -159,6 +159,13 @@ class Dialogue:
         turn.extended = turn.interrupted = False
         turn.alive_at = turn.record.activity_end_at = self.now
 
+    def answered_in_vain(self, number: int) -> None:
+        """The answer began to come as its connection was given up: it will be another answer."""
+        turn = self.expected
+        if turn is not None and turn.number == number and not turn.answered:
+            self._hush()
+            self._expect(turn)
+
     def answered_late(self, turn: Turn) -> None:
         """The server has answered an utterance that was spoken on: it has it, let it go."""
         if turn in self._unanswered:
@@ -314,9 +321,14 @@ class Dialogue:
         self._link.press(self.now, self._out)
 
     def _begin(self, turn: Turn) -> None:
-        self.turn = self.expected = turn
-        self._out.append(fx.ExpectReply(turn.number))
+        self.turn = turn
+        self._expect(turn)
         self.deliver()
+
+    def _expect(self, turn: Turn) -> None:
+        """Let the reply of ``turn`` be played, from its beginning."""
+        self.expected = turn
+        self._out.append(fx.ExpectReply(turn.number))
 
     def _retry(self) -> None:
         if self.turn is None:

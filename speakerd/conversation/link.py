@@ -119,6 +119,7 @@ class Link:
         self._idle_since = 0.0
         self._go_away_at = FOREVER
         self._pressed = False  # since the last connection was begun
+        self._for_press = False  # that one was begun because of a press
         self._asked_at = 0.0  # when somebody last began to speak
         self._running = False  # between start and shut
 
@@ -235,6 +236,8 @@ class Link:
         """
         if generation != self.generation or self.state not in _HAS_SOCKET:
             return
+        if self.state is LinkState.CLOSING and self.urgent:
+            return  # it may remember what is going to be said once more
         is_news = self.session.issued(SessionHandle(handle, self.model), generation)
         if is_news and not self.busy:
             self.session.save(out)
@@ -301,7 +304,7 @@ class Link:
         self._move(LinkInput.CONNECT, now)
         self.generation += 1
         self._connects.append(now)
-        self._pressed = False
+        self._for_press, self._pressed = self._pressed, False
         self._go_away_at = FOREVER
         handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
         out.append(Connect(self.generation, self.model, handle, self.features.left_out))
@@ -343,9 +346,9 @@ class Link:
             self.failures.append(failure)
         named = failure.feature is not None or failure.kind is FailureKind.QUOTA
         if named and self.features.suspect(failure):
-            self._again(now, out, 0.0)
+            self._once_more(now, out)
             return
-        if failure.kind is FailureKind.SETUP:
+        if failure.kind in {FailureKind.SETUP, FailureKind.HANDLE}:
             self._again(now, out)  # not of the setup, which was accepted: the next one may do
         else:
             self._judge(failure, now, out)
@@ -355,7 +358,7 @@ class Link:
         self._tries += 1
         self.failures.append(failure)
         if self.features.suspect(failure):
-            self._again(now, out, 0.0)
+            self._once_more(now, out)
             return
         self.session.refused(failure, now)
         self._judge(failure, now, out)
@@ -365,12 +368,12 @@ class Link:
         match failure.kind:
             case FailureKind.HANDLE:
                 self.session.drop(self.generation)
-                self._again(now, out)
+                self._once_more(now, out)
             case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
                 self._model += 1
                 self.session.model_changed()
                 self.features.forget()
-                self._again(now, out, 0.0)
+                self._once_more(now, out)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
                 if failure.kind is FailureKind.MODEL:
                     self._model = 0  # all have been tried: the next press begins with the first
@@ -390,6 +393,11 @@ class Link:
             self.changes.append(LinkChange.REFUSED)
         self._verified = True
         self.refusal = notice
+
+    def _once_more(self, now: float, out: list[Effect]) -> None:
+        """Ask for something else, at once: as long as there is a press behind it, it counts."""
+        self._pressed = self._pressed or self._for_press
+        self._again(now, out, 0.0)
 
     def _again(self, now: float, out: list[Effect], delay_s: float | None = None) -> None:
         """The connection is gone: make another one if one is wanted, by default with backoff."""

@@ -116,7 +116,7 @@ class Session:
             self._strikes = 0
         elif failure is not None and self.presented:
             self._strikes += failure.kind in _VERDICTS or failure.code in _NORMAL_CLOSURES
-            if self._strikes >= 2:
+            if self._strikes >= 2 or failure.kind is FailureKind.HANDLE:
                 self.drop(generation)
 
     def model_changed(self) -> None:

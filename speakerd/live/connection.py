@@ -106,11 +106,16 @@ class Connection:
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
         self._attribution = Attribution()
+        self._muted = False
         self._answered = 0  # the newest turn whose reply audio has been reported
 
     def send(self, item: Spoken | Written | Result) -> None:
         """Deliver ``item``: turns one after the other, results of tools at once."""
         (self._results if isinstance(item, Result) else self._turns).put_nowait(item)
+
+    def mute(self) -> None:
+        """Hand on no more sound: it is being closed, and what was asked is asked elsewhere."""
+        self._muted = True
 
     async def run(
         self,
@@ -214,6 +219,8 @@ class Connection:
             post(ev.TurnCompleted(generation, turn))
 
     def _reply(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        if self._muted:
+            return
         self._outlets.play(turn, pcm, rate_hz)
         if turn > self._answered:
             self._answered = turn

@@ -86,7 +86,9 @@ class LiveEdge:
     def disconnect(self, generation: int) -> None:
         """Close connection ``generation``, or stop trying to open it."""
         if generation in self._connections:
-            self._connections[generation][1].cancel()
+            connection, task = self._connections[generation]
+            connection.mute()
+            task.cancel()
 
     def deliver(self, generation: int, turn: int, what: Utterance | str) -> None:
         """Send an utterance (from its beginning, and as it grows) or a text."""

@@ -158,6 +158,21 @@ async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(
     assert simulator.turns[2].context[0] == 1
 
 
+async def test_an_answer_that_comes_as_we_hang_up_is_heard_once(
+    rig: Rig, simulator: Simulator
+) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    await simulator.wait_for(lambda: len(simulator.connections[-1].handles) > 1)
+    await rig.state("idle")
+    simulator.plan.add(Phase.THINKING, faults.GoAway(0.0, closes=False))
+    await rig.say_aloud()
+    ledger = await rig.turn(2)
+    assert (ledger["outcome"], ledger["deliveries"]) == ("answered", 2)
+    assert rig.speaker.heard[2] == simulator.turns[-1].reply
+    assert simulator.turns[-1].context == (1,)
+
+
 async def test_the_conversation_survives_a_restart_of_the_daemon(
     simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -109,8 +109,7 @@ def test_a_drop_before_the_first_audio_is_sent_again_whole_and_once(
         return  # trying again at once is no use: see test_core_link
     connect = story.one(fx.Connect)
     assert connect.generation == 2
-    kept = kind is not FailureKind.HANDLE
-    assert connect.handle == (ev.SessionHandle("newest", connect.model) if kept else None)
+    assert connect.handle == ev.SessionHandle("newest", connect.model)
     story.open()
     assert story.got(fx.Deliver) == fx.Deliver(2, turn)
     if phase == "listening":
@@ -121,6 +120,32 @@ def test_a_drop_before_the_first_audio_is_sent_again_whole_and_once(
     assert story.outcomes == ["answered"]
     assert deliveries(story) == [(1, turn), (2, turn)]
     assert story.told == []
+
+
+def test_an_answer_that_begins_as_its_connection_is_given_up_is_not_heard_twice(
+    story: Story,
+) -> None:
+    """Its first sound is in the speaker's queue, and its fact comes too late to count."""
+    turn = story.ask()
+    story.wait(story.rules.reply_timeout_s)
+    assert story.ordered(fx.Disconnect)
+    assert story.reply(turn) == [fx.DropPlayback(), fx.ExpectReply(turn)]
+    story.close(None)
+    assert story.open() == [fx.Deliver(2, turn)]
+    story.sent(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_an_answer_that_begins_as_the_next_sentence_is_spoken_changes_nothing(
+    story: Story,
+) -> None:
+    turn = story.ask()
+    story.go_away(0.0)
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    assert story.reply(turn) == []
 
 
 def test_after_a_drop_the_patience_begins_anew(story: Story) -> None:

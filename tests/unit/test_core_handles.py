@@ -459,3 +459,40 @@ def test_the_first_handle_that_remembers_a_turn_is_saved_when_it_comes() -> None
     for index in range(50):
         story.issue(f"idle-{index}")
     assert saved(story) == ["before", "after"]
+
+
+# --- what is closed
+
+
+def test_an_open_connection_that_presented_nothing_is_not_closed_for_the_handle() -> None:
+    story = started()
+    story.issue("h")
+    assert lose(story, FailureKind.HANDLE, 1008) == "h"
+
+
+def test_a_resumed_connection_that_worked_for_long_is_not_closed_for_the_handle() -> None:
+    story = started("old")
+    story.issue("h")
+    story.wait(story.rules.stable_s)
+    assert lose(story, FailureKind.HANDLE, 1008) == "h"
+
+
+def test_a_handle_that_remembers_what_will_be_said_again_is_not_taken() -> None:
+    story = started()
+    story.issue("before")
+    story.ask()
+    story.wait(story.rules.reply_timeout_s)
+    story.issue("with the question")
+    story.close(None)
+    assert presented(story) == "before"
+
+
+def test_a_handle_that_comes_while_an_idle_connection_is_closed_is_taken() -> None:
+    story = started()
+    story.issue("before")
+    story.answer(story.ask())
+    story.go_away(0.0)
+    story.wait(1.0)
+    story.issue("after")
+    story.close(None)
+    assert presented(story) == "after"

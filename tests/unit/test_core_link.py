@@ -12,7 +12,7 @@ from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy, urgent_backoff_s
 from speakerd.conversation.turn import TurnState
-from speakerd.errors import Failure, FailureKind
+from speakerd.errors import Failure, FailureKind, Feature
 from tests.unit.story import Story
 
 IDLE_CLOSE = Failure(FailureKind.IDLE, "The operation was aborted.", 1008)
@@ -378,6 +378,33 @@ def test_the_network_is_looked_for_through_all_of_the_patience_and_at_the_next_p
     story.wait(5.0)
     story.press()
     assert story.is_in(LinkState.CONNECTING)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(FailureKind.HANDLE, "Invalid session handle", 1007),
+        Failure(FailureKind.MODEL, "is not found for API version", 1008),
+        Failure(FailureKind.SETUP, "Thinking level", 1007, Feature.THINKING),
+    ],
+    ids=lambda failure: failure.kind.value,
+)
+def test_what_follows_from_a_press_at_once_counts_as_pressed_too(failure: Failure) -> None:
+    """When the retries of the minute are used up, a press must not fail for a stale handle."""
+    story = Story(models=("a", "b"), features=frozenset({Feature.THINKING}))
+    story.tell(ev.Started(ev.SessionHandle("h", "a")))
+    while len(story.all(fx.Connect)) < 8:
+        story.close()
+        story.wait_for(LinkState.CONNECTING)
+    story.close()
+    story.wait(1.0)
+    assert story.is_in(LinkState.WAITING)
+    story.press()
+    story.close(failure)
+    assert story.is_in(LinkState.CONNECTING)
+    story.close(failure)
+    story.wait(1.0)
+    assert not story.is_in(LinkState.CONNECTING), "ten in a minute, whatever happens"
 
 
 def test_mashing_the_button_does_not_defeat_the_backoff() -> None:
