@@ -28,6 +28,7 @@ from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes, features
+from speakerd.live.transport import Timeouts
 from speakerd.panel.button import GpioButton
 from speakerd.service import journal, notify, wording
 from speakerd.service.control import ControlServer
@@ -101,7 +102,7 @@ class Daemon:
     READY does not wait for the network, nor for google-genai to be imported: a press before that
     is captured, and delivered when there is a connection. A device that has not answered after
     ``devices_timeout_s`` is reported missing, and READY waits for it no longer. ``rules`` are those
-    of the settings unless others are given.
+    of the settings unless others are given, as are the sockets' ``timeouts``.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Daemon:
         button: Callable[[Post], ButtonPort] | None = None,
         devices_timeout_s: float = 5.0,
         rules: Rules | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
@@ -125,7 +127,7 @@ class Daemon:
             Outlets(self.post, self._speaker.feed, self._transcript),
             api_key=settings.gemini_api_key,
             wishes=wishes_of(settings),
-            connect_timeout_s=self._rules.connect_timeout_s,
+            timeouts=timeouts or Timeouts(connect_s=self._rules.connect_timeout_s),
         )
         self._store = HandleStore(settings.state_directory)
         self._saving: asyncio.Task[None] | None = None  # an SD card may take its time

@@ -35,16 +35,6 @@ log = logging.getLogger(__name__)
 CHUNK_BYTES = 1280
 MIME_TYPE = "audio/pcm;rate=16000"
 
-#: Pings keep the way through a home router open. Pongs have been seen to take 8 to 30 s on a
-#: healthy connection; the one that matters, a connection that dies under an utterance, is found
-#: by the core's reply time-out long before.
-PING_INTERVAL_S = 20.0
-PING_TIMEOUT_S = 60.0
-#: A dead peer costs this much at every close, and the daemon has to stop within two seconds.
-CLOSE_TIMEOUT_S = 1.0
-#: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
 #: What comes out of the SDK for a message that it cannot read: one that is not JSON or not an
 #: object, that has unknown keys only, wrong types or too many levels.
 _UNREADABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import sdk, setup, transport
-from speakerd.live.connection import (
-    CLOSE_TIMEOUT_S,
-    MAX_MESSAGE_BYTES,
-    PING_INTERVAL_S,
-    PING_TIMEOUT_S,
-    Connection,
-    Outlets,
-    Result,
-    Spoken,
-    Written,
-)
+from speakerd.live import sdk, setup
+from speakerd.live.connection import Connection, Outlets, Result, Spoken, Written
+from speakerd.live.transport import Timeouts, connect_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,9 +29,7 @@ log = logging.getLogger(__name__)
 class LiveEdge:
     """Carries out Connect, Disconnect and Deliver; everything else comes back as events.
 
-    ``wishes`` are asked of the model at every connection. ``connect_timeout_s`` bounds
-    the opening handshake; the core bounds the wait for the setup as well. What was sent and is
-    not acknowledged for ``unacknowledged_s`` ends a connection as a network failure.
+    ``wishes`` are asked of the model at every connection.
     """
 
     def __init__(
@@ -49,14 +38,12 @@ class LiveEdge:
         *,
         api_key: SecretStr,
         wishes: setup.Wishes | None = None,
-        connect_timeout_s: float = 10.0,
-        unacknowledged_s: float = transport.UNACKNOWLEDGED_S,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._outlets = outlets
         self._api_key = api_key
         self._wishes = wishes or setup.Wishes()
-        self._connect_timeout_s = connect_timeout_s
-        self._unacknowledged_s = unacknowledged_s
+        self._timeouts = timeouts or Timeouts()
         self._client: genai.Client | None = None
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
@@ -137,16 +124,7 @@ class LiveEdge:
                     # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
                     # at a proxy variable; websockets reads those itself.
                     client_args={"trust_env": False},
-                    async_client_args={
-                        "trust_env": False,
-                        "compression": None,  # base64 of speech hardly shrinks, and costs a Pi
-                        "max_size": MAX_MESSAGE_BYTES,
-                        "open_timeout": self._connect_timeout_s,
-                        "ping_interval": PING_INTERVAL_S,
-                        "ping_timeout": PING_TIMEOUT_S,
-                        "close_timeout": CLOSE_TIMEOUT_S,
-                        "create_connection": transport.connection_class(self._unacknowledged_s),
-                    },
+                    async_client_args={"trust_env": False} | connect_options(self._timeouts),
                 ),
             )
         return self._client

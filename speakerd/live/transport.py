@@ -1,9 +1,10 @@
-"""The TCP end of a connection: it notices when nothing that is sent arrives any more."""
+"""How a socket is used, and how long it is believed in: what websockets is told of it."""
 
 from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,13 +12,46 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-#: The kernel repeats what is not acknowledged after 0.2, 0.6, 1.4, 3 and 6.2 s (on a fast line),
-#: so a Wi-Fi that roams or rekeys, which takes it up to some 5 s, is bridged unnoticed. What has
-#: not been acknowledged by now is lost with its connection: the router has forgotten it, or the
-#: network is gone. More than half of the core's patience of 20 s is then left for another one.
-#: A quiet connection is found dead by this as well, at the next ping. TCP's keepalive probes would
-#: add nothing but fragility: with this time-out set, a single one that is lost ends the connection.
-UNACKNOWLEDGED_S = 7.0
+#: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a socket is believed in. All in seconds.
+
+    ``unacknowledged_s``: the kernel repeats what is not acknowledged after 0.2, 0.6, 1.4, 3 and
+    6.2 s (on a fast line), so a Wi-Fi that roams or rekeys, which takes it up to some 5 s, is
+    bridged unnoticed. What has not been acknowledged by then is lost with its connection: the
+    router has forgotten it, or the network is gone. More than half of the core's patience of 20 s
+    is then left for another one. A quiet connection is found dead by this as well, at the next
+    ping. TCP's keepalive probes would add nothing but fragility: with this time-out set, a single
+    one that is lost ends the connection.
+
+    ``ping_interval_s`` keeps the way through a home router open. Pongs have been seen to take 8
+    to 30 s on a healthy connection: ``ping_timeout_s`` is far beyond that.
+
+    ``close_s`` is what a dead peer costs at every close; the daemon has to stop within two seconds.
+    """
+
+    connect_s: float = 10.0  # the opening handshake; the core bounds the wait for the setup as well
+    close_s: float = 1.0
+    unacknowledged_s: float = 7.0
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 60.0
+
+
+def connect_options(timeouts: Timeouts) -> dict[str, object]:
+    """The arguments for websockets' ``connect``. Imports websockets, which is slow."""
+    return {
+        "compression": None,  # base64 of speech hardly shrinks, and costs a Pi
+        "max_size": MAX_MESSAGE_BYTES,
+        "open_timeout": timeouts.connect_s,
+        "ping_interval": timeouts.ping_interval_s,
+        "ping_timeout": timeouts.ping_timeout_s,
+        "close_timeout": timeouts.close_s,
+        "create_connection": connection_class(timeouts.unacknowledged_s),
+    }
 
 
 def connection_class(unacknowledged_s: float) -> type[ClientConnection]:

@@ -64,8 +64,6 @@ async def relay(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 
 @pytest.fixture
-def person(relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:  # noqa: ARG001 - it has to be there first
+def person(relay: Relay, tmp_path: Path) -> Person:  # noqa: ARG001 - it has to be there first
     """Not running yet."""
-    # A dead peer costs this much at every close.
-    monkeypatch.setattr("speakerd.live.edge.CLOSE_TIMEOUT_S", 0.1)
     return Person(tmp_path)

@@ -33,7 +33,9 @@ class Person(Rig):
 
     def __init__(self, directory: Path, **options: Any) -> None:  # noqa: ANN401 - any setting or rule
         rules = {name: options.pop(name) for name in set(options) & set(RULES)}
-        super().__init__(directory, rules=RULES | rules, **options)
+        # A dead peer costs this much at every close.
+        timeouts = {"close_s": 0.1} | options.pop("timeouts", {})
+        super().__init__(directory, rules=RULES | rules, timeouts=timeouts, **options)
         self._said = 0
 
     async def says(self) -> int:

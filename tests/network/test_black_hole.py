@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from speakerd.conversation.effects import Notice
-from speakerd.live.edge import LiveEdge
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.network.rig import SPEECH, Person
@@ -51,18 +49,14 @@ async def simulator(
 def person(
     simulator: Simulator,  # noqa: ARG001 - it has to be there first
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Person:
     """Not running yet, and with the patience to prove that it was not the core's that ran out."""
-    impatient(monkeypatch, UNACKNOWLEDGED_S)
-    return Person(tmp_path, reply_timeout_s=REPLY_TIMEOUT_S)
+    return impatient(tmp_path, UNACKNOWLEDGED_S, reply_timeout_s=REPLY_TIMEOUT_S)
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch, unacknowledged_s: float) -> None:
-    """Let the daemons to come believe a link dead after that time."""
-    edge = functools.partial(LiveEdge, unacknowledged_s=unacknowledged_s)
-    monkeypatch.setattr("speakerd.daemon.LiveEdge", edge)
-    monkeypatch.setattr("speakerd.live.edge.CLOSE_TIMEOUT_S", 0.1)
+def impatient(directory: Path, unacknowledged_s: float, **options: float) -> Person:
+    """Whose daemon believes a link dead after that time."""
+    return Person(directory, timeouts={"unacknowledged_s": unacknowledged_s}, **options)
 
 
 @contextlib.asynccontextmanager
@@ -112,9 +106,10 @@ async def test_a_connection_that_died_while_nobody_spoke_is_found_dead_by_the_fi
 
 
 async def test_a_connection_that_died_is_found_dead_by_a_ping_before_anybody_speaks(
-    person: Person, simulator: Simulator, elsewhere: Namespace, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, elsewhere: Namespace, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("speakerd.live.edge.PING_INTERVAL_S", 0.05)
+    often = {"unacknowledged_s": UNACKNOWLEDGED_S, "ping_interval_s": 0.05}
+    person = Person(tmp_path, timeouts=often)
     async with talking(person):
         elsewhere.pull_the_cable()
         await person.link("down")
@@ -130,10 +125,9 @@ async def test_a_connection_that_died_is_found_dead_by_a_ping_before_anybody_spe
 
 
 async def test_an_outage_that_tcp_bridges_goes_unnoticed(
-    simulator: Simulator, elsewhere: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, elsewhere: Namespace, tmp_path: Path
 ) -> None:
-    impatient(monkeypatch, 20.0)
-    person = Person(tmp_path, reply_timeout_s=REPLY_TIMEOUT_S)
+    person = impatient(tmp_path, 20.0, reply_timeout_s=REPLY_TIMEOUT_S)
     async with talking(person):
         elsewhere.pull_the_cable()
         turn = await person.says()
@@ -149,11 +143,10 @@ async def test_an_outage_that_tcp_bridges_goes_unnoticed(
 # It takes a quarter of a second to think.
 @pytest.mark.parametrize("simulator", [2], indirect=True)
 async def test_an_answer_that_never_comes_out_of_a_black_hole_is_asked_for_again(
-    simulator: Simulator, elsewhere: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, elsewhere: Namespace, tmp_path: Path
 ) -> None:
     """All of the sentence has arrived: TCP has nothing to miss, only the core has."""
-    impatient(monkeypatch, UNACKNOWLEDGED_S)
-    person = Person(tmp_path, reply_timeout_s=0.5)
+    person = impatient(tmp_path, UNACKNOWLEDGED_S, reply_timeout_s=0.5)
     async with talking(person):
         turn = await person.says()
         await simulator.wait_for(
@@ -183,10 +176,9 @@ async def test_what_is_said_without_a_network_is_delivered_when_there_is_one(
 
 
 async def test_a_black_hole_that_stays_is_told_and_the_conversation_goes_on_after_it(
-    simulator: Simulator, elsewhere: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, elsewhere: Namespace, tmp_path: Path
 ) -> None:
-    impatient(monkeypatch, UNACKNOWLEDGED_S)
-    person = Person(tmp_path, patience_s=0.5)
+    person = impatient(tmp_path, UNACKNOWLEDGED_S, patience_s=0.5)
     async with talking(person):
         elsewhere.pull_the_cable()
         assert (await person.has_a_turn())["outcome"] == "not-delivered"

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from speakerd.config.settings import Settings
 from speakerd.conversation.events import ButtonEdge, Device, DeviceReady, Event
 from speakerd.daemon import Daemon, rules_of
+from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import DEFAULT_KEY
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 
@@ -53,6 +54,7 @@ class Rig:
         self._directory = directory
         devices_timeout_s = options.pop("devices_timeout_s", 5.0)
         rules = options.pop("rules", {})  # what no setting changes, such as time-outs
+        timeouts = options.pop("timeouts", {})  # of the sockets
         self.settings = Settings(
             gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
             control_socket=directory / "control.sock",
@@ -66,7 +68,8 @@ class Rig:
             speaker=self._make_speaker,
             button=self._make_button,
             devices_timeout_s=devices_timeout_s,
-            rules=dataclasses.replace(rules_of(self.settings), **rules),
+            rules=(lived := dataclasses.replace(rules_of(self.settings), **rules)),
+            timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
         )
         self._changed = asyncio.Event()
         self._hung_up = asyncio.Event()

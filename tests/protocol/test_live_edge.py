@@ -21,6 +21,7 @@ from speakerd.errors import Failure, FailureKind
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes
+from speakerd.live.transport import Timeouts
 from speakerd.simulator import faults
 from speakerd.simulator.catalogue import MODELS
 from speakerd.simulator.faults import Phase
@@ -523,11 +524,10 @@ async def test_a_connection_that_is_cut_off_says_so(
 
 
 async def test_a_ping_that_is_never_answered_ends_the_connection_and_is_told(
-    ears: Ears, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    ears: Ears, simulator: Simulator
 ) -> None:
-    for name in ("PING_INTERVAL_S", "PING_TIMEOUT_S", "CLOSE_TIMEOUT_S"):
-        monkeypatch.setattr(f"speakerd.live.edge.{name}", 0.1)
-    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+    quick = Timeouts(ping_interval_s=0.1, ping_timeout_s=0.1, close_s=0.1)
+    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY), timeouts=quick)
     await ready(live, ears)
     simulator.be_silent(pongs=False)
     closed = await ears.hear(ev.ConnectionClosed)

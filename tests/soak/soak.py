@@ -18,7 +18,6 @@ from unittest import mock
 
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
-from speakerd.live import edge
 from speakerd.service.state import FILE_NAME
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
@@ -30,7 +29,7 @@ from tests.soak.links import Links
 from tests.soak.meter import Sample
 from tests.soak.oracle import Oracle, Scene, Sentence
 from tests.soak.plan import Before, Person, TurnPlan, Unplugged, plan
-from tests.soak.stage import CLOSE_TIMEOUT_S, SoakRig, StuckError, Weather, given_time, until
+from tests.soak.stage import SoakRig, StuckError, Weather, given_time, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -359,9 +358,7 @@ async def soak(
     seed: int, numbers: Iterable[int], progress: Callable[[Tally], None] = lambda _tally: None
 ) -> Tally:
     """Play the turns of ``numbers`` and tell what came of it."""
-    # the one time-out of a close that is the socket's, and not the core's
-    closing = mock.patch.object(edge, "CLOSE_TIMEOUT_S", CLOSE_TIMEOUT_S)
-    with closing, tempfile.TemporaryDirectory(prefix="speakerd-soak-") as directory:
+    with tempfile.TemporaryDirectory(prefix="speakerd-soak-") as directory:
         async with Simulator(_SIMULATOR) as simulator:
             with mock.patch.dict(os.environ, simulator.environment()):
                 play = Soak(seed, Path(directory), simulator)

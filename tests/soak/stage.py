@@ -68,7 +68,9 @@ class SoakRig(Rig):
 
     def __init__(self, directory: Path, seed: str, *, eager: bool) -> None:
         self._eager = eager
-        super().__init__(directory, rules=_RULES, min_press_ms=250)
+        # the one time-out of a close that is the socket's, and not the core's
+        timeouts = {"close_s": CLOSE_TIMEOUT_S}
+        super().__init__(directory, rules=_RULES, timeouts=timeouts, min_press_ms=250)
         chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.core = FastCore(self.daemon._rules, chance.random)
         self.daemon._core = self.core

@@ -13,6 +13,7 @@ from speakerd.config.settings import Settings
 from speakerd.conversation.rules import LinkPolicy, Rules
 from speakerd.errors import Feature
 from speakerd.live.setup import Wishes
+from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,5 +106,5 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
         "wishes": Wishes("Puck", "de-DE", "Be brief.", search=True, thinking_level="low"),
-        "connect_timeout_s": Rules().connect_timeout_s,
+        "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }
