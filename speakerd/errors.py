@@ -115,6 +115,8 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("compression", Feature.COMPRESSION),
 )
 
+_INTERNAL_ERROR = 1011  # RFC 6455
+
 #: HTTP status codes of a refused WebSocket upgrade; everything else is the server's trouble.
 _HTTP_KINDS: dict[int, FailureKind] = {
     400: FailureKind.SETUP,
@@ -144,6 +146,14 @@ def classify(code: int, reason: str) -> Failure:
     named = (feature for part, feature in _FEATURES if part in lowered)
     feature = next(named, None) if kind in {FailureKind.SETUP, FailureKind.QUOTA} else None
     return Failure(kind, reason or "closed without a reason", code, feature)
+
+
+def may_be_in_use(failure: Failure) -> bool:
+    """Whether the server may hold the session's last connection for alive.
+
+    That is what resuming is refused with then (aicc2025/sip-to-ai#14), and many another thing.
+    """
+    return failure.code == _INTERNAL_ERROR and "internal error" in failure.text.lower()
 
 
 def classify_http(status: int) -> Failure:

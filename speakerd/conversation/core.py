@@ -330,6 +330,8 @@ class Core:
         self._link.go_away(event.generation, event.time_left_s, self._now)
 
     def _handle_issued(self, event: ev.HandleIssued) -> None:
+        if self._link.state is LinkState.CLOSING and self._dialogue.owes(event.generation):
+            return  # it remembers what is going to be said once more
         self._link.handle_issued(event.generation, event.handle, self._out)
 
     # --- a turn on the wire
@@ -374,6 +376,7 @@ class Core:
             if event.generation == self._link.generation:
                 self._dialogue.answered_in_vain(event.turn)
             return
+        self._link.session.answered()
         if turn is self._dialogue.turn:
             self._dialogue.step(TurnInput.REPLY_AUDIO)
         else:
@@ -389,6 +392,7 @@ class Core:
     def _turn_completed(self, event: ev.TurnCompleted) -> None:
         if (turn := self._replied(event)) is None:
             return
+        self._link.session.answered()
         turn.record.turn_complete_at = self._now
         if turn.answered:
             turn.turn_done = True

@@ -159,6 +159,14 @@ class Dialogue:
         turn.extended = turn.interrupted = False
         turn.alive_at = turn.record.activity_end_at = self.now
 
+    def owes(self, generation: int) -> bool:
+        """Whether an utterance that was sent over it goes unanswered: it will be sent again."""
+        return any(
+            turn.sends and turn.ordered_on == generation and not turn.answered
+            for turn in self._waiting()
+            if turn.record.outcome is None
+        )
+
     def answered_in_vain(self, number: int) -> None:
         """The answer began to come as its connection was given up: it will be another answer."""
         turn = self.expected
@@ -261,7 +269,7 @@ class Dialogue:
             self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
         )
         self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
-        self._call_link()
+        self._call_link(sure=False)
 
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
@@ -271,6 +279,7 @@ class Dialogue:
     def _open(self) -> None:
         for turn in self._unanswered:
             self._write(turn.record, Outcome.SPOKEN_ON)
+        self._call_link()
         record = TurnRecord(self._numbers, self._link.model, self._pressed_at)
         self._begin(Turn(record, captured=self._armed_captured))
 
@@ -316,9 +325,9 @@ class Dialogue:
         self._call_link()
         self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
 
-    def _call_link(self) -> None:
+    def _call_link(self, *, sure: bool = True) -> None:
         self._link.busy = self._link.urgent = True
-        self._link.press(self.now, self._out)
+        self._link.press(self.now, self._out, sure=sure)
 
     def _begin(self, turn: Turn) -> None:
         self.turn = turn
@@ -360,6 +369,8 @@ class Dialogue:
             outcome, notice = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
         if why is TurnInput.NO_ANSWER and turn is not None and turn.interrupted:
             self._link.session_is_wedged()
+        elif why is TurnInput.NO_ANSWER and turn is not None and not turn.tool_ran:
+            self._link.session.unanswered()
         self._let_go(outcome)
         self._close_books(outcome)
         self._hush()

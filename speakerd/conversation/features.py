@@ -2,13 +2,15 @@
 
 A key without quota for search, a model that does not think: a speaker that talks without these is
 better than one that does not talk. Whether it was that is known when a setup without it is
-accepted; if it is refused as well, something else is the matter, and nothing is left out.
+accepted; if it is refused as well, something else is the matter, and nothing is left out. What the
+server has named is left out for good; what was only suspected is asked for again after a while.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speakerd.conversation.rules import FOREVER
 from speakerd.errors import Failure, FailureKind, Feature
 
 if TYPE_CHECKING:
@@ -18,16 +20,30 @@ if TYPE_CHECKING:
 class Features:
     """What of ``in_use`` (the optional parts of the setup) is left out of the next one."""
 
-    def __init__(self, in_use: AbstractSet[Feature]) -> None:
+    def __init__(self, in_use: AbstractSet[Feature], ask_again_s: float) -> None:
         self._in_use = frozenset(in_use)
+        self._ask_again_s = ask_again_s
+        self._ask_again_at = FOREVER
+        self._named: frozenset[Feature] = frozenset()
         self.left_out: frozenset[Feature] = frozenset()
         self.refused: frozenset[Feature] = frozenset()  # a setup without them was accepted
 
-    def suspect(self, failure: Failure) -> bool:
+    def leave_out(self, now: float) -> frozenset[Feature]:
+        """What a setup that is made now has to do without."""
+        if now >= self._ask_again_at:
+            self._ask_again_at = FOREVER
+            self.left_out &= self._named
+        return self.left_out
+
+    def suspect(self, failure: Failure, now: float) -> bool:
         """Take a refusal; whether to try once more, without what may be the reason for it."""
         suspects = self._in_use & _suspects(failure)
         if suspects - self.left_out:
             self.left_out |= suspects
+            if failure.feature is None or failure.kind is FailureKind.QUOTA:
+                self._ask_again_at = now + self._ask_again_s
+            else:
+                self._named |= suspects
             return True
         self.refused -= suspects  # it is refused without them all the same
         self.left_out = self.refused
@@ -39,17 +55,20 @@ class Features:
 
     def forget(self) -> None:
         """Another model, another chance."""
-        self.left_out = self.refused = frozenset()
+        self.left_out = self.refused = self._named = frozenset()
+        self._ask_again_at = FOREVER
 
 
 def _suspects(failure: Failure) -> frozenset[Feature]:
     """What a setup may have been refused for: what the server names, or else anything."""
     if failure.feature is not None:
         return frozenset({failure.feature})
+    if failure.code is None:  # nobody has read the setup
+        return frozenset()
     match failure.kind:
         case FailureKind.QUOTA:  # search has a quota of its own, and the text is the same
             return frozenset({Feature.SEARCH})
-        case FailureKind.SETUP if failure.code is not None:  # without one nobody has read it
+        case FailureKind.SETUP:
             return frozenset(Feature)
         case _:
             return frozenset()

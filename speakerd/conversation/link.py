@@ -72,6 +72,7 @@ TRANSITIONS: dict[LinkState, dict[LinkInput, LinkState]] = {
 _REFUSALS: dict[FailureKind, Notice] = {
     FailureKind.KEY: Notice.KEY_REFUSED,
     FailureKind.MODEL: Notice.MODEL_GONE,
+    FailureKind.HANDLE: Notice.MODEL_GONE,
     FailureKind.SETUP: Notice.SETUP_REFUSED,
 }
 
@@ -107,7 +108,7 @@ class Link:
         self.opened = 0  # connections the server has accepted
         self.changes: list[LinkChange] = []  # not yet taken by the core
         self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
-        self.features = Features(rules.features)
+        self.features = Features(rules.features, rules.ask_again_s)
         self._model = 0  # index into rules.models
         self._verified = False  # some server verdict on key and model has been seen
         self._retry_at = 0.0  # in WAITING: when to connect
@@ -143,13 +144,16 @@ class Link:
         self._running = True
         self.wake(now, out)
 
-    def press(self, now: float, out: list[Effect]) -> None:
-        """Somebody is about to speak: connect, also out of a backoff or a refusal."""
+    def press(self, now: float, out: list[Effect], *, sure: bool = True) -> None:
+        """Somebody is about to speak: connect, also out of a backoff or a refusal.
+
+        Not ``sure``: it may be a tap. In bad weather taps must not use up what is for presses.
+        """
         if not self._running:
             return
         self.refusal = None
         self._asked_at = now
-        self._pressed = True
+        self._pressed = self._pressed or sure or self._storm_limit(half=True) <= now
         if self.state in {LinkState.DOWN, LinkState.WAITING, LinkState.REFUSED}:
             at = now
             if self._tries and self._connects:  # mashing the button does not defeat the backoff
@@ -161,9 +165,7 @@ class Link:
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
         self._idle_since = now
-        if completed:
-            self.session.turn_completed()
-        self.session.save(out)
+        self.session.turn_ended(out, completed=completed)
 
     def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
         """The connection does not answer: make a new one (the old one is closed first)."""
@@ -236,8 +238,6 @@ class Link:
         """
         if generation != self.generation or self.state not in _HAS_SOCKET:
             return
-        if self.state is LinkState.CLOSING and self.urgent:
-            return  # it may remember what is going to be said once more
         is_news = self.session.issued(SessionHandle(handle, self.model), generation)
         if is_news and not self.busy:
             self.session.save(out)
@@ -307,16 +307,19 @@ class Link:
         self._for_press, self._pressed = self._pressed, False
         self._go_away_at = FOREVER
         handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
-        out.append(Connect(self.generation, self.model, handle, self.features.left_out))
+        without = self.features.leave_out(now)
+        out.append(Connect(self.generation, self.model, handle, without))
 
-    def _storm_limit(self) -> float:
+    def _storm_limit(self, *, half: bool = False) -> float:
         """Never more than so many connections a minute, whatever happens.
 
         The last few are for who presses the button: after a minute of vain retries the network
         may be back, and the next press must work.
         """
         most = self._rules.max_connects_per_minute
-        if not self._pressed:
+        if half:
+            most //= 2
+        elif not self._pressed:
             most -= self._rules.connects_for_presses
         return self._connects[-most] + 60.0 if len(self._connects) >= most else -FOREVER
 
@@ -334,7 +337,8 @@ class Link:
     def _end_ready(self, now: float, failure: Failure | None) -> None:
         """An open connection is open no longer: was it a stable one?"""
         stable = now - self._since >= self._rules.stable_s
-        self._tries = 0 if stable else self._tries + 1
+        lingered = failure is None and self._go_away_at == FOREVER and not self.busy
+        self._tries = 0 if stable or lingered else self._tries + 1
         self.session.ended(failure, self.generation, stable=stable)
         self.context = Context.NONE
         self.changes.append(LinkChange.LOST)
@@ -345,7 +349,7 @@ class Link:
         if failure.kind is not FailureKind.IDLE or self.busy:
             self.failures.append(failure)
         named = failure.feature is not None or failure.kind is FailureKind.QUOTA
-        if named and self.features.suspect(failure):
+        if named and self.features.suspect(failure, now):
             self._once_more(now, out)
             return
         if failure.kind in {FailureKind.SETUP, FailureKind.HANDLE}:
@@ -357,25 +361,30 @@ class Link:
         """A connection could not be made, or its setup was refused."""
         self._tries += 1
         self.failures.append(failure)
-        if self.features.suspect(failure):
+        if self.features.suspect(failure, now):
             self._once_more(now, out)
             return
         self.session.refused(failure, now)
         self._judge(failure, now, out)
 
+    @property
+    def _has_another_model(self) -> bool:
+        return self._model + 1 < len(self._rules.models)
+
     def _judge(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """Try again, wait, or give up, by the kind of failure."""
         match failure.kind:
-            case FailureKind.HANDLE:
+            case FailureKind.HANDLE if self.session.presented:
                 self.session.drop(self.generation)
                 self._once_more(now, out)
-            case FailureKind.MODEL if self._model + 1 < len(self._rules.models):
+            # What is not found, if it is no handle, is the model.
+            case FailureKind.MODEL | FailureKind.HANDLE if self._has_another_model:
                 self._model += 1
                 self.session.model_changed()
                 self.features.forget()
                 self._once_more(now, out)
-            case FailureKind.KEY | FailureKind.MODEL | FailureKind.SETUP:
-                if failure.kind is FailureKind.MODEL:
+            case FailureKind.KEY | FailureKind.MODEL | FailureKind.HANDLE | FailureKind.SETUP:
+                if failure.kind in {FailureKind.MODEL, FailureKind.HANDLE}:
                     self._model = 0  # all have been tried: the next press begins with the first
                     self.features.forget()
                 self._refuse(_REFUSALS[failure.kind])

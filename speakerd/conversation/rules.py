@@ -58,6 +58,7 @@ class Rules:
     conversation_timeout_s: float = 0.0  # forgotten after so long without a turn; 0: never
     handle_grace_s: float = 2.0  # after a turn, for the handle that remembers it
     resume_patience_s: float = 10.0  # resuming is refused: then the sentence comes first
+    ask_again_s: float = 3600.0  # what was left out on a mere suspicion is asked for again
     go_away_margin_s: float = 2.0  # this much before the server closes, we do
     stable_s: float = 30.0  # a connection this old resets the backoff, and trusts its handle
     backoff_first_s: float = 1.0  # the second retry; the first is at once, each later one doubles

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation.effects import Effect, SaveHandle
 from speakerd.conversation.rules import FOREVER, Rules
-from speakerd.errors import Failure, FailureKind
+from speakerd.errors import Failure, FailureKind, may_be_in_use
 
 if TYPE_CHECKING:
     from speakerd.conversation.events import SessionHandle
@@ -29,10 +29,13 @@ class Session:
         self.presented = False  # by the connection that is there, or is being made
         self._saved: SessionHandle | None = None
         self._behind = False  # the newest handle does not remember the last turn
+        self._answered = False  # by now: the next handle will
+        self._superseded = False  # this connection has begun another conversation
         self._disowned = 0  # the generation whose conversation was dropped: so are its handles
         self._strikes = 0  # server closes soon after resuming, in a row
         self._doubts = 0  # refused setups that presented the handle, in a row
         self._resisted_at = FOREVER  # since when the server has failed at resuming, in a row
+        self._unanswered = 0  # turns that resumed sessions left without an answer, in a row
 
     # --- the handle
 
@@ -47,10 +50,13 @@ class Session:
         In that case it is kept, because the settings may be at fault; but if a setup without it
         is accepted, its conversation is the one that goes on. So too when somebody has waited for
         long and the server fails again and again at resuming: it does while it holds the old
-        connection for alive, and after Wi-Fi has dropped one it may for minutes.
+        connection for alive, and after Wi-Fi has dropped one it may for minutes. And so when
+        resumed sessions take every sentence and answer none.
         """
         self.presented = False
-        if self.handle is None or self.handle.model != model or self._doubts >= 2:
+        if self.handle is None or self.handle.model != model:
+            return None
+        if self._doubts >= 2 or self._unanswered >= 2:
             return None
         if now >= max(self._resisted_at, asked_at) + self._rules.resume_patience_s:
             return None
@@ -63,7 +69,9 @@ class Session:
             return False
         self.handle = handle
         self._doubts = 0
-        is_news, self._behind = self._behind, False
+        self._superseded = False
+        is_news = self._behind and self._answered
+        self._behind = self._behind and not is_news
         return is_news
 
     def drop(self, generation: int) -> None:
@@ -86,16 +94,30 @@ class Session:
     # --- what becomes of it
 
     def utterance_sent(self) -> None:
-        """A turn has begun on the server; it issues no handle before the turn is over."""
-        self._behind = True
+        """A turn has begun on the server; a handle that is on its way does not remember it."""
+        self._behind, self._answered = True, False
 
-    def turn_completed(self) -> None:
-        """The server has answered."""
-        self._strikes = 0
+    def answered(self) -> None:
+        """The server works on its answer or has ended it; the next handle remembers the turn."""
+        self._answered = True
+
+    def turn_ended(self, out: list[Effect], *, completed: bool) -> None:
+        """A turn is over; ``completed``: it was answered, or with silence."""
+        if completed:
+            self._strikes = self._unanswered = 0
+            if self._superseded:
+                self.handle = None
+        if not self._behind:
+            self.save(out)  # otherwise a better one comes soon, and SD cards wear
+
+    def unanswered(self) -> None:
+        """A turn was sent as often as it may be, and got no answer at all."""
+        self._unanswered += self.presented
 
     def accepted(self) -> None:
         """The setup was accepted."""
         self._behind = False
+        self._superseded = not self.presented and self.handle is not None
         self._resisted_at = FOREVER
         if self.presented:
             self._doubts = 0
@@ -104,8 +126,7 @@ class Session:
         """The connection could not be made, or its setup was refused."""
         if failure.kind is FailureKind.SETUP and self.presented:
             self._doubts += 1
-        resisted = failure.kind is FailureKind.SERVER and failure.code is not None
-        if not (resisted and self.presented):
+        if not (self.presented and may_be_in_use(failure)):
             self._resisted_at = FOREVER
         elif self._resisted_at == FOREVER:
             self._resisted_at = now
@@ -114,11 +135,11 @@ class Session:
         """A connection that was open is open no longer; None: we have closed it ourselves."""
         if stable:
             self._strikes = 0
-        elif failure is not None and self.presented:
+        elif failure is not None and failure.feature is None and self.presented:
             self._strikes += failure.kind in _VERDICTS or failure.code in _NORMAL_CLOSURES
             if self._strikes >= 2 or failure.kind is FailureKind.HANDLE:
                 self.drop(generation)
 
     def model_changed(self) -> None:
         """What was held against the handle was about another model."""
-        self._strikes = self._doubts = 0
+        self._strikes = self._doubts = self._unanswered = 0

@@ -90,8 +90,9 @@ _Queue: TypeAlias = asyncio.Queue[Spoken | Written | Result]
 class Connection:
     """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered."""
 
-    def __init__(self, generation: int, outlets: Outlets) -> None:
+    def __init__(self, generation: int, outlets: Outlets, close_timeout_s: float = 1.0) -> None:
         self._generation = generation
+        self._close_timeout_s = close_timeout_s
         self._outlets = outlets
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
@@ -140,7 +141,11 @@ class Connection:
                     return Failure(FailureKind.SERVER, f"sending failed: {_brief(error)}")
             return await receiver
         except asyncio.CancelledError:
-            await session.close()  # with 1000; the SDK's own way out would say 1011
+            # With 1000; the SDK's own way out would say 1011. The library's time-out begins only
+            # when all that was sent before is on its way, which a clogged line never lets it be.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._close_timeout_s):
+                    await session.close()
             raise
         finally:
             for task in (receiver, *senders):

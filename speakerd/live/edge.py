@@ -50,7 +50,10 @@ class LiveEdge:
     async def load(self) -> None:
         """Load the SDK; no connection can be made before. Cancelling leaves it to itself."""
         await sdk.load()
-        await asyncio.to_thread(self._make_client)
+        try:
+            await asyncio.to_thread(self._make_client)
+        except OSError as error:  # the next connection tells of it, and tries it again
+            log.debug("the client cannot be made: %s", error)
 
     def connect(
         self,
@@ -60,7 +63,7 @@ class LiveEdge:
         without: frozenset[Feature] = frozenset(),
     ) -> None:
         """Begin connection ``generation``, without these optional parts of the setup."""
-        connection = Connection(generation, self._outlets)
+        connection = Connection(generation, self._outlets, self._timeouts.close_s)
         resumed = handle.value if handle else None
         config = functools.partial(setup.config, self._wishes, handle=resumed, without=without)
         task = asyncio.create_task(

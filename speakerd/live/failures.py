@@ -72,6 +72,9 @@ def of_connecting(error: Exception) -> Failure:
             failure = Failure(FailureKind.TIMEOUT, "the server did not answer in time")
         case ssl.SSLCertVerificationError():
             failure = Failure(FailureKind.NETWORK, _of_a_certificate(error))
+        case FileNotFoundError():
+            reason = "the file of certificates is not there: see SSL_CERT_FILE"
+            failure = Failure(FailureKind.NETWORK, reason)
         case socket.gaierror():
             reason = f"the server's name cannot be resolved: {error.strerror}"
             failure = Failure(FailureKind.NETWORK, reason)

@@ -54,6 +54,7 @@ class HandleStore:
         try:
             if handle is None:
                 self._path.unlink(missing_ok=True)
+                _sync(self._path.parent)
             else:
                 _replace(self._path, json.dumps({"model": handle.model, "handle": handle.value}))
         except OSError as error:
@@ -85,8 +86,13 @@ def _replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """What was renamed or removed there survives a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
