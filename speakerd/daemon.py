@@ -344,6 +344,7 @@ class Daemon:
         record = order.record
         journal.log("turn", journal.turn_line(record), **journal.turn_fields(record))
         self._control.publish({"event": "turn", **journal.ledger(record)})
+        self._link_log.turn_ended()
 
     def _say_refused(self, _order: fx.SayRefused) -> None:
         """Whoever asked is answered by the command itself."""

@@ -279,7 +279,7 @@ class Dialogue:
     def _open(self) -> None:
         for turn in self._unanswered:
             self._write(turn.record, Outcome.SPOKEN_ON)
-        self._call_link()
+        self._link.held(self.now, self._out)
         record = TurnRecord(self._numbers, self._link.model, self._pressed_at)
         self._begin(Turn(record, captured=self._armed_captured))
 

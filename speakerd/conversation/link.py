@@ -162,6 +162,11 @@ class Link:
                 at = min(at, self._retry_at)
             self._connect_at(at, now, out)
 
+    def held(self, now: float, out: list[Effect]) -> None:
+        """The press was no tap: if it has been taken for one, it counts now."""
+        if not self._connects or self._connects[-1] < self._asked_at:
+            self.press(now, out)
+
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
         self._idle_since = now

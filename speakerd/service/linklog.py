@@ -12,73 +12,63 @@ from speakerd.service import journal, wording
 if TYPE_CHECKING:
     from speakerd.conversation.core import Status
 
-log = logging.getLogger(__name__)
-
-#: How many different reasons are counted between two connections.
-_MOST_REASONS = 100
+#: How many different lines are counted between two turns.
+_MOST_LINES = 100
 
 
 class LinkLog:
     """Tells of one link.
 
-    A reason why there is no connection is told the 1st, 2nd, 4th, 8th ... time, with its count,
-    until there is one: a night without a network is ten lines. The rest goes to the debug level.
+    A line is told the 1st, 2nd, 4th, 8th ... time, with its count, until there is a turn: a night
+    without a network, or with a server that hangs up again and again, is a few lines. The rest
+    goes to the debug level.
     """
 
     def __init__(self) -> None:
         self._opened = 0  # the last generation that the server has accepted
+        self._tries = 0  # since then
         self._without: tuple[str, ...] = ()
-        self._reasons: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+
+    def turn_ended(self) -> None:
+        """Somebody was there: what happens now is news again."""
+        self._told.clear()
 
     def opened(self, generation: int, status: Status) -> None:
         """The server has accepted the setup."""
-        self._opened = generation
-        tries = self._reasons.total() + 1
-        self._reasons.clear()
-        after = f", after {tries} tries" if tries > 1 else ""
-        journal.log(
-            "link",
-            f"connected to {status.model}, context={status.context}{after}",
-            context=status.context,
-            model=status.model,
-        )
+        after = f", after {self._tries + 1} tries" if self._tries else ""
+        self._opened, self._tries = generation, 0
+        line = f"connected to {status.model}, context={status.context}{after}"
+        self._tell(line, logging.INFO, context=status.context, model=status.model)
         if status.without != self._without:
             self._without = status.without
-            journal.log("link", wording.without_line(status), level=logging.WARNING)
+            self._tell(wording.without_line(status), logging.WARNING)
 
     def closed(self, generation: int, failure: Failure | None) -> None:
         """The connection is closed, or could not be made; None: by ourselves."""
+        was_open = generation == self._opened
         if failure is None:
-            level = logging.INFO if generation == self._opened else logging.DEBUG
-            log.log(level, "connection closed")
-        elif generation == self._opened:
+            self._tell("connection closed", logging.INFO if was_open else logging.DEBUG)
+        elif was_open:
             normal = failure.kind is FailureKind.IDLE
-            self._tell("connection closed", failure, logging.INFO if normal else logging.WARNING)
+            self._fail("connection closed", failure, logging.INFO if normal else logging.WARNING)
         else:
-            self._not_made("no connection", failure)
+            self._tries += 1
+            self._fail("no connection", failure)
 
     def given_up(self, generation: int, failure: Failure) -> None:
         """We close it, or stop trying to open it, for this reason."""
-        if generation == self._opened:
-            self._tell("connection given up", failure, logging.WARNING)
-        else:
-            self._not_made("connection given up", failure)
+        self._tries += generation != self._opened
+        self._fail("connection given up", failure)
 
-    def _not_made(self, what: str, failure: Failure) -> None:
-        if len(self._reasons) >= _MOST_REASONS:
-            self._reasons.clear()
-        reason = str(failure)
-        self._reasons[reason] += 1
-        times = self._reasons[reason]
+    def _fail(self, what: str, failure: Failure, level: int = logging.WARNING) -> None:
+        self._tell(f"{what}: {failure}", level, kind=failure.kind.value, code=failure.code)
+
+    def _tell(self, line: str, level: int, **fields: object) -> None:
+        if len(self._told) >= _MOST_LINES:
+            self._told.clear()
+        self._told[line] += 1
+        times = self._told[line]
         is_news = times & (times - 1) == 0  # a power of two
-        counted = f"{what} ({times} times)" if times > 1 else what
-        self._tell(counted, failure, logging.WARNING if is_news else logging.DEBUG)
-
-    def _tell(self, what: str, failure: Failure, level: int) -> None:
-        journal.log(
-            "link",
-            f"{what}: {failure}",
-            level=level,
-            kind=failure.kind.value,
-            code=failure.code,
-        )
+        counted = f"{line} ({times} times)" if times > 1 else line
+        journal.log("link", counted, level=level if is_news else logging.DEBUG, **fields)

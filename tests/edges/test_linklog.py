@@ -30,7 +30,7 @@ def test_a_night_without_a_network_is_a_few_lines(caplog: pytest.LogCaptureFixtu
         log.closed(generation, REFUSED)
     told = news(caplog)
     assert told[0] == "no connection: Connection refused"
-    assert told[-1] == "no connection (256 times): Connection refused"
+    assert told[-1] == "no connection: Connection refused (256 times)"
     assert len(told) == 9
     assert len(caplog.records) == 500, "the debug level has them all"
     log.opened(501, STATUS)
@@ -45,6 +45,24 @@ def test_a_night_in_which_nobody_answers_is_a_few_lines_too(
         log.given_up(generation, Failure(FailureKind.TIMEOUT, "no answer in 10 s"))
         log.closed(generation, None)
     assert len(news(caplog)) == 9
+    log.opened(501, STATUS)
+    assert news(caplog)[-1].endswith("after 501 tries")
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_night_of_connections_that_do_not_last_is_a_few_lines_as_well(
+    kind: FailureKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = LinkLog()
+    for generation in range(1, 501):
+        log.opened(generation, STATUS)
+        log.closed(generation, Failure(kind, "because", 1008))
+    assert len(news(caplog)) == 18
+    level = logging.INFO if kind is FailureKind.IDLE else logging.WARNING
+    assert {r.levelno for r in caplog.records if "closed" in r.getMessage()} == {
+        logging.DEBUG,
+        level,
+    }
 
 
 def test_another_reason_is_news(caplog: pytest.LogCaptureFixture) -> None:
@@ -59,28 +77,15 @@ def test_another_reason_is_news(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_after_a_connection_every_reason_is_news_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_turn_everything_is_news_again(caplog: pytest.LogCaptureFixture) -> None:
     log = LinkLog()
     for generation in (1, 2, 3):
-        log.closed(generation, REFUSED)
+        log.opened(generation, STATUS)
+        log.closed(generation, None)
+    log.turn_ended()
     log.opened(4, STATUS)
     log.closed(4, None)
-    log.closed(5, REFUSED)
-    assert news(caplog)[-2:] == ["connection closed", "no connection: Connection refused"]
-
-
-@pytest.mark.parametrize("kind", FailureKind)
-def test_the_end_of_an_open_connection_is_always_told(
-    kind: FailureKind, caplog: pytest.LogCaptureFixture
-) -> None:
-    log = LinkLog()
-    for generation in range(1, 6):
-        log.opened(generation, STATUS)
-        log.closed(generation, Failure(kind, "because", 1008))
-    ends = [record for record in caplog.records if "connection closed" in record.getMessage()]
-    assert len(ends) == 5
-    level = logging.INFO if kind is FailureKind.IDLE else logging.WARNING
-    assert {record.levelno for record in ends} == {level}
+    assert news(caplog)[-2:] == ["connected to m, context=resumed", "connection closed"]
 
 
 def without(*features: str) -> Status:
@@ -105,4 +110,4 @@ def test_what_is_counted_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     for generation in range(1, 1001):
         log.closed(generation, Failure(FailureKind.NETWORK, f"port {generation}"))
     assert len(news(caplog)) == 1000
-    assert len(log._reasons) <= 100
+    assert len(log._told) <= 100

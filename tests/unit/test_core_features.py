@@ -161,3 +161,39 @@ def test_a_server_that_refuses_everything_sees_no_storm(failure: Failure) -> Non
     times = story.times(fx.Connect)
     most = story.rules.max_connects_per_minute
     assert all(later - earlier >= 60.0 for earlier, later in zip(times, times[most:], strict=False))
+
+
+def test_what_was_only_suspected_is_asked_for_again_after_a_while() -> None:
+    story = started()
+    story.close(ARGUMENT)
+    story.open()
+    story.wait(story.rules.ask_again_s)
+    story.press()
+    assert without(story)[-2:] == [ALL, frozenset()]
+    story.open()
+    assert story.core.status.without == ()
+
+
+def test_what_the_server_has_named_is_not_asked_for_again() -> None:
+    story = started()
+    story.close(THINKING)
+    story.open()
+    story.wait(10 * story.rules.ask_again_s)
+    story.press()
+    assert without(story)[-1] == {Feature.THINKING}
+
+
+def test_search_is_tried_again_when_there_may_be_a_quota_for_it() -> None:
+    story = started()
+    story.close(QUOTA)
+    story.open()
+    story.wait(story.rules.ask_again_s)
+    story.press()
+    assert without(story)[-1] == frozenset()
+
+
+def test_a_quota_that_ends_the_upgrade_says_nothing_of_search() -> None:
+    story = started()
+    story.close(Failure(FailureKind.QUOTA, "the server answered HTTP 429 instead of upgrading"))
+    assert not story.ordered(fx.Connect)
+    assert story.told == [fx.Notice.QUOTA_USED_UP]

@@ -10,7 +10,8 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy
-from speakerd.errors import Failure, FailureKind
+from speakerd.conversation.turn import TurnState
+from speakerd.errors import Failure, FailureKind, Feature
 from tests.unit.story import Story
 
 MODEL = "gemini-3.8-live"
@@ -499,3 +500,94 @@ def test_a_handle_that_comes_while_an_idle_connection_is_closed_is_taken() -> No
     story.issue("after")
     story.close(None)
     assert presented(story) == "after"
+
+
+def test_the_handle_of_the_last_turn_is_taken_while_the_next_one_is_spoken() -> None:
+    """GoAway closes in mid-utterance, and the server's last word is what remembers turn 1."""
+    story = started()
+    story.issue("before")
+    story.answer(story.ask())
+    story.go_away(2.0)
+    story.press()
+    story.captured()
+    story.wait(1.5)
+    assert story.is_in(LinkState.CLOSING)
+    story.issue("after")
+    story.close(None)
+    assert story.all(fx.Connect)[-1].handle == ev.SessionHandle("after", MODEL)
+
+
+def test_go_away_waits_for_a_handle_that_was_issued_after_the_answer() -> None:
+    story = started()
+    turn = story.ask()
+    story.go_away(50.0)
+    story.issue("was on its way as the sentence ended")
+    story.answer(turn)
+    assert not story.ordered(fx.Disconnect)
+    story.issue("after")
+    story.close(None)
+    assert presented(story) == "after"
+
+
+def test_what_is_not_found_without_a_handle_is_the_model() -> None:
+    story = Story(models=("a", "b"))
+    story.tell(ev.Started(ev.SessionHandle("of b", "b")))
+    story.fail(FailureKind.HANDLE, 1008)
+    connect = story.one(fx.Connect)
+    assert (connect.model, connect.handle) == ("b", ev.SessionHandle("of b", "b"))
+    story.fail(FailureKind.HANDLE, 1008)
+    story.fail(FailureKind.HANDLE, 1008)
+    assert story.told == [fx.Notice.MODEL_GONE]
+
+
+def test_a_server_that_is_unavailable_for_long_costs_no_conversation() -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    story.press()
+    story.captured()
+    unavailable = Failure(FailureKind.SERVER, "The service is currently unavailable.", 1011)
+    resisted(story, 4 * story.rules.resume_patience_s, unavailable)
+    assert all(order.handle is not None for order in story.all(fx.Connect)[1:])
+
+
+def test_what_is_refused_of_the_setup_speaks_not_against_the_handle() -> None:
+    story = Story(policy=LinkPolicy.ALWAYS, features=frozenset(Feature))
+    story.connected(ev.SessionHandle("h", MODEL))
+    for feature in (Feature.THINKING, Feature.VOICE):
+        story.close(Failure(FailureKind.SETUP, "not supported", 1007, feature))
+        assert story.one(fx.Connect).handle is not None
+        story.open()
+
+
+def test_a_conversation_that_was_gone_on_without_does_not_come_back() -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    turn = story.speak()
+    while story.all(fx.Connect)[-1].handle is not None or not story.is_in(LinkState.CONNECTING):
+        resisted(story, 0.1)
+    story.open()
+    story.sent(turn)
+    story.answer(turn)
+    assert lose(story, FailureKind.NETWORK) is None
+
+
+def test_a_session_that_answers_nothing_any_more_is_left() -> None:
+    story = Story()
+    story.connected(ev.SessionHandle("h", MODEL))
+    for _ in range(3):
+        turn = story.speak()
+        while story.is_in(TurnState.THINKING):
+            if story.is_in(LinkState.CONNECTING):
+                story.open()
+                story.sent(turn)
+            if story.is_in(LinkState.CLOSING):
+                story.close(None)
+            story.wait(0.1)
+        story.close(None)
+        story.wait(60.0)
+    assert set(story.outcomes) <= {"no-answer", "not-delivered"}
+    assert story.all(fx.Connect)[0].handle is not None
+    assert story.all(fx.Connect)[-1].handle is None
+    assert None not in saved(story), "it is not dropped"
