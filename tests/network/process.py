@@ -18,13 +18,21 @@ BARE = {
 }
 
 
+#: A busy machine takes its time to load the SDK, and nothing is answered meanwhile.
+_PATIENCE_S = 30.0
+
+
 async def status_says(process: DaemonProcess, key: str, words: str) -> None:
     """Wait until what the status tells under ``key`` has these ``words`` in it."""
-    async with asyncio.timeout(20):
-        while words not in str(client.request(process.socket, {"command": "status"})[key]):  # noqa: ASYNC110 - of another process
+    async with asyncio.timeout(_PATIENCE_S):
+        while words not in str((await _request(process, command="status"))[key]):  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.05)
 
 
-def ask(process: DaemonProcess, text: str) -> None:
+async def ask(process: DaemonProcess, text: str) -> None:
     """Ask in writing."""
-    assert client.request(process.socket, {"command": "say", "text": text})["ok"] is True
+    assert (await _request(process, command="say", text=text))["ok"] is True
+
+
+async def _request(process: DaemonProcess, **message: str) -> dict[str, object]:
+    return await asyncio.to_thread(client.request, process.socket, message, _PATIENCE_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,3 +86,17 @@ async def test_a_certificate_that_stays_wrong_is_told_and_makes_no_storm(
     assert person.was_told(Notice.NOT_DELIVERED)
     assert relay.accepted == 9
     assert sum("is the clock right" in message for message in caplog.messages) in range(1, 10)
+
+
+async def test_a_file_of_certificates_that_is_missing_is_told_and_ends_nothing(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = os.environ["SSL_CERT_FILE"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    person = Person(tmp_path)
+    async with person.running():
+        turn = await person.says()
+        await person.status_says("see SSL_CERT_FILE")
+        monkeypatch.setenv("SSL_CERT_FILE", good)
+        assert (await person.turn(turn))["outcome"] == "answered"
+    assert simulator.turns[0].utterance == SPEECH

@@ -31,7 +31,7 @@ async def test_what_is_asked_in_1970_is_delivered_when_the_clock_is_set(
     }
     with DaemonProcess(tmp_path, environment) as process:
         await status_says(process, "last_error", "certificate is not yet valid; is the clock right")
-        ask(process, "What time is it?")
+        await ask(process, "What time is it?")
         assert simulator.turns == []
         clock.write_text("+0\n")
         await simulator.wait_for(lambda: simulator.turns, 20)

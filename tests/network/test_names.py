@@ -70,7 +70,7 @@ async def test_a_name_is_found_as_soon_as_somebody_has_it(
     base_url = f"https://{NAME}:{relay.port}"
     with DaemonProcess(tmp_path, BARE | {"GOOGLE_GEMINI_BASE_URL": base_url}) as process:
         await status_says(process, "last_error", "the server's name cannot be resolved: ")
-        ask(process, "Are you there?")
+        await ask(process, "Are you there?")
         with hosts.open("a") as file:
             file.write(f"127.0.0.1 {NAME}\n")
         await simulator.wait_for(lambda: simulator.turns, 20)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from google.genai.live import AsyncSession
 from pydantic import SecretStr
 
 from speakerd.audio.buffers import Utterance
@@ -533,3 +534,20 @@ async def test_a_ping_that_is_never_answered_ends_the_connection_and_is_told(
     closed = await ears.hear(ev.ConnectionClosed)
     await live.close()
     assert closed.failure == Failure(FailureKind.NETWORK, "given up: keepalive ping timeout", 1006)
+
+
+async def test_a_farewell_that_cannot_be_sent_does_not_hold_the_socket_open(
+    ears: Ears, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a clogged line, where the library waits until all that was sent before is gone."""
+
+    async def wait_for_ever(_session: AsyncSession) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AsyncSession, "close", wait_for_ever)
+    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY), timeouts=Timeouts(close_s=0.05))
+    await ready(live, ears)
+    live.disconnect(1)
+    closed = await ears.hear(ev.ConnectionClosed)
+    assert closed.failure is None
+    await simulator.wait_for(lambda: simulator.open_connections == 0)
