@@ -30,11 +30,23 @@ def test_a_night_without_a_network_is_a_few_lines(caplog: pytest.LogCaptureFixtu
         log.closed(generation, REFUSED)
     told = news(caplog)
     assert told[0] == "no connection: Connection refused"
+    assert told[1] == "no connection: Connection refused (2 times)"
     assert told[-1] == "no connection: Connection refused (256 times)"
     assert len(told) == 9
     assert len(caplog.records) == 500, "the debug level has them all"
     log.opened(501, STATUS)
     assert news(caplog)[-1] == "connected to m, context=resumed, after 501 tries"
+
+
+@pytest.mark.parametrize(("failed", "after"), [(0, ""), (1, ", after 2 tries")])
+def test_a_connection_that_is_made_at_once_counts_no_tries(
+    caplog: pytest.LogCaptureFixture, failed: int, after: str
+) -> None:
+    log = LinkLog()
+    for generation in range(failed):
+        log.closed(generation + 1, REFUSED)
+    log.opened(failed + 1, STATUS)
+    assert news(caplog)[-1] == f"connected to m, context=resumed{after}"
 
 
 def test_a_night_in_which_nobody_answers_is_a_few_lines_too(
@@ -86,6 +98,21 @@ def test_after_a_turn_everything_is_news_again(caplog: pytest.LogCaptureFixture)
     log.opened(4, STATUS)
     log.closed(4, None)
     assert news(caplog)[-2:] == ["connected to m, context=resumed", "connection closed"]
+
+
+@pytest.mark.parametrize("reason", [None, Failure(FailureKind.TIMEOUT, "no answer")])
+def test_a_close_of_our_own_is_no_trouble_unless_there_is_a_reason_for_it(
+    caplog: pytest.LogCaptureFixture, reason: Failure | None
+) -> None:
+    log = LinkLog()
+    log.opened(1, STATUS)
+    caplog.clear()
+    if reason is not None:
+        log.given_up(1, reason)
+    log.closed(1, None)
+    told = [(record.levelno, record.getMessage()) for record in caplog.records]
+    given_up = [(logging.WARNING, "connection given up: no answer")] if reason else []
+    assert told == [*given_up, (logging.INFO, "connection closed")]
 
 
 def without(*features: str) -> Status:

@@ -50,6 +50,8 @@ class Story:
             row.prepare(self.simulator)
             for act in row.act:
                 await self._act(act)
+            if any(isinstance(act, faults.GoAway) for act in row.act):
+                await rig.link("down")  # or a press may be quicker than the message
             ledger = await self._second_turn()
             heard = (ledger["outcome"], ledger["deliveries"], ledger["context"])
             assert heard == (row.outcome, row.deliveries, row.context)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from google.genai.live import AsyncSession
+from websockets.exceptions import ConnectionClosedOK
+from websockets.frames import Close
 
 from speakerd.conversation import events as ev
+from speakerd.errors import FailureKind
 from speakerd.live import messages
-from speakerd.live.connection import TOLD_UNREADABLE, Outlets
+from speakerd.live.connection import TOLD_UNREADABLE, Connection, Outlets
 from tests.fuzz import seeds
 from tests.fuzz.wire import Receiver
 
@@ -87,6 +93,32 @@ def test_a_flood_of_nonsense_is_counted_and_not_told_line_by_line(
     assert caplog.messages[TOLD_UNREADABLE:] == [
         "passed over 47 more unreadable messages until the close"
     ]
+
+
+class Flood:
+    """A socket that always has another frame, and closes after ``count``."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    async def recv(self, decode: bool | None = None) -> bytes:  # noqa: ARG002 - its signature
+        if not self.count:
+            raise ConnectionClosedOK(Close(1000, ""), Close(1000, ""), rcvd_then_sent=True)
+        self.count -= 1
+        return b"nonsense"
+
+
+async def test_others_have_their_turn_in_a_flood_of_nonsense() -> None:
+    messages.prepare()
+    outlets = Outlets(lambda _: None, lambda *_: None, lambda *_: None)
+    session = AsyncSession(cast("Any", SimpleNamespace(vertexai=False)), cast("Any", Flood(100)))
+    receiving = asyncio.create_task(Connection(1, outlets)._receive(session))
+    turns = 0
+    while not receiving.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert (await receiving).kind is FailureKind.IDLE
+    assert turns >= 100
 
 
 def test_a_few_are_told_singly_and_that_is_all(

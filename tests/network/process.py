@@ -19,7 +19,7 @@ BARE = {
 
 
 #: A busy machine takes its time to load the SDK, and nothing is answered meanwhile.
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 
 
 async def status_says(process: DaemonProcess, key: str, words: str) -> None:

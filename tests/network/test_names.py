@@ -73,7 +73,7 @@ async def test_a_name_is_found_as_soon_as_somebody_has_it(
         await ask(process, "Are you there?")
         with hosts.open("a") as file:
             file.write(f"127.0.0.1 {NAME}\n")
-        await simulator.wait_for(lambda: simulator.turns, 20)
+        await simulator.wait_for(lambda: simulator.turns, 30)
     assert simulator.turns[0].text == "Are you there?"
     assert process.exit_code == 0
 

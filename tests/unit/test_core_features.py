@@ -120,6 +120,14 @@ def test_a_quota_that_ends_an_open_connection_may_be_that_of_the_search() -> Non
     assert story.core.status.without == (), "it was not that of the search"
 
 
+def test_a_close_in_use_that_names_a_feature_is_a_refusal_of_it() -> None:
+    story = started()
+    story.open()
+    story.ask()
+    story.close(THINKING)
+    assert story.one(fx.Connect).without == {Feature.THINKING}
+
+
 def test_what_is_not_in_use_is_not_suspected() -> None:
     story = started(frozenset({Feature.VOICE}))
     story.close(THINKING)
@@ -142,12 +150,18 @@ def test_a_close_in_use_that_names_nothing_says_nothing_of_the_setup() -> None:
     assert without(story)[-1] == frozenset()
 
 
-def test_another_model_is_asked_for_everything_again() -> None:
-    story = started(models=("a", "b"))
+@pytest.mark.parametrize("models", [("a", "b"), ("a",)])
+def test_another_model_is_asked_for_everything_again(models: tuple[str, ...]) -> None:
+    """So is the first one when it is its turn again."""
+    story = started(models=models)
     story.close(THINKING)
+    story.open()
     story.fail(FailureKind.MODEL)
+    story.wait(10.0)
+    story.press()
     assert without(story) == [frozenset(), {Feature.THINKING}, frozenset()]
-    assert story.all(fx.Connect)[-1].model == "b"
+    assert story.all(fx.Connect)[-1].model == models[-1]
+    assert story.core.status.without == ()
 
 
 @pytest.mark.parametrize("failure", [THINKING, ARGUMENT, QUOTA])

@@ -71,6 +71,18 @@ def test_a_handle_that_comes_while_the_connection_is_being_closed_counts() -> No
     assert story.one(fx.Connect).handle == ev.SessionHandle("b", MODEL)
 
 
+def test_a_handle_of_a_connection_that_is_given_up_or_not_open_is_not_taken() -> None:
+    story = started()
+    story.issue("a")
+    story.go_away(50.0)
+    story.wait(story.rules.close_timeout_s)
+    assert story.is_in(LinkState.CONNECTING), "its close is not waited for"
+    story.issue("before the setup is accepted")
+    story.open()
+    story.tell(ev.HandleIssued(1, "of the one given up"))
+    assert lose(story, FailureKind.NETWORK) == "a"
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
@@ -158,6 +170,17 @@ def test_two_server_closes_soon_after_resuming_drop_it(kind: FailureKind, code: 
     assert saved(story) == [None]
 
 
+def test_what_was_held_against_a_dropped_one_is_not_held_against_the_next() -> None:
+    story = started("h")
+    for expected in ("h", None):
+        assert lose(story, FailureKind.SERVER, 1011) == expected
+        story.open()
+    story.issue("new")
+    for expected in ("new", "new", None):
+        assert lose(story, FailureKind.SERVER, 1011) == expected
+        story.open()
+
+
 @pytest.mark.parametrize("between", ["turn", "stable"])
 def test_a_completed_turn_or_a_stable_connection_in_between_clears_it(between: str) -> None:
     story = started("h")
@@ -231,6 +254,11 @@ def test_setups_refused_again_and_again_are_tried_without_it_but_it_is_kept() ->
     assert story.core.status.context == "fresh"
     story.issue("new")
     assert lose(story, FailureKind.NETWORK) == "new"
+    story.fail(FailureKind.SETUP, 1007)
+    story.release()
+    story.wait(10.0)
+    story.press()
+    assert story.all(fx.Connect)[-1].handle == ev.SessionHandle("new", MODEL), "it is not doubted"
 
 
 def test_refused_setups_with_a_resumed_connection_between_them_are_not_in_a_row() -> None:
@@ -283,6 +311,18 @@ def test_the_handle_of_a_new_model_replaces_the_old() -> None:
     story.close()
     assert story.one(fx.Connect).handle == ev.SessionHandle("n", "new")
     assert story.all(fx.SaveHandle) == [fx.SaveHandle(ev.SessionHandle("n", "new"))]
+
+
+def test_what_was_held_against_the_handle_of_a_model_is_not_held_against_the_next_one() -> None:
+    story = Story(models=("first", "second"), policy=LinkPolicy.ALWAYS)
+    story.connected(ev.SessionHandle("h", "first"))
+    assert lose(story, FailureKind.SERVER, 1011) == "h"
+    story.fail(FailureKind.MODEL)
+    story.open()
+    story.issue("new")
+    assert lose(story, FailureKind.NETWORK) == "new"
+    story.open()
+    assert lose(story, FailureKind.SERVER, 1011) == "new"
 
 
 # --- forgotten
@@ -403,6 +443,7 @@ def test_a_server_that_refuses_without_the_handle_too_is_asked_with_it_again() -
     "failure",
     [
         Failure(FailureKind.NETWORK, "unreachable"),
+        Failure(FailureKind.NETWORK, "the connection was cut off", 1006),
         Failure(FailureKind.TIMEOUT, "no answer"),
         Failure(FailureKind.SERVER, "the server answered HTTP 503 instead of upgrading"),
     ],
@@ -415,6 +456,25 @@ def test_a_network_that_is_down_for_long_costs_no_conversation(failure: Failure)
     story.captured()
     resisted(story, 4 * story.rules.resume_patience_s, failure)
     assert all(order.handle is not None for order in story.all(fx.Connect)[1:])
+
+
+def test_a_server_that_has_resumed_it_in_between_has_all_of_the_patience_again() -> None:
+    story = started()
+    story.issue("h")
+    story.close()
+    story.close(IN_USE)
+    story.wait_for(LinkState.CONNECTING)
+    story.open()
+    story.wait(2 * story.rules.resume_patience_s)
+    story.press()
+    story.captured()
+    story.wait(2 * story.rules.resume_patience_s)
+    before = len(story.all(fx.Connect))
+    story.close()
+    resisted(story, story.rules.resume_patience_s - 1.0)
+    again = story.all(fx.Connect)[before:]
+    assert len(again) > 2
+    assert all(order.handle is not None for order in again)
 
 
 def test_a_server_in_trouble_all_night_is_asked_with_the_handle_in_the_morning() -> None:
@@ -591,3 +651,12 @@ def test_a_session_that_answers_nothing_any_more_is_left() -> None:
     assert story.all(fx.Connect)[0].handle is not None
     assert story.all(fx.Connect)[-1].handle is None
     assert None not in saved(story), "it is not dropped"
+
+
+@pytest.mark.parametrize("kind", [FailureKind.KEY, FailureKind.MODEL])
+def test_the_newest_handle_is_saved_when_the_link_gives_up(kind: FailureKind) -> None:
+    story = started()
+    story.issue("h")
+    story.fail(kind)
+    assert story.is_in(LinkState.REFUSED)
+    assert saved(story) == ["h"]

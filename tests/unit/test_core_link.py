@@ -10,7 +10,7 @@ import pytest
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
-from speakerd.conversation.rules import LinkPolicy, urgent_backoff_s
+from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind, Feature
 from tests.unit.story import Story
@@ -61,6 +61,16 @@ def test_on_demand_keeps_trying_at_the_start_until_a_server_has_answered() -> No
     story.wait_for(LinkState.CONNECTING)
     story.open()
     assert story.is_in(LinkState.READY)
+
+
+def test_the_linger_leaves_time_for_the_handle_that_remembers_the_turn() -> None:
+    story = Story(linger_s=0.5)
+    story.connected()
+    story.answer(story.ask())
+    story.wait(story.rules.handle_grace_s - 0.1)
+    assert story.all(fx.Disconnect) == []
+    story.issue("h")
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)], "it lingers no longer than it has to"
 
 
 def test_the_linger_begins_at_the_end_of_the_turn_and_never_ends_one() -> None:
@@ -203,6 +213,18 @@ def test_go_away_after_the_handle_has_come_is_obeyed_at_once() -> None:
     story.answer(story.ask())
     story.issue("h")
     assert fx.Disconnect(1) in story.go_away(50.0)
+
+
+def test_go_away_on_another_connection_waits_for_no_handle_of_the_last_turn() -> None:
+    story = started(LinkPolicy.ALWAYS)
+    turn = story.ask()
+    story.reply(turn)
+    story.plays(turn)
+    story.close()
+    story.drained(turn)
+    story.open()
+    assert story.is_in(TurnState.IDLE)
+    assert fx.Disconnect(2) in story.go_away(50.0)
 
 
 def test_go_away_with_no_time_for_the_handle_is_obeyed_in_time() -> None:
@@ -349,6 +371,20 @@ def test_a_press_wakes_a_sleeping_backoff() -> None:
     assert story.is_in(LinkState.WAITING)
     story.press()
     assert story.ordered(fx.Connect)
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "pause_s"), [(5.0, 3.0), (16.0, 4.0), (40.0, 10.0), (600.0, 10.0)]
+)
+def test_the_pause_grows_with_the_patience_within_bounds(patience_s: float, pause_s: float) -> None:
+    assert urgent_backoff_s(patience_s) == pause_s
+
+
+def test_the_rules_fit_together_as_they_are() -> None:
+    """The daemon makes these of the patience; so do those who know no settings."""
+    rules = Rules()
+    assert rules.backoff_urgent_s == urgent_backoff_s(rules.patience_s)
+    assert rules.resume_patience_s == rules.patience_s / 2
 
 
 @pytest.mark.parametrize("patience_s", [5, 10, 20, 30, 60, 120, 600])

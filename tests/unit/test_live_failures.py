@@ -75,13 +75,31 @@ def test_a_close_keeps_its_code_and_text() -> None:
     assert str(failure) == "1008 The operation was aborted."
 
 
-def test_a_refused_certificate_points_at_the_clock() -> None:
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("certificate is not yet valid", "clock"),
+        ("certificate has expired", "clock"),
+        ("unable to get local issuer certificate", "SSL_CERT_FILE"),
+        ("self-signed certificate", "SSL_CERT_FILE"),
+        ("certificate is not valid for 'x'", "GOOGLE_GEMINI_BASE_URL"),
+    ],
+)
+def test_a_refused_certificate_points_at_what_is_wrong(words: str, remedy: str) -> None:
     error = ssl.SSLCertVerificationError()
-    error.verify_message = "certificate is not yet valid"
+    error.verify_message = words
     failure = of_connecting(error)
     assert failure.kind is FailureKind.NETWORK
-    assert "not yet valid" in failure.text
-    assert "clock" in failure.text
+    assert words in failure.text
+    hints = ("clock", "SSL_CERT_FILE", "GOOGLE_GEMINI_BASE_URL")
+    assert [hint for hint in hints if hint in failure.text] == [remedy]
+
+
+def test_a_close_frame_that_came_says_why_whatever_we_have_answered() -> None:
+    given = Close(1011, "Internal error encountered.")
+    error = close(given.code, given.reason)
+    error.__context__ = ConnectionClosedError(given, Close(1011, ""), rcvd_then_sent=True)
+    assert of_connecting(error) == Failure(FailureKind.SERVER, given.reason, 1011)
 
 
 def test_a_proxy_that_is_none_is_told_without_its_password() -> None:
@@ -121,6 +139,7 @@ def test_a_connection_that_broke_says_how_though_the_sdk_hides_it(
             "Connect call failed ('192.0.2.1', 443): Connection refused",
         ),
         (OSError(101, "Network is unreachable"), "Network is unreachable"),
+        (OSError("Connect call failed"), "Connect call failed"),
         (ConnectionResetError(), "the connection was cut off"),
         (no_answer(EOFError()), "the connection was cut off before the server had answered"),
     ],
