@@ -129,7 +129,10 @@ class Oracle:
             for number, times in Counter(said).items():
                 if times > 1 and number not in self._remembered_twice:
                     self._remembered_twice.add(number)
-                    yield f"the model remembers sentence {number} {times} times"
+                    # A sentence that is asked again may have been answered after all: in the
+                    # wake of a turn that never ended its first sounds are taken for that one's.
+                    if not scene.aftermath:
+                        yield f"the model remembers sentence {number} {times} times"
         oldest = min((turn.number for turn in self.simulator.turns), default=0) - 2000
         for past in [number for number in self._sentences if number < oldest]:
             del self._sentences[past]
