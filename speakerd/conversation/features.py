@@ -47,6 +47,7 @@ class Features:
             return True
         self.refused -= suspects  # it is refused without them all the same
         self.left_out = self.refused
+        self._named &= self.refused
         return False
 
     def accepted(self) -> None:

@@ -25,7 +25,7 @@ ELSEWHERE: dict[str, list[Entry]] = {
     "Presses without a connection": _of(
         "tests/faults/test_press.py",
         (
-            "ten seconds are spoken while the connection is made",
+            "a minute is spoken while the connection is made",
             "before setup",
             "the answer: the backlog is sent faster than it was spoken",
             "test_a_backlog_is_sent_faster_than_it_was_spoken",
@@ -153,6 +153,12 @@ ELSEWHERE: dict[str, list[Entry]] = {
                 "idle",
                 "nothing",
                 "test_a_stall_while_nobody_speaks_goes_unnoticed",
+            ),
+            (
+                "a pong is late",
+                "idle",
+                "nothing",
+                "test_a_pong_may_be_late",
             ),
             (
                 "what is sent is swallowed, then a reset",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
 
 from speakerd.conversation.effects import Notice
+from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.network.rig import SPEECH, Person
@@ -77,11 +79,9 @@ async def test_a_sentence_into_a_black_hole_is_sent_again_when_the_network_is_ba
         person.hear(SPEECH[:HALF])
         await simulator.wait_for(lambda: len(simulator.turns) > 1 and simulator.turns[1].utterance)
         elsewhere.pull_the_cable()
-        gone_at = time.monotonic()
         person.hear(SPEECH[HALF:])
         person.button.edge(pressed=False)
         await person.status_says("the network has swallowed what was sent for 0.3 s")
-        assert UNACKNOWLEDGED_S <= time.monotonic() - gone_at < REPLY_TIMEOUT_S / 3
         elsewhere.plug_it_in()
         ledger = await person.turn(2)
     assert (ledger["outcome"], ledger["context"]) == ("answered", "resumed")
@@ -191,9 +191,13 @@ async def test_a_black_hole_that_stays_is_told_and_the_conversation_goes_on_afte
 
 
 async def test_the_daemon_ends_in_a_black_hole_in_the_time_it_promises(
-    person: Person, elsewhere: Namespace
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    elsewhere: Namespace,
+    tmp_path: Path,
 ) -> None:
+    """With the time-outs of life: none of them may be what is waited for."""
+    person = Person(tmp_path, timeouts=asdict(Timeouts()))
     async with talking(person):
         elsewhere.pull_the_cable()
         began = time.monotonic()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 2.0, "what systemd is promised"

@@ -96,6 +96,18 @@ async def test_a_stall_while_nobody_speaks_goes_unnoticed(
     assert talking.was_told()
 
 
+async def test_a_pong_may_be_late(relay: Relay, simulator: Simulator, tmp_path: Path) -> None:
+    person = Person(tmp_path, timeouts={"ping_interval_s": 0.02})
+    async with person.running():
+        await person.link("ready")
+        assert (await person.has_a_turn())["outcome"] == "answered"
+        relay.stall()
+        await relay.wait_for(lambda: relay.held)  # a ping: nothing else is sent
+        relay.go_on()
+        assert (await person.has_a_turn())["deliveries"] == 1
+    assert len(simulator.connections) == 1
+
+
 async def test_a_sentence_into_a_connection_that_died_quietly_is_sent_again(
     talking: Person, relay: Relay, simulator: Simulator
 ) -> None:

@@ -211,3 +211,19 @@ def test_a_quota_that_ends_the_upgrade_says_nothing_of_search() -> None:
     story.close(Failure(FailureKind.QUOTA, "the server answered HTTP 429 instead of upgrading"))
     assert not story.ordered(fx.Connect)
     assert story.told == [fx.Notice.QUOTA_USED_UP]
+
+
+def test_a_name_that_was_wrong_is_forgotten() -> None:
+    """It was not for thinking, though that was named; later it may have been, though nothing is."""
+    story = started()
+    story.close(THINKING)
+    story.close(THINKING)
+    assert story.told == [fx.Notice.SETUP_REFUSED]
+    story.wait(10.0)
+    story.press()
+    story.close(ARGUMENT)
+    story.open()
+    story.release()
+    story.wait(story.rules.ask_again_s)
+    story.press()
+    assert without(story)[-2:] == [ALL, frozenset()]

@@ -12,7 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.uri import parse_uri
 
-from speakerd.live.transport import connection_class
+from speakerd.live.transport import Timeouts, connect_options, connection_class
 
 
 class Transport(asyncio.Transport):
@@ -56,3 +56,9 @@ async def test_a_connection_that_is_lost_says_how(error: OSError, words: str) ->
     assert isinstance(cause, type(error))
     assert words in str(cause)
     assert cause.errno == error.errno
+
+
+def test_pongs_may_be_as_late_as_they_have_been_seen_on_healthy_connections() -> None:
+    options = connect_options(Timeouts())
+    assert options["ping_timeout"] == 60.0
+    assert options["ping_interval"] == 20.0
