@@ -115,6 +115,9 @@ GARBAGE: Mapping[str, Mapping[str, Any] | bytes] = {
     "unknown fields beside known ones": {"serverContent": {"mood": "good"}, "weather": "fine"},
 }
 
+#: A frame of more than 16 MiB: the socket does not take it.
+OVERSIZED = b'{"x": "' + b"x" * (17 << 20) + b'"}'
+
 _PHASES: Mapping[When, tuple[Phase, float]] = {
     When.UTTERANCE: (Phase.UTTERANCE, 0.4),
     When.THINKING: (Phase.THINKING, 0.0),
@@ -387,13 +390,67 @@ def _idle() -> list[Row]:
         idle(
             "oversized",
             "a message of more than 16 MiB",
-            faults.Inject(b'{"x": "' + bytes(17 << 20).replace(b"\0", b"x") + b'"}'),
+            faults.Inject(OVERSIZED),
         ),
     ]
     rows += [
         idle(f"garbage-{number}", f"a message: {name}", faults.Inject(message), context="fresh")
         for number, (name, message) in enumerate(GARBAGE.items(), 1)
     ]
+    return rows
+
+
+def _in_any_phase_of_a_turn() -> list[Row]:
+    """What does the same wherever it happens: it costs the connection, or nothing."""
+    lost: dict[When, dict[str, Any]] = {
+        When.UTTERANCE: {"deliveries": 2, "breaks": True},
+        When.THINKING: {"deliveries": 2},
+        When.REPLY: {"outcome": "cut", "told": (Notice.ANSWER_CUT,), "context": "fresh"},
+    }
+    unharmed: dict[str, Any] = {"context": "fresh"}
+    rows = []
+    for when in _PHASES:
+
+        def row(name: str, fault: str, *what: faults.Fault, when: When = when, **more: Any) -> Row:  # noqa: ANN401
+            plan = _in_turn_2(when, *what)
+            return Row(id=f"{when.name.lower()}-{name}", fault=fault, when=when, plan=plan, **more)
+
+        rows += [
+            row(name, f"closed with `{closing}`", faults.Close.of(closing), **lost[when])
+            for name, closing in (*_TRANSIENT, *_NORMAL, *_PRECONDITIONS)
+        ]
+        for name, closing, notice in _REFUSALS:
+            if name not in {"bad-key", "quota"}:
+                continue
+            refused = {"outcome": "not-delivered", "told": (notice,), "context": "fresh"}
+            ends = lost[when] if when is When.REPLY else refused
+            rows.append(row(name, f"closed with `{closing}`", faults.Close.of(closing), **ends))
+        rows += [
+            row("reset", "the connection is reset", faults.Abort(), **lost[when]),
+            row("go-away", "GoAway with 50 s left", faults.GoAway(50.0), quiet=True, **unharmed),
+            row(
+                "go-away-300",
+                "GoAway with 300 s left",
+                faults.GoAway(300.0),
+                quiet=True,
+                **unharmed,
+            ),
+            row(
+                "go-away-twice",
+                "GoAway, twice in a row",
+                faults.GoAway(300.0),
+                faults.GoAway(50.0),
+                quiet=True,
+                **unharmed,
+            ),
+        ]
+        if when is not When.REPLY:  # the client reads nothing more, not even what was on its way
+            fault = "a message of more than 16 MiB"
+            rows.append(row("oversized", fault, faults.Inject(OVERSIZED), **lost[when]))
+        rows += [
+            row(f"garbage-{number}", f"a message: {name}", faults.Inject(message), **unharmed)
+            for number, (name, message) in enumerate(GARBAGE.items(), 1)
+        ]
     return rows
 
 
@@ -405,31 +462,7 @@ def _utterance() -> list[Row]:
             id=f"utterance-{name}", fault=fault, when=when, plan=_in_turn_2(when, *what), **more
         )
 
-    rows = [
-        row(name, f"closed with `{closing}`", faults.Close.of(closing), deliveries=2, breaks=True)
-        for name, closing in (*_TRANSIENT, *_NORMAL, *_PRECONDITIONS)
-    ]
-    rows += [
-        row(
-            name,
-            f"closed with `{closing}`",
-            faults.Close.of(closing),
-            told=(notice,),
-            outcome="not-delivered",
-            context="fresh",
-        )
-        for name, closing, notice in _REFUSALS
-        if name in {"bad-key", "quota"}
-    ]
-    rows += [
-        row("reset", "the connection is reset", faults.Abort(), deliveries=2, breaks=True),
-        row(
-            "go-away",
-            "GoAway with 50 s left",
-            faults.GoAway(50.0),
-            context="fresh",
-            quiet=True,
-        ),
+    return [
         row(
             "go-away-closes",
             "GoAway, and it closes before the sentence is over",
@@ -463,9 +496,7 @@ def _utterance() -> list[Row]:
             deliveries=2,
         ),
         row("phantom", "`interrupted`", faults.PHANTOM_INTERRUPTION, context="fresh", quiet=True),
-        row("garbage", "a message: not JSON", faults.Inject(b"{nonsense"), context="fresh"),
     ]
-    return rows
 
 
 def _thinking() -> list[Row]:
@@ -478,24 +509,7 @@ def _thinking() -> list[Row]:
     def again(fault: faults.Fault) -> tuple[tuple[Phase, faults.Fault, Any], ...]:
         return ((Phase.THINKING, fault, {"turn": 3}),)
 
-    rows = [
-        row(name, f"closed with `{closing}`", faults.Close.of(closing), deliveries=2)
-        for name, closing in (*_TRANSIENT, *_NORMAL, *_PRECONDITIONS)
-    ]
-    rows += [
-        row(
-            name,
-            f"closed with `{closing}`",
-            faults.Close.of(closing),
-            told=(notice,),
-            outcome="not-delivered",
-            context="fresh",
-        )
-        for name, closing, notice in _REFUSALS
-        if name in {"bad-key", "quota"}
-    ]
-    rows += [
-        row("reset", "the connection is reset", faults.Abort(), deliveries=2),
+    return [
         row(
             "reset-twice",
             "the connection is reset, and the next one too",
@@ -505,7 +519,6 @@ def _thinking() -> list[Row]:
             outcome="no-answer",
             told=(Notice.NO_ANSWER,),
         ),
-        row("go-away", "GoAway with 50 s left", faults.GoAway(50.0), context="fresh", quiet=True),
         row(
             "go-away-silence",
             "GoAway, and not a word after it",
@@ -601,15 +614,7 @@ def _thinking() -> list[Row]:
             faults.Abort(),
             deliveries=2,
         ),
-        row("garbage", "a message: not JSON", faults.Inject(b"{nonsense"), context="fresh"),
-        row(
-            "unknown",
-            "a message: unknown keys only, which the SDK cannot read",
-            faults.Inject({"brandNew": {"x": 1}}),
-            context="fresh",
-        ),
     ]
-    return rows
 
 
 def _reply() -> list[Row]:
@@ -629,13 +634,7 @@ def _reply() -> list[Row]:
         return ((Phase.THINKING, fault, {"turn": 2}),)
 
     cut: dict[str, Any] = {"outcome": "cut", "told": (Notice.ANSWER_CUT,)}
-    rows = [
-        row(name, f"closed with `{closing}`", faults.Close.of(closing), **cut)
-        for name, closing in (*_TRANSIENT, *_NORMAL, *_PRECONDITIONS)
-    ]
-    rows += [
-        row("reset", "the connection is reset", faults.Abort(), **cut),
-        row("go-away", "GoAway with 50 s left", faults.GoAway(50.0), quiet=True),
+    return [
         row(
             "go-away-silence",
             "GoAway, and not a word after it",
@@ -686,22 +685,11 @@ def _reply() -> list[Row]:
             rules={"settle_s": 0.3},
             quiet=True,
         ),
-        row("garbage", "a message: not JSON", faults.Inject(b"{nonsense")),
-        row(
-            "unknown",
-            "a message: unknown keys only, which the SDK cannot read",
-            faults.Inject({"brandNew": {"x": 1}}),
-        ),
-        row(
-            "bad-key",
-            f"closed with `{catalogue.BAD_KEY}`",
-            faults.Close.of(catalogue.BAD_KEY),
-            **cut,
-        ),
     ]
-    return rows
 
 
 ROWS: tuple[Row, ...] = tuple(
-    row for made in (_upgrade, _setup, _idle, _utterance, _thinking, _reply) for row in made()
+    row
+    for made in (_upgrade, _setup, _idle, _in_any_phase_of_a_turn, _utterance, _thinking, _reply)
+    for row in made()
 )
