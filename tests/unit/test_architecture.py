@@ -23,6 +23,7 @@ ALLOWED = {
     "service": {"conversation", "errors", "config"},
     "simulator": {"errors"},
     "demo": {"errors", "config", "service", "simulator", "audio"},
+    "doctor": {"errors", "conversation", "config", "audio", "panel", "live", "service"},
     "daemon": {
         "errors",
         "conversation",
@@ -33,7 +34,7 @@ ALLOWED = {
         "tools",
         "service",
     },
-    "cli": {"errors", "config", "daemon", "demo", "service", "simulator"},
+    "cli": {"errors", "config", "daemon", "demo", "doctor", "service", "simulator"},
     "__main__": {"cli"},
     "__init__": set(),
 }
