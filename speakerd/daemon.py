@@ -22,7 +22,7 @@ from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
 from speakerd.audio.speaker import Speaker
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
-from speakerd.conversation.core import Core, Status
+from speakerd.conversation.core import Core
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
 from speakerd.live.connection import Outlets
@@ -30,9 +30,9 @@ from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes, features
 from speakerd.live.transport import Timeouts
 from speakerd.panel.button import GpioButton
-from speakerd.service import journal, notify, wording
+from speakerd.service import journal, notify
+from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
-from speakerd.service.linklog import LinkLog
 from speakerd.service.state import HandleStore
 from speakerd.service.threads import DaemonThreads
 
@@ -143,14 +143,13 @@ class Daemon:
                 "status": self._status,
             },
         )
+        self._chronicle = Chronicle(self._control.publish, self._notifier)
         longest_ms = 1000 * self._rules.max_utterance_s + settings.preroll_ms + settings.tail_ms
         self._utterance_bytes = bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
         self._utterances: dict[int, Utterance] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._status_seen: Status | None = None
-        self._link_log = LinkLog()
         self._devices_known = asyncio.Event()
         self._stopping = asyncio.Event()
         self._link_down = asyncio.Event()
@@ -180,8 +179,7 @@ class Daemon:
             self._button.start()
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
-                self._notifier.ready()
-                log.info("ready: hold the button and speak")
+                self._chronicle.ready()
                 await self._unless_stopping(self._live.load())
                 self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
@@ -245,7 +243,7 @@ class Daemon:
         """Handle one event; a bug ends the daemon, and systemd begins again."""
         try:
             effects = self._core.handle(event, at)
-            self._note(event)
+            self._chronicle.happened(event, self._core.status)
             self._carry_out(effects)
         except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
             self._bug = self._bug or bug
@@ -304,10 +302,7 @@ class Daemon:
         self._speaker.drop()
 
     def _tell(self, order: fx.Tell) -> None:
-        level = logging.INFO if order.notice is fx.Notice.NO_REPLY else logging.WARNING
-        journal.log(
-            "notice", wording.notice_line(order.notice), level=level, notice=order.notice.value
-        )
+        self._chronicle.told(order.notice)
         self._speaker.play_clip(earcons.render(order.notice))
 
     def _connect(self, order: fx.Connect) -> None:
@@ -317,7 +312,7 @@ class Daemon:
 
     def _disconnect(self, order: fx.Disconnect) -> None:
         if order.failure is not None:
-            self._link_log.given_up(order.generation, order.failure)
+            self._chronicle.given_up(order.generation, order.failure)
         self._live.disconnect(order.generation)
 
     def _deliver(self, order: fx.Deliver) -> None:
@@ -341,10 +336,7 @@ class Daemon:
         await asyncio.to_thread(self._store.save, handle)
 
     def _turn_ended(self, order: fx.TurnEnded) -> None:
-        record = order.record
-        journal.log("turn", journal.turn_line(record), **journal.turn_fields(record))
-        self._control.publish({"event": "turn", **journal.ledger(record)})
-        self._link_log.turn_ended()
+        self._chronicle.turn_ended(order.record)
 
     def _say_refused(self, _order: fx.SayRefused) -> None:
         """Whoever asked is answered by the command itself."""
@@ -366,34 +358,14 @@ class Daemon:
         fx.SayRefused: _say_refused,
     }
 
-    # --- what the world sees
-
-    def _note(self, event: ev.Event) -> None:
-        """Let the journal know of what people want to find in it."""
-        match event:
-            case ev.DeviceReady(device):
-                log.info("%s ready", device.value)
-            case ev.DeviceLost(device, reason):
-                log.warning("%s", wording.missing_line(device, reason))
-            case ev.ConnectionOpened(generation):
-                self._link_log.opened(generation, self._core.status)
-            case ev.ConnectionClosed(generation, failure):
-                self._link_log.closed(generation, failure)
-            case _:
-                pass
-
     def _tell_status(self) -> None:
         status = self._core.status
-        if status == self._status_seen:
-            return
-        self._status_seen = status
-        self._notifier.status(wording.status_line(status))
-        self._control.publish({"event": "state", "state": status.state, "link": status.link})
+        self._chronicle.status(status)
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
-        self._control.publish({"event": "transcript", "side": side, "turn": turn, "text": text})
+        self._chronicle.transcript(side, turn, text)
 
     # --- commands
 
@@ -415,21 +387,7 @@ class Daemon:
         return {"ok": True}
 
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
-        status = self._core.status
-        last = status.last_turn
-        return {
-            "ok": True,
-            "state": status.state,
-            "link": status.link,
-            "context": status.context,
-            "model": status.model,
-            "turns": status.turns,
-            "reconnects": status.reconnects,
-            "without": list(status.without),
-            "last_error": status.last_error,
-            **dict(status.devices),
-            "last_turn": journal.ledger(last) if last is not None else None,
-        }
+        return {"ok": True, **self._chronicle.as_dict(self._core.status)}
 
 
 async def _serve(settings: Settings) -> None:
