@@ -44,7 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "patience_s",
         "conversation_timeout_s",
     ),
-    "The service": ("control_socket", "state_directory", "log_level"),
+    "The service": ("control_socket", "state_directory", "log_level", "log_transcripts"),
 }
 LIBRARY_HEADING = "What the libraries read"
 BEGIN = "<!-- made by python -m speakerd.config, from the fields of Settings -->"

@@ -230,6 +230,11 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = Field("info", description="How much goes to the journal.")
+    log_transcripts: bool = Field(
+        default=False,
+        description="Whether what was said, and what was answered, goes to the journal.",
+        json_schema_extra=_words("true or false"),
+    )
 
     @classmethod
     def settings_customise_sources(

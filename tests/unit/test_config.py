@@ -79,6 +79,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "control_socket": Path("/run/speakerd/control.sock"),
         "state_directory": None,
         "log_level": "info",
+        "log_transcripts": False,
     }
     assert set(loaded.provenance.values()) == {Origin.ENVIRONMENT, Origin.DEFAULT}
     assert loaded.warnings == ()

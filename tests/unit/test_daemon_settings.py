@@ -44,6 +44,7 @@ CHOSEN = {
     "linger_s": 14,
     "conversation_timeout_s": 1500,
     "log_level": "debug",
+    "log_transcripts": True,
 }
 #: The button has one mode so far; the rest is where things are, and different in each test.
 LEFT_OUT = {"button_mode", "gemini_api_key", "control_socket", "state_directory"}
