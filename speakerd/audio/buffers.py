@@ -71,6 +71,17 @@ class PrerollRing:
         self.clear()
         return b"".join(reversed(pieces))
 
+    def newest(self, size_bytes: int) -> bytes:
+        """Up to ``size_bytes`` of what came last; it stays where it is."""
+        pieces: list[bytes] = []
+        missing_bytes = size_bytes
+        for block in reversed(self._blocks):
+            if missing_bytes <= 0:
+                break
+            pieces.append(block.pcm[-missing_bytes:])
+            missing_bytes -= len(block.pcm)
+        return b"".join(reversed(pieces))
+
     def clear(self) -> None:
         """Forget everything."""
         self._blocks.clear()
@@ -148,6 +159,11 @@ class Utterance:
         """Up to ``max_bytes`` from ``position_bytes`` on; empty where there is nothing (yet)."""
         with self._lock:
             return bytes(self._pcm[position_bytes : position_bytes + max_bytes])
+
+    def newest(self, max_bytes: int) -> bytes:
+        """Up to ``max_bytes`` of what was captured last."""
+        with self._lock:
+            return bytes(self._pcm[-max_bytes:])
 
     async def wait_for(self, position_bytes: int, minimum_bytes: int) -> None:
         """Return when ``minimum_bytes`` lie past ``position_bytes``, or it is complete."""

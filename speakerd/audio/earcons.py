@@ -32,6 +32,12 @@ _BROKEN_OFF = (
 )
 #: A slow falling sixth: it did not work.
 _WRONG = (_Note(659.3, 0, 300, 0.25), _Note(392.0, 220, 480, 0.25))
+#: Three notes upwards, a major chord: it is heard at once that all of it has been played.
+_TONE = (
+    _Note(440.0, 0, 420, 0.25),
+    _Note(554.4, 200, 420, 0.25),
+    _Note(659.3, 400, 700, 0.25),
+)
 
 _FIGURES: dict[Notice, tuple[_Note, ...]] = {
     Notice.NO_REPLY: _NEUTRAL,
@@ -47,6 +53,11 @@ _FULL_SCALE = 32767
 def render(notice: Notice) -> bytes:
     """The earcon of ``notice``: S16_LE mono at 24 kHz, under a second, kept once it is made."""
     return _synthesize(_FIGURES.get(notice, _WRONG))
+
+
+def tone() -> bytes:
+    """The test tone: S16_LE mono at 24 kHz, 1.1 s of three notes upwards, kept once it is made."""
+    return _synthesize(_TONE)
 
 
 @functools.cache

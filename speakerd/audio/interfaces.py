@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from speakerd.audio.buffers import Utterance
+    from speakerd.audio.level import Level
     from speakerd.conversation.events import Event
 
     Post = Callable[[Event], None]
@@ -46,6 +47,14 @@ class MicrophonePort(Protocol):
 
     def discard(self, turn: int) -> None:
         """Close the gate if it is open on ``turn``; the sound is thrown away, nothing is posted."""
+        ...
+
+    def level(self) -> Level | None:
+        """How loud the newest sound is, of the pre-roll or of what the gate lets in.
+
+        None where there is none: no device, or the gate is closed and there is no pre-roll. It
+        changes nothing.
+        """
         ...
 
 

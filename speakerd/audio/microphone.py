@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio.alsa import open_capture
 from speakerd.audio.buffers import Block, PrerollRing
+from speakerd.audio.level import measure
 from speakerd.audio.pcm import (
     CAPTURE_RATE_HZ,
     PERIOD_MS,
     SAMPLE_BYTES,
     XrunError,
+    bytes_of_ms,
     frames_of_ms,
     retry_delays_s,
     seconds_of,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from speakerd.audio.buffers import Utterance
+    from speakerd.audio.level import Level
     from speakerd.audio.pcm import CapturePcm
     from speakerd.conversation.events import Event
 
@@ -54,6 +57,7 @@ _COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn 
 _STALL_S = 2.0  # an open device that gives nothing for so long is lost
 _STEADY_S = 1.0  # a device that has given sound for so long is tried again before it is lost
 _STOP_TIMEOUT_S = 1.0
+_LEVEL_MS = 1000  # how much of the newest sound its level is measured on
 _BACKLOG_S = 1.0  # what may come at once: ALSA's buffer
 _FASTEST = 1.01  # by how much a sound card's clock may be faster than ours
 
@@ -174,6 +178,14 @@ class Microphone:
             if self._gate is not None and self._gate.utterance.turn == turn:
                 self._gate.utterance.discard()
                 self._gate = None
+
+    def level(self) -> Level | None:
+        """The level of the newest sound that is kept, up to a second of it."""
+        size_bytes = bytes_of_ms(_LEVEL_MS, CAPTURE_RATE_HZ)
+        with self._changed:
+            source = self._ring if self._gate is None else self._gate.utterance
+            newest = source.newest(size_bytes)
+        return measure(newest)  # which takes its time: nobody waits for it
 
     # --- the gate (the lock is held)
 

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from speakerd.audio.buffers import Utterance
+from speakerd.audio.level import Verdict
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, PLAYBACK_RATE_HZ, bytes_of_ms, seconds_of
 from speakerd.conversation import events as ev
 
@@ -230,6 +231,34 @@ class MicrophoneContract:
         cold_rig.events.wait_for(ev.CaptureEnded)
         assert spoken in captured(utterance)
         assert early[-100:] not in captured(utterance)
+
+    def test_the_level_is_that_of_the_newest_second_and_changes_nothing(
+        self, rig: MicrophoneRig
+    ) -> None:
+        rig.events.wait_for(ev.DeviceReady)
+        rig.hear(silence(1100))
+        quiet, spoken = rig.microphone.level(), words(400, 1)
+        assert quiet is not None
+        assert quiet.verdict is Verdict.SILENT
+        rig.hear(spoken + silence(200))
+        loud = rig.microphone.level()
+        assert loud is not None
+        assert loud.peak_dbfs > -1
+        utterance = Utterance(1, 10_000_000)
+        rig.microphone.open_gate(utterance, rig.now() - 0.9)
+        rig.hear(silence(100))
+        assert spoken in captured(utterance)  # the pre-roll is still there
+
+    def test_the_level_is_also_that_of_what_is_being_said(self, cold_rig: MicrophoneRig) -> None:
+        cold_rig.events.wait_for(ev.DeviceReady)
+        assert cold_rig.microphone.level() is None
+        cold_rig.microphone.open_gate(Utterance(1, 10_000_000), cold_rig.now())
+        cold_rig.hear(silence(200) + words(400, 1) + silence(200))
+        level = cold_rig.microphone.level()
+        assert level is not None
+        assert level.peak_dbfs > -1
+        cold_rig.microphone.discard(1)
+        assert cold_rig.microphone.level() is None
 
 
 class SpeakerRig(Protocol):

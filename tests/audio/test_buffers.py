@@ -38,6 +38,14 @@ def test_an_utterance_is_read_at_any_position_any_number_of_times() -> None:
     assert utterance.duration_s == pytest.approx(0.02)
 
 
+def test_the_newest_of_an_utterance_is_its_end() -> None:
+    utterance, sound = Utterance(1, 1000), words(20, 1)
+    assert utterance.newest(100) == b""
+    utterance.append(sound)
+    assert utterance.newest(100) == sound[-100:]
+    assert utterance.newest(10_000) == sound
+
+
 def test_beyond_its_bound_nothing_more_is_taken() -> None:
     utterance, sound = Utterance(1, 101), words(20, 1)
     utterance.append(sound[:60])
@@ -191,6 +199,17 @@ def test_the_ring_forgets_what_is_older_than_it_is_long() -> None:
     kept = ring.take_since(0.0)
     assert sound.endswith(kept)
     assert 0.1 <= seconds_of(len(kept), CAPTURE_RATE_HZ) <= 0.1 + PERIOD_S
+
+
+def test_the_newest_of_a_ring_is_its_end_and_stays() -> None:
+    ring, sound = PrerollRing(1.0), words(60, 1)
+    assert ring.newest(100) == b""
+    for at in range(0, len(sound), 640):
+        ring.append(Block(sound[at : at + 640], 0.02 + at / 32_000))
+    assert ring.newest(100) == sound[-100:]
+    assert ring.newest(1000) == sound[-1000:]
+    assert ring.newest(10_000) == sound
+    assert ring.take_since(0.0) == sound
 
 
 def test_a_ring_of_no_length_keeps_nothing() -> None:

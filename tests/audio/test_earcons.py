@@ -6,13 +6,16 @@ import struct
 
 import pytest
 
-from speakerd.audio.earcons import render
+from speakerd.audio.earcons import render, tone
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, seconds_of
 from speakerd.conversation.effects import Notice
 
 
 def samples(notice: Notice) -> tuple[int, ...]:
-    pcm = render(notice)
+    return unpacked(render(notice))
+
+
+def unpacked(pcm: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(pcm) // 2}h", pcm)
 
 
@@ -35,3 +38,11 @@ def test_silence_a_cut_and_an_error_sound_different() -> None:
 
 def test_an_earcon_is_made_once() -> None:
     assert render(Notice.NO_ANSWER) is render(Notice.KEY_REFUSED)
+
+
+def test_the_test_tone_is_heard_does_not_click_and_is_no_earcon() -> None:
+    sound = unpacked(tone())
+    assert 1.0 < seconds_of(2 * len(sound), PLAYBACK_RATE_HZ) < 1.2
+    assert 4000 < max(map(abs, sound)) < 20_000
+    assert max(abs(sound[0]), abs(sound[-1])) < 50
+    assert tone() not in {render(notice) for notice in Notice}

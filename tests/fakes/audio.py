@@ -10,7 +10,9 @@ import collections
 from typing import TYPE_CHECKING
 
 from speakerd.audio.buffers import Block, PrerollRing, Utterance
+from speakerd.audio.level import measure
 from speakerd.audio.pcm import (
+    CAPTURE_RATE_HZ,
     PLAYABLE_RATES_HZ,
     PLAYBACK_RATE_HZ,
     SAMPLE_BYTES,
@@ -33,6 +35,8 @@ from speakerd.conversation.events import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from speakerd.audio.level import Level
 
     Post = Callable[[Event], None]
 
@@ -70,6 +74,10 @@ class FakeMicrophone:
         if self._utterance is not None and self._utterance.turn == turn:
             self._utterance.discard()
             self._utterance = None
+
+    def level(self) -> Level | None:
+        source = self._ring if self._utterance is None else self._utterance
+        return measure(source.newest(bytes_of_ms(1000, CAPTURE_RATE_HZ)))
 
     # --- what a test does to it
 
