@@ -1,4 +1,4 @@
-"""ALSA devices, opened and checked; the only importer of pyalsaaudio (0.11).
+"""ALSA's PCM devices, opened and checked, by pyalsaaudio (0.11).
 
 Everything is opened with PCM_NONBLOCK and nothing here blocks, for what blocks in alsa-lib cannot
 be interrupted: a blocking open of a busy device waits for ever with the GIL held, and a drain()
@@ -17,16 +17,18 @@ import ctypes
 import errno
 import functools
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import alsaaudio
 
-from speakerd.audio.holders import PROC, holders
+from speakerd.audio.cards import PROC, read
+from speakerd.audio.holders import holders
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, PERIOD_MS, XrunError, frames_of_ms
 from speakerd.errors import DeviceError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from speakerd.audio.pcm import CapturePcm, PlaybackPcm
 
 #: Capture has to outlast whoever holds the GIL: an import takes a good part of a second of it on
@@ -64,6 +66,19 @@ def open_playback(device: str, rate_hz: int) -> PlaybackPcm:
     return _Playback(device, rate_hz)
 
 
+def named_pcms(*, capture: bool) -> list[str]:
+    """The PCMs that somebody has given a name, in /etc/asound.conf and the like.
+
+    Raises :class:`~speakerd.errors.DeviceError` where a card is being pulled out meanwhile.
+    """
+    hush_alsa_lib()
+    try:
+        names = alsaaudio.pcms(alsaaudio.PCM_CAPTURE if capture else alsaaudio.PCM_PLAYBACK)
+    except alsaaudio.ALSAAudioError as error:
+        raise DeviceError(f"the names of ALSA's devices cannot be had: {error}") from error
+    return [name for name in names if ":" not in name and name not in _ALWAYS_THERE]
+
+
 class _Pcm:
     """What both directions share: opening, checking, and errors a person can read."""
 
@@ -71,7 +86,7 @@ class _Pcm:
         self, direction: int, device: str, rate_hz: int, period_ms: int, buffer_ms: int
     ) -> None:
         self._device = device
-        _hush_alsa_lib()
+        hush_alsa_lib()
         try:
             self._pcm: Any = alsaaudio.PCM(
                 type=direction,
@@ -225,20 +240,16 @@ def _who_has_it(device: str, direction: int, proc: Path) -> str:
 def _whats_there(direction: int) -> str:
     try:
         cards = [_card_id(index) for index in alsaaudio.card_indexes()]
-        names = alsaaudio.pcms(direction)
-    except alsaaudio.ALSAAudioError:  # a card is being pulled out at this very moment
+        pcms = named_pcms(capture=direction == alsaaudio.PCM_CAPTURE)
+    except (alsaaudio.ALSAAudioError, DeviceError):  # a card is being pulled out at this moment
         return "`aplay -L` and `arecord -L` list the devices"
-    pcms = [name for name in names if ":" not in name and name not in _ALWAYS_THERE]
     there = [f"plughw:CARD={card},DEV=0" for card in cards] + pcms
     return f"there is {', '.join(there)}" if there else "there is no sound card"
 
 
 def _card_id(index: int) -> str:
     """The name that addresses a card; alsaaudio.cards() has no index and fails on any busy one."""
-    try:
-        return Path(f"/proc/asound/card{index}/id").read_text().strip()
-    except OSError:
-        return str(index)
+    return read(PROC / f"asound/card{index}/id").strip() or str(index)
 
 
 def _forget_configuration() -> None:
@@ -252,7 +263,7 @@ def _forget_configuration() -> None:
 
 
 @functools.cache
-def _hush_alsa_lib() -> None:
+def hush_alsa_lib() -> None:
     """Keep alsa-lib from writing up to eight lines to stderr for every attempt to open a device.
 
     All it has to say to a person is in our DeviceError. The handler must be C code (a callback of

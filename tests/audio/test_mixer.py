@@ -1,0 +1,98 @@
+"""Which mixer a PCM has, and which controls are in the way of its sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio.mixer import Control, Side, in_the_way, mixer_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FULL, MUTED, ZERO = Side(True, 100), Side(False, 80), Side(True, 0)
+#: What a USB headset has, with the sidetone off, as it should be.
+HEADSET = (
+    Control("Speaker", playback=FULL),
+    Control("Mic", playback=Side(False, 0), capture=FULL),
+    Control("Auto Gain Control", playback=Side(False)),
+)
+#: A codec with two outputs and three inputs, of which one each is in use.
+CODEC = (
+    Control("Headphone", playback=ZERO),
+    Control("Speaker", playback=FULL),
+    Control("Playback", playback=Side(None, 100)),
+    Control("Capture", capture=FULL),
+    Control("Mic", capture=FULL),
+    Control("Line", capture=MUTED),
+    Control("Mic Boost", capture=Side(None, 0)),
+    Control("Analogue", playback=Side(None, 0)),
+)
+
+
+def replaced(controls: tuple[Control, ...], changed: Control) -> list[Control]:
+    return [changed if each.name == changed.name else each for each in controls]
+
+
+@pytest.mark.parametrize("card", [(), HEADSET, CODEC], ids=["none", "headset", "codec"])
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_card_as_it_should_be_lets_sound_through(
+    card: tuple[Control, ...], capture: bool
+) -> None:
+    assert in_the_way(card, capture=capture) == []
+
+
+@pytest.mark.parametrize("side", [MUTED, ZERO, Side(False), Side(None, 0)])
+@pytest.mark.parametrize("name", ["Speaker", "Gadget 2000 Out"])
+def test_the_only_control_is_in_the_way_whatever_it_is_called(name: str, side: Side) -> None:
+    only = Control(name, playback=side, capture=FULL)
+    assert in_the_way([only], capture=False) == [only]
+    assert in_the_way([only], capture=True) == []
+
+
+def test_what_all_sound_passes_is_in_the_way() -> None:
+    speaker = Control("Speaker", playback=ZERO)
+    assert in_the_way(replaced(HEADSET, speaker), capture=False) == [speaker]
+    capture = Control("Capture", capture=Side(False, 50))
+    assert in_the_way(replaced(CODEC, capture), capture=True) == [capture]
+    volume = Control("Playback", playback=ZERO)
+    assert in_the_way(replaced(CODEC, volume), capture=False) == [volume]
+
+
+def test_of_outputs_side_by_side_one_is_enough() -> None:
+    off = Control("Speaker", playback=MUTED)
+    found = in_the_way(replaced(CODEC, off), capture=False)
+    assert [each.name for each in found] == ["Headphone", "Speaker"]
+
+
+def test_of_inputs_side_by_side_one_is_enough() -> None:
+    off = Control("Mic", capture=MUTED)
+    found = in_the_way(replaced(CODEC, off), capture=True)
+    assert [each.name for each in found] == ["Mic", "Line"]
+
+
+@pytest.mark.parametrize(
+    ("control", "capture", "command"),
+    [
+        (Control("Speaker", playback=MUTED), False, "sset 'Speaker' playback 80% unmute"),
+        (Control("Line Out", 1, Side(None, 0)), False, "sset 'Line Out,1' playback 80%"),
+        (Control("Mic", capture=Side(False)), True, "sset 'Mic' capture cap"),
+        (Control("Mic", 0, FULL, MUTED), True, "sset 'Mic' capture 80% cap"),
+    ],
+)
+def test_the_command_says_what_the_control_can_do(
+    control: Control, capture: bool, command: str
+) -> None:
+    assert control.amixer("hw:Device", capture=capture, volume="80%") == (
+        f"amixer -D hw:Device {command}"
+    )
+
+
+def test_the_mixer_of_a_pcm_is_that_of_its_card(tmp_path: Path) -> None:
+    (tmp_path / "asound/card1").mkdir(parents=True)
+    (tmp_path / "asound/card1/id").write_text("Device\n")
+    for device in ("hw:1,0", "plughw:CARD=Device,DEV=0"):
+        assert mixer_of(device, tmp_path) == "hw:Device"
+    for device in ("default", "kitchen", "hw:CARD=Gone,DEV=0"):
+        assert mixer_of(device, tmp_path) == "default"
