@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from speakerd.config import Loaded
 
-_MASKED = "********"
+#: The daemon answers after 60 s at the latest, in whatever turn it is.
+_RELOAD_TIMEOUT_S = 75.0
 #: Shells report a program that ended by SIGINT so.
 _INTERRUPTED = 130
 #: ... and by SIGPIPE so.
@@ -93,6 +94,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _told(command("release", _tell, "Let go of the button."), "release")
     _told(command("stop", _tell, "Be silent."), "stop")
     _told(command("forget", _tell, "Begin the next conversation anew."), "forget")
+    command("reload", _reload, "Read the env file again, and live by it after this turn.")
     say = command("say", _tell, "Ask the model something, as if it had been spoken.")
     say.add_argument("text", nargs="+", metavar="TEXT")
     _told(say, "say")
@@ -132,7 +134,8 @@ def _run(_args: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     from speakerd.daemon import run
 
-    return run(load(os.environ))
+    environ = dict(os.environ)  # as it is now: what the env file says for the libraries goes there
+    return run(lambda: load(environ))
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -165,12 +168,13 @@ def _config(_args: argparse.Namespace) -> int:
 
 def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     """(variable, origin, value) of everything that is in effect; the key is not shown."""
+    from speakerd.config.render import shown
     from speakerd.config.settings import VARIABLES
 
     for variable, option in VARIABLES.items():
         origin = loaded.provenance[variable]
         if variable not in loaded.problems:
-            yield variable, origin, _shown(getattr(loaded.settings, option))
+            yield variable, origin, shown(getattr(loaded.settings, option))
         elif origin is Origin.DEFAULT:
             yield variable, "-", "missing"
         else:
@@ -178,17 +182,6 @@ def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     for variable, text in loaded.library.items():
         origin = loaded.provenance[variable]
         yield variable, origin, "cannot be used" if variable in loaded.problems else text
-
-
-def _shown(value: object) -> str:
-    if hasattr(value, "get_secret_value"):
-        return _MASKED
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "-"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = "" if value is None else str(value)
-    return repr(text) if "\n" in text else text or "-"
 
 
 # --- commands for the daemon
@@ -211,13 +204,49 @@ def _status(args: argparse.Namespace) -> int:
     return 0
 
 
+def _reload(_args: argparse.Namespace) -> int:
+    from speakerd.service import client
+
+    answer = client.request(control_socket(os.environ), {"command": "reload"}, _RELOAD_TIMEOUT_S)
+    problems = answer.get("problems")
+    if isinstance(problems, list):
+        raise ConfigError("\n".join(["refused, the old settings stay:", *problems]))
+    _check(answer, "reload")
+    _print(_reloaded(answer))
+    return 0
+
+
+def _reloaded(answer: Mapping[str, object]) -> Iterator[str]:
+    """What a reload has changed, for people."""
+
+    def lines(key: str) -> Iterable[str]:
+        found = answer.get(key)
+        return map(str, found) if isinstance(found, list) else ()
+
+    yield from lines("changed")
+    if not answer.get("changed"):
+        yield "nothing has changed"
+    elif not answer.get("applied"):
+        yield "this takes effect when the turn that is under way is over"
+    for line in lines("restart"):
+        yield f"needs a restart (sudo systemctl restart speakerd): {line}"
+    for line in lines("warnings"):
+        yield f"warning: {line}"
+    if answer.get("key") == Origin.CREDENTIAL:
+        yield "the API key is a systemd credential: another one needs a restart, too"
+
+
 def _ask(message: Mapping[str, object]) -> dict[str, object]:
     """The daemon's answer. Raises UnavailableError where it is none, or no."""
     from speakerd.service import client
 
     answer = client.request(control_socket(os.environ), message)
+    return _check(answer, str(message["command"]))
+
+
+def _check(answer: dict[str, object], command: str) -> dict[str, object]:
     if answer.pop("ok", None) is not True:
-        raise UnavailableError(f"{message['command']}: {answer.get('error', 'refused')}")
+        raise UnavailableError(f"{command}: {answer.get('error', 'refused')}")
     return answer
 
 

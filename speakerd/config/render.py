@@ -50,6 +50,8 @@ LIBRARY_HEADING = "What the libraries read"
 BEGIN = "<!-- made by python -m speakerd.config, from the fields of Settings -->"
 END = "<!-- end of what is made -->"
 
+_MASKED = "********"
+
 _HEADER = """\
 # speakerd's configuration: /etc/speakerd/speakerd.env, for user root and group speakerd (0640).
 # It has the syntax of systemd's EnvironmentFile=. A variable in the environment wins over this
@@ -94,6 +96,20 @@ def default_text(option: str) -> str:
     if isinstance(field.default, bool):
         return str(field.default).lower()
     return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+
+
+def shown(value: object) -> str:
+    """The value of a field for people, on one line: a secret is masked, nothing is ``-``."""
+    if hasattr(value, "get_secret_value"):
+        return _MASKED
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "-"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = "" if value is None else str(value)
+    return repr(text) if "\n" in text else text or "-"
 
 
 def _example(option: str) -> str:

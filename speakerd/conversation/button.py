@@ -41,7 +41,7 @@ class Button:
     """Debounces the GPIO level and merges it with the control socket's."""
 
     def __init__(self, debounce_s: float) -> None:
-        self._debounce_s = debounce_s
+        self.debounce_s = debounce_s
         self._raw = False  # the GPIO level by its last edge
         self._quiet_at = FOREVER  # when the bounce after an accepted edge is over
         self._gpio = _Holder()
@@ -92,7 +92,7 @@ class Button:
         self._quiet_at = FOREVER
         if self._raw == self._gpio.down:
             return None
-        self._quiet_at = now + self._debounce_s
+        self._quiet_at = now + self.debounce_s
         return self._move(self._gpio, down=self._raw)
 
     def _move(self, holder: _Holder, *, down: bool) -> Gesture | None:

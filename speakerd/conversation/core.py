@@ -87,6 +87,7 @@ class Core:
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._forget = False  # as soon as the turn under way is over
+        self._reload: ev.ReloadRequested | None = None  # so too
         self._over = False  # shut down: nothing begins any more
 
     # --- what the daemon calls
@@ -171,6 +172,8 @@ class Core:
             self._forget = False
             dialogue.ended_at = None
             link.forget(self._now, self._out)
+        if dialogue.state is TurnState.IDLE and self._reload is not None:
+            self._apply(self._reload)
         link.urgent = dialogue.state in _ASKING
         link.busy = dialogue.state is not TurnState.IDLE
         link.wake(self._now, self._out)
@@ -188,6 +191,19 @@ class Core:
                 case LinkChange.REFUSED:
                     dialogue.step(TurnInput.REFUSED)
         return bool(changes)
+
+    def _apply(self, new: ev.ReloadRequested) -> None:
+        self._reload = None
+        self._out.append(fx.ApplySettings())  # first: the next connection asks for what is new
+        for device in new.reopened:
+            self._devices[device] = STARTING
+        if ev.Device.SPEAKER in new.reopened:
+            self._dialogue.playing.silenced(self._now)
+        if ev.Device.BUTTON in new.reopened:
+            self._button.lost()
+        self._rules = self._dialogue.rules = new.rules
+        self._button.debounce_s = new.rules.debounce_s
+        self._link.reload(new.rules, self._now, self._out, setup=new.setup)
 
     def _conversation_end(self) -> float:
         """When the conversation is forgotten, if no turn begins before."""
@@ -231,6 +247,10 @@ class Core:
 
     def _forget_requested(self, _event: ev.ForgetRequested) -> None:
         self._forget = True
+
+    def _reload_requested(self, event: ev.ReloadRequested) -> None:
+        if not self._over:
+            self._reload = event
 
     def _say_requested(self, event: ev.SayRequested) -> None:
         if self._over:
@@ -443,6 +463,7 @@ class Core:
         ev.StopRequested: _stop_requested,
         ev.ForgetRequested: _forget_requested,
         ev.SayRequested: _say_requested,
+        ev.ReloadRequested: _reload_requested,
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,
         ev.DeviceLost: _device_lost,

@@ -27,7 +27,7 @@ class Dialogue:
     """The turn machine with its memory. ``out`` collects the orders; ``now`` is set by the core."""
 
     def __init__(self, rules: Rules, link: Link, button: Button, out: list[fx.Effect]) -> None:
-        self._rules = rules
+        self.rules = rules
         self._link = link
         self._button = button
         self._out = out
@@ -77,7 +77,7 @@ class Dialogue:
 
     def _due(self) -> tuple[float, TurnInput]:
         """When something is due, and what."""
-        rules, turn = self._rules, self.turn
+        rules, turn = self.rules, self.turn
         at, event = FOREVER, TurnInput.SETTLED
         match self.state:
             case TurnState.ARMED:
@@ -105,22 +105,22 @@ class Dialogue:
         if not turn.sent:
             # Ordered over this connection, and not gone out: it is the connection that is stuck.
             stuck = turn.ordered_on == self._link.generation and self._link.state is LinkState.READY
-            again = stuck and turn.record.deliveries < self._rules.max_deliveries
+            again = stuck and turn.record.deliveries < self.rules.max_deliveries
             event = TurnInput.OVERDUE if again else TurnInput.UNDELIVERED
-            return turn.waiting_since + self._rules.patience_s, event
+            return turn.waiting_since + self.rules.patience_s, event
         if self._calls:
             return self._tools_due(), self.overdue(turn)
-        return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
+        return turn.alive_at + self.rules.reply_timeout_s, self.overdue(turn)
 
     def _tools_due(self) -> float:
-        return min(self._calls.values()) + self._rules.tool_timeout_s
+        return min(self._calls.values()) + self.rules.tool_timeout_s
 
     def overdue(self, turn: Turn) -> TurnInput:
         """What a missing answer amounts to: once more, or the end."""
         return TurnInput.OVERDUE if self._may_be_sent_again(turn) else TurnInput.NO_ANSWER
 
     def _may_be_sent_again(self, turn: Turn) -> bool:
-        return turn.sends < self._rules.max_deliveries and not turn.tool_ran
+        return turn.sends < self.rules.max_deliveries and not turn.tool_ran
 
     # --- the person
 
@@ -131,7 +131,7 @@ class Dialogue:
         self.step(TurnInput.PRESS)
 
     def _longest_at(self) -> float:
-        return self._pressed_at + self._rules.max_utterance_s
+        return self._pressed_at + self.rules.max_utterance_s
 
     def say(self, text: str) -> bool:
         """Begin a turn of text; False while another one is under way."""
@@ -255,7 +255,7 @@ class Dialogue:
     def _speak_on(self) -> None:
         if self.turn is not None:
             self._unanswered.append(self.turn)
-        if len(self._unanswered) > self._rules.max_unanswered:
+        if len(self._unanswered) > self.rules.max_unanswered:
             self._lose(self._unanswered[0])
         self._open_gate()
 
@@ -266,7 +266,7 @@ class Dialogue:
         self._armed_captured = False
         self._pressed_at = self.now
         earliest = max(
-            self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
+            self.now - self.rules.preroll_s, self.playing.ended_at + self.rules.echo_guard_s
         )
         self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
         self._call_link(sure=False)

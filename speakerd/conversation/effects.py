@@ -168,6 +168,11 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplySettings:
+    """No turn is under way: live by the new settings from here on."""
+
+
+@dataclass(frozen=True, slots=True)
 class SayRefused:
     """A say cannot be taken now; ``reason`` is one line for whoever asked."""
 
@@ -188,5 +193,6 @@ Effect = (
     | RunTools
     | SaveHandle
     | TurnEnded
+    | ApplySettings
     | SayRefused
 )

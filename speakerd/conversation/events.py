@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from speakerd.conversation.rules import Rules
     from speakerd.errors import Failure
 
 
@@ -98,6 +99,19 @@ class SayRequested:
     """Ask the model ``text`` as if it had been spoken."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRequested:
+    """There are new settings, to be applied between two turns.
+
+    ``rules`` are those they make. ``setup``: the next connection has to ask for something else, or
+    with another key. ``reopened``: the devices that are not the same any longer.
+    """
+
+    rules: Rules
+    setup: bool = False
+    reopened: frozenset[Device] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +354,7 @@ Event = (
     | StopRequested
     | ForgetRequested
     | SayRequested
+    | ReloadRequested
     | ShutdownRequested
     | DeviceReady
     | DeviceLost

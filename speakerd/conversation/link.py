@@ -119,6 +119,7 @@ class Link:
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = FOREVER
+        self._renew = False  # the setup of this connection is out of date
         self._pressed = False  # since the last connection was begun
         self._for_press = False  # that one was begun because of a press
         self._asked_at = 0.0  # when somebody last began to speak
@@ -188,6 +189,34 @@ class Link:
         self.session.save(out)
         if self.state in {LinkState.READY, LinkState.CONNECTING}:
             self._close(now, out)
+
+    def reload(self, rules: Rules, now: float, out: list[Effect], *, setup: bool) -> None:
+        """Live by other rules, between turns. ``setup``: a setup has more in it that is new.
+
+        What the server says to a new setup, or to one that it has refused, is found out at once.
+        Another model is another conversation.
+        """
+        old, self._rules, self.session.rules = self._rules, rules, rules
+        if rules.models[0] != old.models[0]:
+            self.session.drop(self.generation)
+            self.session.save(out)
+        setup = setup or (rules.models, rules.features) != (old.models, old.features)
+        if not self._running or not (setup or self.state is LinkState.REFUSED):
+            return
+        self.features = Features(rules.features, rules.ask_again_s)
+        self.refusal = None
+        self._model = 0
+        self._verified = False
+        match self.state:
+            case LinkState.READY:
+                self._renew = True
+            case LinkState.CONNECTING:
+                self._close(now, out)
+            case LinkState.DOWN | LinkState.WAITING | LinkState.REFUSED:
+                self._connect_at(now, now, out)
+            case LinkState.CLOSING:
+                pass
+        self._tries = 0
 
     def shut(self, now: float, out: list[Effect]) -> None:
         """The daemon ends: close, and keep what must be kept."""
@@ -285,8 +314,8 @@ class Link:
     # --- inside
 
     def _gap_at(self) -> float:
-        """After a GoAway: when nobody is disturbed by a close."""
-        if self.busy or self._go_away_at == FOREVER:
+        """After a GoAway or a reload: when nobody is disturbed by a close."""
+        if self.busy or (self._go_away_at == FOREVER and not self._renew):
             return FOREVER
         return self._idle_since + self.session.grace_s
 
@@ -311,6 +340,7 @@ class Link:
         self._connects.append(now)
         self._for_press, self._pressed = self._pressed, False
         self._go_away_at = FOREVER
+        self._renew = False
         handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
         without = self.features.leave_out(now)
         out.append(Connect(self.generation, self.model, handle, without))

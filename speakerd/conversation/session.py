@@ -24,7 +24,7 @@ class Session:
     """Which handle is presented, kept and dropped. The link tells what becomes of connections."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self.rules = rules
         self.handle: SessionHandle | None = None
         self.presented = False  # by the connection that is there, or is being made
         self._saved: SessionHandle | None = None
@@ -58,7 +58,7 @@ class Session:
             return None
         if self._doubts >= 2 or self._unanswered >= 2:
             return None
-        if now >= max(self._resisted_at, asked_at) + self._rules.resume_patience_s:
+        if now >= max(self._resisted_at, asked_at) + self.rules.resume_patience_s:
             return None
         self.presented = True
         return self.handle
@@ -89,7 +89,7 @@ class Session:
     @property
     def grace_s(self) -> float:
         """How long a close of our own has to wait, or the last turn would be forgotten by it."""
-        return self._rules.handle_grace_s if self._behind else 0.0
+        return self.rules.handle_grace_s if self._behind else 0.0
 
     # --- what becomes of it
 

@@ -47,6 +47,12 @@ class LiveEdge:
         self._client: genai.Client | None = None
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
+    def reload(self, api_key: SecretStr, wishes: setup.Wishes) -> None:
+        """Ask for other things, or with another key, from the next connection on."""
+        if api_key != self._api_key:
+            self._client = None
+        self._api_key, self._wishes = api_key, wishes
+
     async def load(self) -> None:
         """Load the SDK; no connection can be made before. Cancelling leaves it to itself."""
         await sdk.load()

@@ -11,7 +11,7 @@ from speakerd.service import journal, wording
 from speakerd.service.linklog import LinkLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from speakerd.conversation.core import Status
     from speakerd.conversation.ledger import TurnRecord
@@ -70,6 +70,13 @@ class Chronicle:
     def transcript(self, side: str, turn: int, text: str) -> None:
         """A piece of what was ``heard`` or ``spoken`` (the side)."""
         self._publish({"event": "transcript", "side": side, "turn": turn, "text": text})
+
+    def reloaded(self, changed: Sequence[str], restart: Sequence[str]) -> None:
+        """New settings count from now on; ``restart``: what has to wait for the next start."""
+        for line in changed or ("nothing has changed",):
+            journal.log("reload", f"reloaded: {line}")
+        for line in restart:
+            journal.log("reload", f"needs a restart: {line}", level=logging.WARNING)
 
     def status(self, status: Status) -> None:
         """What is going on now; the same again is not told."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import socket
 import stat
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING
 from speakerd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     Message = Mapping[str, object]
+    Command = Callable[[Message], Message | Awaitable[Message]]
 
 #: The longest line, without its end; a longer one is refused and its sender hung up on.
 LINE_LIMIT_BYTES = 64 * 1024
@@ -35,10 +37,11 @@ class ControlServer:
     """Serves ``commands`` on a Unix socket at ``path``.
 
     A command is called in the loop's thread with the whole message, and returns the answer: an
-    object with ``ok``, and with ``error`` where that is False. It must not block.
+    object with ``ok``, and with ``error`` where that is False. It must not block; where the answer
+    takes its time it is something to be awaited, and has to come before :meth:`close` is called.
     """
 
-    def __init__(self, path: Path, commands: Mapping[str, Callable[[Message], Message]]) -> None:
+    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
@@ -108,10 +111,10 @@ class ControlServer:
                 await client.wait_closed()
             if not line or client.is_closing():
                 return
-            client.write(self._answer(line, client))
+            client.write(await self._answer(line, client))
             await client.drain()
 
-    def _answer(self, line: bytes, client: asyncio.StreamWriter) -> bytes:
+    async def _answer(self, line: bytes, client: asyncio.StreamWriter) -> bytes:
         try:
             message = json.loads(line)
             json.dumps(message, ensure_ascii=False).encode()  # half a surrogate pair is no text
@@ -128,7 +131,8 @@ class ControlServer:
         if command not in self._commands:
             known = ", ".join(sorted([*self._commands, "subscribe"]))
             return _refusal(f"unknown command {command[:40]!r}; known are {known}")
-        return _line(self._commands[command](message))
+        answer = self._commands[command](message)
+        return _line(await answer if inspect.isawaitable(answer) else answer)
 
 
 def _line(message: Message) -> bytes:

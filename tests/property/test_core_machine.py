@@ -114,6 +114,10 @@ class CoreMachine(RuleBasedStateMachine):
     def forget(self) -> None:
         self.world.forget()
 
+    @rule(setup=st.booleans())
+    def reload(self, setup: bool) -> None:
+        self.world.reload(setup=setup)
+
     @rule()
     def say(self) -> None:
         self.world.tell(ev.SayRequested("good night"))

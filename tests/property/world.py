@@ -465,6 +465,9 @@ class World:
         if outcome in {Outcome.STOPPED, Outcome.SHUTDOWN}:
             self.pending.discard(order.record.turn)
 
+    def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
+        assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
+
     def do_SayRefused(self, _order: fx.SayRefused) -> None:  # noqa: N802
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 
@@ -650,6 +653,9 @@ class World:
         self.trusted = None
         self.forgetting = True
         self.tell(ev.ForgetRequested())
+
+    def reload(self, *, setup: bool) -> None:
+        self.tell(ev.ReloadRequested(self.rules, setup))
 
     # --- devices
 

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
+from speakerd.conversation.core import Core
 from speakerd.conversation.events import ButtonEdge, Device, DeviceReady, Event
-from speakerd.daemon import Daemon, rules_of
+from speakerd.daemon import Daemon
+from speakerd.daemon.devices import Makers
+from speakerd.daemon.translate import rules_of
 from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import DEFAULT_KEY
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
@@ -21,6 +24,10 @@ from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from speakerd.conversation.rules import Rules
+
+    Post = Callable[[Event], None]
 
 SPEECH = bytes(range(1, 251)) * 128  # 1 s of S16_LE mono at 16 kHz
 #: No waiting for the person: what these would wait for is proved in the tests of the core.
@@ -64,25 +71,26 @@ class Rig:
         self.events: list[dict[str, Any]] = []
         self.daemon = Daemon(
             self.settings,
-            microphone=self._make_microphone,
-            speaker=self._make_speaker,
-            button=self._make_button,
+            devices=Makers(self._make_microphone, self._make_speaker, self._make_button),
             devices_timeout_s=devices_timeout_s,
-            rules=(lived := dataclasses.replace(rules_of(self.settings), **rules)),
+            core=self._make_core(lived := dataclasses.replace(rules_of(self.settings), **rules)),
             timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
         )
         self._changed = asyncio.Event()
         self._hung_up = asyncio.Event()
 
-    def _make_microphone(self, post: Callable[[Event], None]) -> FakeMicrophone:
+    def _make_core(self, rules: Rules) -> Core:
+        return Core(rules)
+
+    def _make_microphone(self, _settings: Settings, post: Post) -> FakeMicrophone:
         self.microphone = FakeMicrophone(post, preroll_ms=0)
         return self.microphone
 
-    def _make_speaker(self, post: Callable[[Event], None]) -> FakeSpeaker:
+    def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
         self.speaker = FakeSpeaker(post, instant=True)
         return self.speaker
 
-    def _make_button(self, post: Callable[[Event], None]) -> FakeButton:
+    def _make_button(self, _settings: Settings, post: Post) -> FakeButton:
         self.button = FakeButton(post)
         return self.button
 

@@ -18,7 +18,10 @@ from tests.soak.clock import SPEED, FastCore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from speakerd.config.settings import Settings
+    from speakerd.conversation.core import Core
     from speakerd.conversation.events import Event
+    from speakerd.conversation.rules import Rules
     from speakerd.simulator.server import Simulator
     from tests.soak.plan import PlannedAt
 
@@ -77,14 +80,17 @@ class SoakRig(Rig):
 
     def __init__(self, directory: Path, seed: str, *, eager: bool) -> None:
         self._eager = eager
+        self._seed = seed
         # the one time-out of a close that is the socket's, and not the core's
         timeouts = {"close_s": CLOSE_TIMEOUT_S}
         super().__init__(directory, rules=_RULES, timeouts=timeouts, min_press_ms=250)
-        chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self.core = FastCore(self.daemon._rules, chance.random)
-        self.daemon._core = self.core
 
-    def _make_speaker(self, post: Callable[[Event], None]) -> FakeSpeaker:
+    def _make_core(self, rules: Rules) -> Core:
+        chance = random.Random(self._seed)  # noqa: S311 - repeatable, not secret
+        self.core = FastCore(rules, chance.random)
+        return self.core
+
+    def _make_speaker(self, _settings: Settings, post: Callable[[Event], None]) -> FakeSpeaker:
         kind = EagerSpeaker if self._eager else FakeSpeaker
         self.speaker = kind(post, instant=True)
         return self.speaker

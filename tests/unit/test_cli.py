@@ -19,7 +19,7 @@ from speakerd.service.journal import ledger
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from speakerd.config import Loaded
 
@@ -238,8 +238,8 @@ def test_an_output_that_takes_nothing_is_one_line(monkeypatch: pytest.MonkeyPatc
 def test_run_hands_the_configuration_to_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Loaded] = []
 
-    def run(loaded: Loaded) -> int:
-        started.append(loaded)
+    def run(read: Callable[[], Loaded]) -> int:
+        started.append(read())
         return 0
 
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
@@ -251,7 +251,7 @@ def test_run_hands_the_configuration_to_the_daemon(monkeypatch: pytest.MonkeyPat
 def test_a_bug_is_70_with_its_traceback(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(_loaded: Loaded) -> int:
+    def run(_read: Callable[[], Loaded]) -> int:
         raise ZeroDivisionError
 
     monkeypatch.setenv("GEMINI_API_KEY", KEY)

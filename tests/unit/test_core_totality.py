@@ -10,6 +10,7 @@ import pytest
 
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
+from speakerd.conversation.rules import Rules
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
@@ -35,6 +36,9 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "blocking": [True, False],
         "call_id": ["c", "never called"],
         "call_ids": [(), ("c",)],
+        "rules": [Rules(), Rules(models=("another",))],
+        "setup": [False, True],
+        "reopened": [frozenset(), frozenset(ev.Device)],
     }
     names = [part.name for part in fields(kind)]
     plain = {name: values[name][0] for name in names}

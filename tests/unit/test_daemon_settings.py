@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from speakerd import daemon
 from speakerd.config.settings import Settings
 from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.daemon import devices, root
+from speakerd.daemon.translate import rules_of
 from speakerd.errors import Feature
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
@@ -69,7 +70,7 @@ def test_nothing_is_left_out(settings: Settings) -> None:
 
 
 def test_the_core_lives_by_them(settings: Settings) -> None:
-    assert daemon.rules_of(settings) == Rules(
+    assert rules_of(settings) == Rules(
         models=("gemini-a", "gemini-b", "gemini-c"),
         features=frozenset(Feature),
         policy=LinkPolicy.ALWAYS,
@@ -98,9 +99,14 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
 
         return make
 
-    for name in ("Microphone", "Speaker", "GpioButton", "LiveEdge"):
-        monkeypatch.setattr(daemon, name, recorded(name))
-    one = daemon.Daemon(settings)
+    for room, name in (
+        (devices, "Microphone"),
+        (devices, "Speaker"),
+        (devices, "GpioButton"),
+        (root, "LiveEdge"),
+    ):
+        monkeypatch.setattr(room, name, recorded(name))
+    one = root.Daemon(settings)
     assert made["Microphone"] == (("microphone",), {"preroll_ms": 130, "post": one.post})
     assert made["Speaker"] == (("dac",), {"prebuffer_ms": 150, "post": one.post})
     assert made["GpioButton"] == ((27, one.post), {})

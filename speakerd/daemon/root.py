@@ -12,24 +12,27 @@ import logging
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speakerd import config, tools
 from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
-from speakerd.audio.microphone import Microphone
-from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
-from speakerd.audio.speaker import Speaker
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
 from speakerd.conversation.link import LinkState
-from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
+from speakerd.daemon.devices import Devices, Makers
+from speakerd.daemon.reloads import Reloads
+from speakerd.daemon.translate import (
+    changes_setup,
+    reopened_by,
+    rules_of,
+    utterance_bytes_of,
+    wishes_of,
+)
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
-from speakerd.live.setup import Wishes, features
 from speakerd.live.transport import Timeouts
-from speakerd.panel.button import GpioButton
 from speakerd.service import journal, notify
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
@@ -38,22 +41,11 @@ from speakerd.service.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
-    from typing import Protocol
+    from typing import Any
 
-    from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
     from speakerd.config import Loaded
+    from speakerd.config.changes import Changes
     from speakerd.config.settings import Settings
-
-    Post = Callable[[ev.Event], None]
-
-    class ButtonPort(Protocol):
-        """What the daemon needs of a button."""
-
-        def start(self) -> None:
-            """Begin to look after the GPIO line; must not block."""
-
-        def stop(self) -> None:
-            """Let go of it, within 1 s."""
 
 
 log = logging.getLogger(__name__)
@@ -64,70 +56,36 @@ _CLOSING_S = 0.6
 _WRITING_S = 0.3
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The core's rules, from the settings."""
-    return Rules(
-        models=(settings.model, *settings.fallback_models),
-        features=features(wishes_of(settings)),
-        policy=LinkPolicy(settings.link),
-        debounce_s=settings.debounce_ms / 1000,
-        preroll_s=settings.preroll_ms / 1000,
-        echo_guard_s=settings.echo_guard_ms / 1000,
-        min_press_s=settings.min_press_ms / 1000,
-        tail_s=settings.tail_ms / 1000,
-        max_utterance_s=settings.max_utterance_s,
-        reply_timeout_s=settings.reply_timeout_s,
-        patience_s=settings.patience_s,
-        resume_patience_s=settings.patience_s / 2,
-        backoff_urgent_s=urgent_backoff_s(settings.patience_s),
-        linger_s=settings.linger_s,
-        conversation_timeout_s=settings.conversation_timeout_s,
-    )
-
-
-def wishes_of(settings: Settings) -> Wishes:
-    """What is asked of the model, from the settings."""
-    return Wishes(
-        voice=settings.voice,
-        language=settings.language,
-        system_instruction=settings.system_instruction,
-        search=settings.search,
-        thinking_level=settings.thinking_level,
-    )
-
-
 class Daemon:
-    """One speaker. The real edges are made unless others are given, as makers from ``post``.
+    """One speaker, of real ``devices`` unless others are given.
 
     READY does not wait for the network, nor for google-genai to be imported: a press before that
     is captured, and delivered when there is a connection. A device that has not answered after
-    ``devices_timeout_s`` is reported missing, and READY waits for it no longer. ``rules`` are those
-    of the settings unless others are given, as are the sockets' ``timeouts``.
+    ``devices_timeout_s`` is reported missing, and READY waits for it no longer. ``core`` and the
+    sockets' ``timeouts`` are the usual ones unless others are given. ``reading`` is the
+    configuration that ``settings`` are from, and how to read it anew; without it there is nothing
+    to reload.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        microphone: Callable[[Post], MicrophonePort] | None = None,
-        speaker: Callable[[Post], SpeakerPort] | None = None,
-        button: Callable[[Post], ButtonPort] | None = None,
+        devices: Makers = Makers(),  # noqa: B008 - it is frozen
         devices_timeout_s: float = 5.0,
-        rules: Rules | None = None,
+        core: Core | None = None,
         timeouts: Timeouts | None = None,
+        reading: tuple[Loaded, Callable[[], Loaded]] | None = None,
     ) -> None:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
-        self._rules = rules or rules_of(settings)
-        self._core = Core(self._rules)
-        self._microphone = (microphone or self._real_microphone)(self.post)
-        self._speaker = (speaker or self._real_speaker)(self.post)
-        self._button = (button or self._real_button)(self.post)
+        self._core = core or Core(rules_of(settings))
+        self._devices = Devices(devices, settings, self.post)
         self._live = LiveEdge(
-            Outlets(self.post, self._speaker.feed, self._transcript),
+            Outlets(self.post, self._feed, self._transcript),
             api_key=settings.gemini_api_key,
             wishes=wishes_of(settings),
-            timeouts=timeouts or Timeouts(connect_s=self._rules.connect_timeout_s),
+            timeouts=timeouts or Timeouts(),
         )
         self._store = HandleStore(settings.state_directory)
         self._saving: asyncio.Task[None] | None = None  # an SD card may take its time
@@ -141,11 +99,11 @@ class Daemon:
                 "forget": self._command(ev.ForgetRequested),
                 "say": self._say,
                 "status": self._status,
+                "reload": self._reload,
             },
         )
         self._chronicle = Chronicle(self._control.publish, self._notifier)
-        longest_ms = 1000 * self._rules.max_utterance_s + settings.preroll_ms + settings.tail_ms
-        self._utterance_bytes = bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
+        self._reloads = Reloads(*reading, self._request_reload) if reading else None
         self._utterances: dict[int, Utterance] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -155,17 +113,6 @@ class Daemon:
         self._link_down = asyncio.Event()
         self._bug: BaseException | None = None
 
-    def _real_microphone(self, post: Post) -> MicrophonePort:
-        settings = self._settings
-        return Microphone(settings.capture_device, preroll_ms=settings.preroll_ms, post=post)
-
-    def _real_speaker(self, post: Post) -> SpeakerPort:
-        settings = self._settings
-        return Speaker(settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=post)
-
-    def _real_button(self, post: Post) -> ButtonPort:
-        return GpioButton(self._settings.button_pin, post)
-
     # --- its life
 
     async def serve(self) -> None:
@@ -174,9 +121,7 @@ class Daemon:
         self._thread = threading.get_ident()
         await self._control.start()
         try:
-            self._microphone.start()
-            self._speaker.start()
-            self._button.start()
+            self._devices.start()
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
                 self._chronicle.ready()
@@ -217,11 +162,12 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._link_down.wait(), _CLOSING_S)
         await self._live.close()
+        if self._reloads is not None:
+            self._reloads.close()
         if self._timer is not None:
             self._timer.cancel()
         self._loop = None  # what the edges still have to say is no news any longer
-        edges = (self._microphone, self._speaker, self._button)
-        await asyncio.gather(*(asyncio.to_thread(edge.stop) for edge in edges))
+        await self._devices.stop()
         if self._saving is not None:
             await asyncio.wait({self._saving}, timeout=_WRITING_S)
         await self._control.close()
@@ -279,31 +225,31 @@ class Daemon:
             self._timer = self._loop.call_at(deadline, self._wake)
 
     def _open_gate(self, order: fx.OpenGate) -> None:
-        utterance = Utterance(order.turn, self._utterance_bytes)
+        utterance = Utterance(order.turn, utterance_bytes_of(self._settings))
         self._utterances[order.turn] = utterance
-        self._microphone.open_gate(utterance, order.not_before)
+        self._devices.microphone.open_gate(utterance, order.not_before)
 
     def _close_gate(self, order: fx.CloseGate) -> None:
-        self._microphone.close_gate(order.turn, order.covering)
+        self._devices.microphone.close_gate(order.turn, order.covering)
 
     def _discard_utterance(self, order: fx.DiscardUtterance) -> None:
-        self._microphone.discard(order.turn)
+        self._devices.microphone.discard(order.turn)
         utterance = self._utterances.pop(order.turn, None)
         if utterance is not None:
             utterance.discard()
 
     def _expect_reply(self, order: fx.ExpectReply) -> None:
-        self._speaker.expect(order.turn)
+        self._devices.speaker.expect(order.turn)
 
     def _finish_playback(self, order: fx.FinishPlayback) -> None:
-        self._speaker.finish(order.turn)
+        self._devices.speaker.finish(order.turn)
 
     def _drop_playback(self, _order: fx.DropPlayback) -> None:
-        self._speaker.drop()
+        self._devices.speaker.drop()
 
     def _tell(self, order: fx.Tell) -> None:
         self._chronicle.told(order.notice)
-        self._speaker.play_clip(earcons.render(order.notice))
+        self._devices.speaker.play_clip(earcons.render(order.notice))
 
     def _connect(self, order: fx.Connect) -> None:
         resuming = "resuming the conversation" if order.handle else "a fresh conversation"
@@ -338,6 +284,18 @@ class Daemon:
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._chronicle.turn_ended(order.record)
 
+    def _apply_settings(self, _order: fx.ApplySettings) -> None:
+        changes = self._reloads.take() if self._reloads is not None else None
+        if changes is None:
+            return
+        old, self._settings = self._settings, changes.loaded.settings
+        new = self._settings
+        journal.configure(new.log_level, secrets=_secrets(old, new))
+        self._live.reload(new.gemini_api_key, wishes_of(new))
+        for device in reopened_by(changes.options):
+            self._devices.reopen(device, new)
+        self._chronicle.reloaded(changes.lines, changes.restart)
+
     def _say_refused(self, _order: fx.SayRefused) -> None:
         """Whoever asked is answered by the command itself."""
 
@@ -355,6 +313,7 @@ class Daemon:
         fx.RunTools: _run_tools,
         fx.SaveHandle: _save_handle,
         fx.TurnEnded: _turn_ended,
+        fx.ApplySettings: _apply_settings,
         fx.SayRefused: _say_refused,
     }
 
@@ -363,6 +322,9 @@ class Daemon:
         self._chronicle.status(status)
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
+
+    def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        self._devices.speaker.feed(turn, pcm, rate_hz)
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         self._chronicle.transcript(side, turn, text)
@@ -386,12 +348,26 @@ class Daemon:
                 return {"ok": False, "error": effect.reason}
         return {"ok": True}
 
+    async def _reload(self, message: Mapping[str, object]) -> Mapping[str, object]:
+        if self._reloads is None:
+            return {"ok": False, "error": "this daemon has nothing to reload"}
+        return await self._reloads.command(message)
+
+    def _request_reload(self, changes: Changes) -> None:
+        rules = rules_of(changes.loaded.settings)
+        setup, reopened = changes_setup(changes.options), reopened_by(changes.options)
+        self._dispatch(ev.ReloadRequested(rules, setup, reopened), time.monotonic())
+
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         return {"ok": True, **self._chronicle.as_dict(self._core.status)}
 
 
-async def _serve(settings: Settings) -> None:
-    daemon = Daemon(settings)
+def _secrets(*of: Settings) -> list[str]:
+    return [settings.gemini_api_key.get_secret_value() for settings in of]
+
+
+async def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
+    daemon = Daemon(loaded.settings, reading=(loaded, read))
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DaemonThreads())
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -399,12 +375,17 @@ async def _serve(settings: Settings) -> None:
     await daemon.serve()
 
 
-def run(loaded: Loaded) -> int:
-    """Run the daemon in the foreground until it is told to stop; returns the exit code."""
+def run(read: Callable[[], Loaded]) -> int:
+    """Run the daemon in the foreground until it is told to stop; returns the exit code.
+
+    ``read()`` reads the configuration, now and at every reload; what it raises at the start is
+    passed on.
+    """
+    loaded = read()
     settings = loaded.settings
-    journal.configure(settings.log_level, secrets=[settings.gemini_api_key.get_secret_value()])
+    journal.configure(settings.log_level, secrets=_secrets(settings))
     for warning in loaded.warnings:
         log.warning("%s", warning)
     config.export_library_variables(loaded)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(loaded, read))
     return 0

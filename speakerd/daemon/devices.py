@@ -1,0 +1,105 @@
+"""The microphone, the speaker and the button: made from the settings, and made anew by a reload."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from speakerd.audio.microphone import Microphone
+from speakerd.audio.speaker import Speaker
+from speakerd.conversation.events import Device
+from speakerd.panel.button import GpioButton
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
+    from speakerd.config.settings import Settings
+    from speakerd.conversation.events import Event
+
+    Post = Callable[[Event], None]
+
+
+class Edge(Protocol):
+    """What all devices have in common; a button has no more."""
+
+    def start(self) -> None:
+        """Begin to look after the device; must not block."""
+        ...
+
+    def stop(self) -> None:
+        """Let go of it, within 1 s."""
+        ...
+
+
+def _microphone(settings: Settings, post: Post) -> MicrophonePort:
+    return Microphone(settings.capture_device, preroll_ms=settings.preroll_ms, post=post)
+
+
+def _speaker(settings: Settings, post: Post) -> SpeakerPort:
+    return Speaker(settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=post)
+
+
+def _button(settings: Settings, post: Post) -> Edge:
+    return GpioButton(settings.button_pin, post)
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """How each device is made; the real ones unless others are given."""
+
+    microphone: Callable[[Settings, Post], MicrophonePort] = _microphone
+    speaker: Callable[[Settings, Post], SpeakerPort] = _speaker
+    button: Callable[[Settings, Post], Edge] = _button
+
+
+class Devices:
+    """The three devices of one speaker. What they have to say is posted to ``post``."""
+
+    def __init__(self, makers: Makers, settings: Settings, post: Post) -> None:
+        self._makers = makers
+        self._post = post
+        self._swapping: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        self.microphone = makers.microphone(settings, post)
+        self.speaker = makers.speaker(settings, post)
+        self.button = makers.button(settings, post)
+
+    def start(self) -> None:
+        """Begin to look after them."""
+        self.microphone.start()
+        self.speaker.start()
+        self.button.start()
+
+    async def stop(self) -> None:
+        """Let go of all of them, within 1 s; of one that is being made anew, a little later."""
+        self._stopped = True
+        edges: tuple[Edge, ...] = (self.microphone, self.speaker, self.button)
+        await asyncio.gather(*(asyncio.to_thread(edge.stop) for edge in edges), *self._swapping)
+
+    def reopen(self, device: Device, settings: Settings) -> None:
+        """Make it anew; it gets the orders from now on, and begins when the old one is gone.
+
+        To be called between turns: nothing is on its way to the old one then.
+        """
+        old: Edge
+        new: Edge
+        match device:
+            case Device.MICROPHONE:
+                old, new = self.microphone, self._makers.microphone(settings, self._post)
+                self.microphone = new
+            case Device.SPEAKER:
+                old, new = self.speaker, self._makers.speaker(settings, self._post)
+                self.speaker = new
+            case Device.BUTTON:
+                old, new = self.button, self._makers.button(settings, self._post)
+                self.button = new
+        swapping = asyncio.create_task(self._swap(old, new))
+        self._swapping.add(swapping)
+        swapping.add_done_callback(self._swapping.discard)
+
+    async def _swap(self, old: Edge, new: Edge) -> None:
+        await asyncio.to_thread(old.stop)
+        if not self._stopped:
+            new.start()

@@ -1,0 +1,79 @@
+"""From settings to what the rooms live by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
+from speakerd.conversation.events import Device
+from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
+from speakerd.live.setup import Wishes, features
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from speakerd.config.settings import Settings
+
+#: The options that a device has been opened with.
+_OF_A_DEVICE = {
+    Device.MICROPHONE: {"capture_device", "preroll_ms"},
+    Device.SPEAKER: {"playback_device", "prebuffer_ms"},
+    Device.BUTTON: {"button_pin"},
+}
+#: The options that are in the setup of a connection, or in what it is made with.
+_OF_THE_SETUP = {
+    "gemini_api_key",
+    "voice",
+    "language",
+    "system_instruction",
+    "search",
+    "thinking_level",
+}
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The core's rules."""
+    return Rules(
+        models=(settings.model, *settings.fallback_models),
+        features=features(wishes_of(settings)),
+        policy=LinkPolicy(settings.link),
+        debounce_s=settings.debounce_ms / 1000,
+        preroll_s=settings.preroll_ms / 1000,
+        echo_guard_s=settings.echo_guard_ms / 1000,
+        min_press_s=settings.min_press_ms / 1000,
+        tail_s=settings.tail_ms / 1000,
+        max_utterance_s=settings.max_utterance_s,
+        reply_timeout_s=settings.reply_timeout_s,
+        patience_s=settings.patience_s,
+        resume_patience_s=settings.patience_s / 2,
+        backoff_urgent_s=urgent_backoff_s(settings.patience_s),
+        linger_s=settings.linger_s,
+        conversation_timeout_s=settings.conversation_timeout_s,
+    )
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What is asked of the model."""
+    return Wishes(
+        voice=settings.voice,
+        language=settings.language,
+        system_instruction=settings.system_instruction,
+        search=settings.search,
+        thinking_level=settings.thinking_level,
+    )
+
+
+def utterance_bytes_of(settings: Settings) -> int:
+    """What the longest utterance takes, with its pre-roll and tail, and a second to spare."""
+    longest_ms = 1000 * settings.max_utterance_s + settings.preroll_ms + settings.tail_ms
+    return bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
+
+
+def reopened_by(options: AbstractSet[str]) -> frozenset[Device]:
+    """The devices that have to be opened anew when these options have changed."""
+    return frozenset(device for device, own in _OF_A_DEVICE.items() if own & options)
+
+
+def changes_setup(options: AbstractSet[str]) -> bool:
+    """Whether a connection has to be made anew when these options have changed."""
+    return bool(_OF_THE_SETUP & options)
