@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from speakerd.conversation.ledger import TurnRecord
     from speakerd.conversation.memory import Turn
+    from speakerd.errors import Failure
 
 #: The states in which somebody speaks or waits for an answer: the link is urgent.
 _ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
@@ -64,6 +65,8 @@ class Status:
     without: tuple[str, ...]  # what of the setup the server refuses
     last_error: str | None
     devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
+    last_failure: Failure | None = None  # what last_error says, where it was of the connection
+    trouble: Failure | None = None  # why there is no connection; None: nothing has gone wrong
     last_turn: TurnRecord | None = field(default=None, compare=False)
 
 
@@ -86,6 +89,8 @@ class Core:
         self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
+        self._last_failure: Failure | None = None
+        self._trouble: Failure | None = None
         self._forget = False  # as soon as the turn under way is over
         self._reload: ev.ReloadRequested | None = None  # so too
         self._over = False  # shut down: nothing begins any more
@@ -131,6 +136,8 @@ class Core:
             without=tuple(sorted(feature.value for feature in link.features.refused)),
             last_error=self._last_error,
             devices=tuple((device.value, word) for device, word in self._devices.items()),
+            last_failure=self._last_failure,
+            trouble=self._trouble,
             last_turn=dialogue.last_record,
         )
 
@@ -179,12 +186,14 @@ class Core:
         link.wake(self._now, self._out)
         for failure in link.failures:
             self._last_error = str(failure)
+            self._last_failure = self._trouble = failure
         link.failures.clear()
         changes = link.changes.copy()
         link.changes.clear()
         for change in changes:
             match change:
                 case LinkChange.READY:
+                    self._trouble = None
                     dialogue.deliver()
                 case LinkChange.LOST:
                     dialogue.link_lost()
@@ -261,6 +270,7 @@ class Core:
 
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
         self._over = True
+        self._reload = None
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)
 
@@ -273,6 +283,7 @@ class Core:
 
     def _device_lost(self, event: ev.DeviceLost) -> None:
         self._devices[event.device] = self._last_error = event.reason
+        self._last_failure = None
         match event.device:
             case ev.Device.MICROPHONE:
                 self._dialogue.step(TurnInput.CAPTURE_LOST)

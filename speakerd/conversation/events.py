@@ -36,11 +36,14 @@ class SessionHandle:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one turn as the server counted them."""
+    """Tokens of one turn as the server counted them; what is not known to be text is sound."""
 
     prompt_tokens: int = 0
     response_tokens: int = 0
     total_tokens: int = 0
+    prompt_text_tokens: int = 0  # of the prompt_tokens
+    response_text_tokens: int = 0  # of the response_tokens
+    thought_tokens: int = 0  # beside both; they are text
 
 
 @dataclass(frozen=True, slots=True)

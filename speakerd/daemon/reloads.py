@@ -41,6 +41,7 @@ class Reloads:
         self._reading = asyncio.Lock()  # what was read last is what counts
         self._changes: Changes | None = None
         self._taken = asyncio.Event()
+        self._over = False
 
     async def command(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         """The answer: the changes in words and whether they are ``applied``; or what is wrong."""
@@ -58,6 +59,8 @@ class Reloads:
             self._request(changes)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(taken.wait(), self._wait_s)
+        if self._over:
+            return {"ok": False, "error": "the speaker is being shut down"}
         return {
             "ok": True,
             "changed": list(changes.lines),
@@ -77,4 +80,5 @@ class Reloads:
 
     def close(self) -> None:
         """The daemon ends: nobody has to wait any longer."""
+        self._over = True
         self._taken.set()

@@ -136,6 +136,18 @@ def _usage(metadata: types.UsageMetadata | None) -> Usage | None:
         prompt_tokens=_count(metadata.prompt_token_count),
         response_tokens=_count(metadata.response_token_count),
         total_tokens=_count(metadata.total_token_count),
+        prompt_text_tokens=_text_tokens(metadata.prompt_tokens_details),
+        response_text_tokens=_text_tokens(metadata.response_tokens_details),
+        thought_tokens=_count(metadata.thoughts_token_count),
+    )
+
+
+def _text_tokens(details: list[types.ModalityTokenCount] | None) -> int:
+    """How many of the tokens are text; what the server does not tell apart is none of them."""
+    return sum(
+        _count(each.token_count)
+        for each in details or []
+        if each.modality is not None and each.modality.value == "TEXT"
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from speakerd.config import Loaded
     from speakerd.conversation.rules import Rules
 
     Post = Callable[[Event], None]
@@ -75,9 +76,13 @@ class Rig:
             devices_timeout_s=devices_timeout_s,
             core=self._make_core(lived := dataclasses.replace(rules_of(self.settings), **rules)),
             timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
+            reading=self._reading(self.settings),
         )
         self._changed = asyncio.Event()
         self._hung_up = asyncio.Event()
+
+    def _reading(self, _settings: Settings) -> tuple[Loaded, Callable[[], Loaded]] | None:
+        return None  # there is no file to be read again
 
     def _make_core(self, rules: Rules) -> Core:
         return Core(rules)

@@ -207,3 +207,21 @@ def test_only_so_many_calls_are_taken_from_one_message() -> None:
 def test_only_what_can_be_a_call_is_cancelled() -> None:
     ids = ["", "1", "i" * (MAX_NAME + 1), "\ud800"]
     assert parse({"toolCallCancellation": {"ids": ids}}).cancelled == ("1",)
+
+
+def test_text_is_told_from_sound_for_it_costs_less() -> None:
+    usage = {
+        "promptTokenCount": 100,
+        "responseTokenCount": 50,
+        "totalTokenCount": 157,
+        "thoughtsTokenCount": 7,
+        "promptTokensDetails": [
+            {"modality": "AUDIO", "tokenCount": 60},
+            {"modality": "TEXT", "tokenCount": 30},
+            {"modality": "TEXT", "tokenCount": 10},
+            {"modality": "TEXT", "tokenCount": -5},
+            {"tokenCount": 3},
+        ],
+        "responseTokensDetails": [{"modality": "TEXT", "tokenCount": 2}],
+    }
+    assert parse({"usageMetadata": usage}).usage == Usage(100, 50, 157, 40, 2, 7)
