@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from speakerd.config import Loaded
@@ -53,10 +54,12 @@ class System:
     """What the checks look at.
 
     ``loaded`` is the configuration as the service has it, with its problems; None where not even
-    that can be read. ``root`` is ``/``, but in tests: everything below /proc, /sys, /etc, /dev,
-    /var is looked for there. ``daemon`` is None where none answers; while one does, the sound card
-    and the button are its own, and it is asked about them. ``person`` is None where nobody is
-    there to be asked.
+    that can be read, and ``unreadable`` says why. ``environ`` is the environment that it was read
+    from; the service does not see what of it is only ``from_shell``. ``root`` is ``/``, but in
+    tests: everything below /proc, /sys, /etc, /dev, /var is looked for there. ``daemon`` is None
+    where none answers, and ``no_daemon`` says why; while one does, the sound card and the button
+    are its own, and it is asked about them. ``person`` is None where nobody is there to be asked.
+    ``user`` is who runs the doctor, also by way of sudo, and ``privileged`` whether as root.
     """
 
     loaded: Loaded | None
@@ -65,3 +68,9 @@ class System:
     run: Run
     daemon: DaemonPort | None = None
     person: Person | None = None
+    unreadable: str = ""
+    no_daemon: str = ""
+    from_shell: frozenset[str] = frozenset()
+    user: str = "root"
+    privileged: bool = True
+    now: Callable[[], float] = time.time  # seconds since 1970

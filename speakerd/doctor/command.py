@@ -1,0 +1,133 @@
+"""``speakerd doctor``: every check in its turn, a line for what each finds.
+
+    exit 0   nothing is broken; there may be warnings
+    exit 69  something is: the speaker does not work before that is mended
+
+69 is what every one-shot command says when a device or a service that it needs is not there.
+A bug in a check ends that check only, and is told as one of the failures.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from speakerd.doctor import host
+from speakerd.doctor.findings import Level, fail
+from speakerd.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TypeAlias
+
+    from speakerd.doctor.findings import Finding
+    from speakerd.doctor.system import System
+
+    Check: TypeAlias = Callable[[System], Iterable[Finding]]
+
+#: Each is a module of this package and its function. These need no configuration, so that they
+#: have something to say at once, also where nothing can be imported that reads it.
+FIRST = ("packages.check", "clock.check")
+#: Outside in: what a check needs has been looked at by the ones before it.
+THEN = ()
+
+_ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"
+_COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}
+_INDENT = "      "
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the doctor."""
+    parser.add_argument(
+        "--no-ask",
+        action="store_true",
+        help="ask nobody to press the button or to say something",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write what was found, and all that a helper wants to know, without any secrets",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look at everything; 0 only if nothing fails."""
+    if args.report is not None:
+        raise UnavailableError("--report comes with a later commit")
+    person = Terminal() if not args.no_ask and sys.stdin.isatty() and sys.stdout.isatty() else None
+    coloured = is_coloured(sys.stdout, os.environ)
+    counts: Counter[Level] = Counter()
+    for finding in examine(host.bare(dict(os.environ), person)):
+        _say("\n".join(lines(finding, coloured=coloured)))
+        counts[finding.level] += 1
+    _say(f"\n{summary(counts)}")
+    return UnavailableError.exit_code if counts[Level.FAIL] else 0
+
+
+def examine(system: System) -> Iterator[Finding]:
+    """What all checks find, as they find it."""
+    for name in FIRST:
+        yield from findings(name, system)
+    system = host.configured(system)
+    for name in THEN:
+        yield from findings(name, system)
+
+
+def findings(name: str, system: System) -> Iterator[Finding]:
+    """What the check ``name`` finds; that it cannot look is a finding, too."""
+    module, function = name.split(".")
+    try:
+        check: Check = getattr(importlib.import_module(f"speakerd.doctor.{module}"), function)
+        yield from check(system)
+    except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
+        what = f"the check {name} has failed: {type(error).__name__}: {error}"
+        yield fail(module, what, _ISSUES)
+
+
+def lines(finding: Finding, *, coloured: bool) -> Iterator[str]:
+    """A finding for people: what is so, and below it what mends it."""
+    level = f"{finding.level:<4}"
+    if coloured:
+        level = f"\N{ESCAPE}[{_COLOURS[finding.level]}m{level}\N{ESCAPE}[0m"
+    yield f"{level}  {finding.area:<13} {plain(finding.what)}"
+    if finding.remedy:
+        yield f"{_INDENT}{plain(finding.remedy)}"
+
+
+def plain(text: str) -> str:
+    """One line that no terminal takes for orders."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in " ".join(text.split())
+    )
+
+
+def summary(counts: Counter[Level]) -> str:
+    """The last line."""
+    told = ", ".join(f"{counts[level]} {level}" for level in (Level.FAIL, Level.WARN, Level.OK))
+    if counts[Level.FAIL]:
+        return f"{told}: mend what fails first, from the top"
+    return f"{told}: nothing is broken"
+
+
+def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether ``stream`` is a terminal that shows colours, and nobody minds (no-color.org)."""
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+class Terminal:
+    """Whoever sits at it."""
+
+    def tell(self, text: str) -> None:
+        """Say it on a line of its own."""
+        _say(f"{_INDENT}>>> {text}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - to tell is what the doctor is for
