@@ -5,6 +5,8 @@ Every other room logs with :mod:`logging` as usual; :func:`log` adds fields. Und
 
     journalctl -u speakerd SPEAKERD_EVENT=turn
     journalctl -u speakerd SPEAKERD_EVENT=turn -o json
+
+docs/journal.md has the events and their fields.
 """
 
 from __future__ import annotations
@@ -12,16 +14,58 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, Literal
 
 from speakerd.conversation.ledger import Outcome
+from speakerd.service.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from speakerd.conversation.ledger import TurnRecord
 
+EventName = Literal[
+    "start",
+    "config",
+    "ready",
+    "device",
+    "link",
+    "turn",
+    "transcript",
+    "notice",
+    "forget",
+    "reload",
+    "watchdog",
+    "stop",
+    "bug",
+    "log",
+    "library",
+]
+
+#: The MESSAGE_ID of each kind of event (sd-id128(3)): made once, never changed.
+MESSAGE_IDS: dict[EventName, str] = {
+    "start": "3a3be1aedf304cb8956b29cd0f7f173d",
+    "config": "12b9d15af4204d28a90abf3c2da0e8e6",
+    "ready": "0fbe4d48967a4fd3a4d8d274f7d2e335",
+    "device": "2f4b26e3845b4cb6a9d4d54bb39151d0",
+    "link": "e3d855c335aa4ce9b9d85bc4ca4249d5",
+    "turn": "35779654656048fd83af684be4cdb331",
+    "transcript": "37436b7a52b847f18441ce670239d580",
+    "notice": "b94a1a430b30492cae4e404dd3b48fda",
+    "forget": "c73a3792470f4c5c85598a0efc7953be",
+    "reload": "82736212c750448fa27e6bc2906be80d",
+    "watchdog": "8c3fbc1f08f449afa48b5c50f6f6ed0c",
+    "stop": "6e5d004c619048a5b6994f9308b3dbfa",
+    "bug": "5b71b534c1cf42b0b7e42d820908531d",  # an error with its traceback, whoever logs it
+    "log": "8d3a2c02dc404257b4f8b228b56aed78",  # any other line of speakerd's
+    "library": "419b204ee1a6415abd86491cf065de01",  # a line of a library's
+}
+
 _LOGGER = logging.getLogger("speakerd")
+#: At the debug level it logs every frame, with what was said in it.
+_TALKATIVE = logging.getLogger("websockets")
+_repeats = Repeats()
 #: A shorter secret is not looked for: it would be found in half of all words.
 _SHORTEST_SECRET = 8
 #: syslog(3) priorities.
@@ -33,13 +77,14 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
 
     ``level`` is that of ``SPEAKERD_LOG_LEVEL`` and counts for speakerd; libraries are heard from
     WARNING on, or all of them at ``debug``. None of ``secrets`` gets through, whoever logs it.
-    May be called again.
+    Repeated lines are counted, but at ``debug``. May be called again.
     """
     kept = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
     if _stderr_is_journal():
         from systemd.journal import send  # noqa: PLC0415 - not needed on a terminal
 
         handler: logging.Handler = JournalHandler(send, kept)
+        _log_what_python_prints()
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(
@@ -52,17 +97,26 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
             old.close()
     root.addHandler(handler)
     chosen = logging.getLevelNamesMapping()[level.upper()]
+    libraries = chosen if chosen == logging.DEBUG else max(chosen, logging.WARNING)
     _LOGGER.setLevel(chosen)
-    root.setLevel(chosen if chosen == logging.DEBUG else max(chosen, logging.WARNING))
+    root.setLevel(libraries)
+    _TALKATIVE.setLevel(max(libraries, logging.INFO))
+    if chosen > logging.DEBUG:
+        handler.addFilter(_repeats)
 
 
-def log(event: str, message: str, /, *, level: int = logging.INFO, **fields: object) -> None:
+def log(event: EventName, message: str, /, *, level: int = logging.INFO, **fields: object) -> None:
     """Log ``message``, a line for people, with ``event`` and ``fields`` for programs.
 
     In the journal they are SPEAKERD_EVENT and SPEAKERD_<FIELD>; fields that are None are left out.
     """
     fields = {name: value for name, value in fields.items() if value is not None}
     _LOGGER.log(level, "%s", message, extra={"speakerd": {"event": event, **fields}}, stacklevel=2)
+
+
+def news_again() -> None:
+    """Somebody was there: what has been told before may be told again."""
+    _repeats.forget()
 
 
 class JournalHandler(logging.Handler):
@@ -83,10 +137,11 @@ class JournalHandler(logging.Handler):
         try:
             fields = {
                 f"SPEAKERD_{name.upper()}": self._redacting.redact(str(value))
-                for name, value in getattr(record, "speakerd", {}).items()
+                for name, value in _fields(record).items()
             }
             self._send(
                 self.format(record),
+                MESSAGE_ID=MESSAGE_IDS[_event(record)],
                 PRIORITY=_priority(record.levelno),
                 SYSLOG_IDENTIFIER="speakerd",
                 LOGGER=record.name,
@@ -106,6 +161,11 @@ class _Redacting(logging.Formatter):
         super().__init__(line, clock)
         self._secrets = secrets
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
+        """As usual, with the count of a line that repeats itself."""
+        times = _times(record)
+        return super().formatMessage(record) + (f" ({times} times)" if times else "")
+
     def format(self, record: logging.LogRecord) -> str:
         """As usual, with the secrets gone."""
         return self.redact(super().format(record))
@@ -115,6 +175,47 @@ class _Redacting(logging.Formatter):
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields = {"event": _event(record), **getattr(record, "speakerd", {})}
+    if times := _times(record):
+        fields["times"] = times
+    return fields
+
+
+def _event(record: logging.LogRecord) -> EventName:
+    named: EventName | None = getattr(record, "speakerd", {}).get("event")
+    if named is not None:
+        return named
+    if record.levelno >= logging.ERROR and record.exc_info:
+        return "bug"
+    return "log" if record.name.split(".")[0] == "speakerd" else "library"
+
+
+def _times(record: logging.LogRecord) -> int | None:
+    """How often this line was said; None for the first time."""
+    times: int = getattr(record, "times", 1)
+    return times if times > 1 else None
+
+
+def _log_what_python_prints() -> None:
+    """Stderr is the journal: what is printed there line by line would be an entry for each line."""
+
+    def thread_died(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is SystemExit:  # a thread's way of ending itself
+            return
+        name = args.thread.name if args.thread else "?"
+        reason = args.exc_value or args.exc_type()
+        _LOGGER.critical("the thread %s died", name, exc_info=reason)
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        what = args.err_msg or "exception ignored in"
+        _LOGGER.error("%s %r", what, args.object, exc_info=args.exc_value)
+
+    threading.excepthook = thread_died
+    sys.unraisablehook = unraisable
+    logging.captureWarnings(capture=True)
 
 
 def _priority(level: int) -> str:

@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import threading
+import warnings
+from typing import TYPE_CHECKING, get_args
 
 import pytest
-import systemd.journal
 
 from speakerd.conversation.events import Usage
 from speakerd.conversation.ledger import Context, Outcome, TurnRecord
 from speakerd.service import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 KEY = "AIzaSyTest-key_0123456789"
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root, own = logging.getLogger(), logging.getLogger("speakerd")
-    before = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:], level, own_level = before
-    root.setLevel(level)
-    own.setLevel(own_level)
-
-
-def stream_of(path: Path) -> str:
-    stat = path.stat()
-    return f"{stat.st_dev}:{stat.st_ino}"
-
-
-@pytest.fixture
-def under_systemd(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., list[dict[str, str]]]:
-    """Configures with a journal in place of stderr; gives the entries systemd's library makes."""
-    entries: list[dict[str, str]] = []
-
-    def sendv(*fields: str) -> None:
-        entries.append(dict(field.split("=", 1) for field in fields))
-
-    def configure(level: str, secrets: Sequence[str] = ()) -> list[dict[str, str]]:
-        monkeypatch.setattr(systemd.journal, "sendv", sendv)
-        path = tmp_path / "stderr"
-        with path.open("w") as stderr, monkeypatch.context() as patch:
-            patch.setattr(sys, "stderr", stderr)
-            patch.setenv("JOURNAL_STREAM", stream_of(path))
-            journal.configure(level, secrets)
-        return entries
-
-    return configure
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 # --- a terminal
@@ -77,7 +45,8 @@ def test_a_terminal_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_journal_that_stderr_is_not_connected_to_is_not_used(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("JOURNAL_STREAM", stream_of(tmp_path))
+    stat = tmp_path.stat()
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stat.st_dev}:{stat.st_ino}")
     journal.configure("info")
     journal.log("turn", "hello")
     assert "hello" in capsys.readouterr().err
@@ -86,8 +55,8 @@ def test_a_journal_that_stderr_is_not_connected_to_is_not_used(
 @pytest.mark.parametrize(
     ("level", "heard"),
     [
-        ("debug", ["own debug", "own info", "library debug", "library warning"]),
-        ("info", ["own info", "library warning"]),
+        ("debug", ["own debug", "own info", "library debug", "library warning", "frame warning"]),
+        ("info", ["own info", "library warning", "frame warning"]),
         ("error", []),
     ],
 )
@@ -95,11 +64,14 @@ def test_libraries_are_heard_from_warning_on_unless_all_is_wanted(
     capsys: pytest.CaptureFixture[str], level: str, heard: list[str]
 ) -> None:
     journal.configure(level)
-    own, library = logging.getLogger("speakerd.daemon"), logging.getLogger("websockets.client")
+    own, library = logging.getLogger("speakerd.daemon"), logging.getLogger("asyncio")
+    frames = logging.getLogger("websockets.client")
     own.debug("own debug")
     own.info("own info")
     library.debug("library debug")
     library.warning("library warning")
+    frames.debug("frame: what was said is in it")
+    frames.warning("frame warning")
     assert [line.split(maxsplit=2)[2] for line in capsys.readouterr().err.splitlines()] == heard
 
 
@@ -154,6 +126,7 @@ def test_the_journal_gets_fields(under_systemd: Callable[..., list[dict[str, str
     assert entry.pop("CODE_LINE").isdigit()
     assert entry == {
         "MESSAGE": "closed",
+        "MESSAGE_ID": journal.MESSAGE_IDS["link"],
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "speakerd",
         "LOGGER": "speakerd",
@@ -177,6 +150,141 @@ def test_levels_become_priorities(
     assert [(entry["PRIORITY"], entry["LOGGER"]) for entry in entries] == [
         (priority, "speakerd.audio")
     ]
+
+
+@pytest.mark.parametrize(
+    ("logger", "with_traceback", "event"),
+    [
+        ("speakerd", False, "log"),
+        ("speakerd.audio.speaker", False, "log"),
+        ("asyncio", False, "library"),
+        ("speakerd", True, "bug"),
+        ("asyncio", True, "bug"),
+    ],
+)
+def test_every_line_has_an_event_and_its_id(
+    under_systemd: Callable[..., list[dict[str, str]]],
+    logger: str,
+    with_traceback: bool,
+    event: journal.EventName,
+) -> None:
+    entries = under_systemd("info")
+    error = OSError("broken") if with_traceback else None
+    logging.getLogger(logger).error("something", exc_info=error)
+    (entry,) = entries
+    assert entry["SPEAKERD_EVENT"] == event
+    assert entry["MESSAGE_ID"] == journal.MESSAGE_IDS[event]
+
+
+def test_the_ids_are_128_bits_and_no_two_are_the_same() -> None:
+    ids = list(journal.MESSAGE_IDS.values())
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+    assert len(set(ids)) == len(ids) == len(get_args(journal.EventName))
+
+
+def test_a_traceback_is_one_entry(under_systemd: Callable[..., list[dict[str, str]]]) -> None:
+    entries = under_systemd("info")
+    try:
+        json.loads("[\n")
+    except ValueError:
+        logging.getLogger("speakerd").critical("internal error", exc_info=True)
+    (entry,) = entries
+    assert entry["PRIORITY"] == "2"
+    lines = entry["MESSAGE"].splitlines()
+    assert lines[:2] == ["internal error", "Traceback (most recent call last):"]
+    assert lines[-1].startswith("json.decoder.JSONDecodeError: ")
+
+
+def test_a_thread_that_dies_is_one_entry(
+    under_systemd: Callable[..., list[dict[str, str]]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = under_systemd("info")
+
+    def die(error: type[BaseException]) -> None:
+        raise error("of old age")
+
+    for error in (RuntimeError, SystemExit):  # the second is a thread's way of ending itself
+        thread = threading.Thread(target=die, args=(error,), name="worker")
+        thread.start()
+        thread.join()
+    (entry,) = entries
+    assert entry["SPEAKERD_EVENT"] == "bug"
+    assert entry["MESSAGE"].startswith("the thread worker died\nTraceback ")
+    assert entry["MESSAGE"].endswith("RuntimeError: of old age")
+    assert capfd.readouterr().err == ""
+
+
+def test_what_python_cannot_raise_is_one_entry(
+    under_systemd: Callable[..., list[dict[str, str]]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = under_systemd("info")
+
+    class Fragile:
+        def __del__(self) -> None:
+            raise OSError("too late")
+
+    Fragile()
+    gc.collect()
+    (entry,) = entries
+    assert entry["SPEAKERD_EVENT"] == "bug"
+    assert "OSError: too late" in entry["MESSAGE"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_librarys_warning_is_one_entry(
+    under_systemd: Callable[..., list[dict[str, str]]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = under_systemd("info")
+    warnings.simplefilter("always")
+    warnings.warn("this is old", DeprecationWarning, stacklevel=1)
+    (entry,) = entries
+    assert (entry["SPEAKERD_EVENT"], entry["LOGGER"]) == ("library", "py.warnings")
+    assert "DeprecationWarning: this is old" in entry["MESSAGE"]
+    assert capfd.readouterr().err == ""
+
+
+# --- what repeats itself
+
+
+def test_repeated_lines_are_counted(under_systemd: Callable[..., list[dict[str, str]]]) -> None:
+    entries = under_systemd("info")
+    for _ in range(1000):
+        journal.log("device", "microphone missing", level=logging.WARNING)
+    told = [(entry["MESSAGE"], entry.get("SPEAKERD_TIMES")) for entry in entries]
+    assert told[:3] == [
+        ("microphone missing", None),
+        ("microphone missing (2 times)", "2"),
+        ("microphone missing (4 times)", "4"),
+    ]
+    assert told[-1] == ("microphone missing (512 times)", "512")
+    assert len(told) == 10
+
+
+def test_when_somebody_was_there_it_is_news_again(
+    under_systemd: Callable[..., list[dict[str, str]]],
+) -> None:
+    entries = under_systemd("info")
+    for _ in range(3):
+        journal.log("device", "microphone missing")
+    journal.news_again()
+    journal.log("device", "microphone missing")
+    assert entries[-1]["MESSAGE"] == "microphone missing"
+
+
+def test_the_debug_level_has_them_all(
+    under_systemd: Callable[..., list[dict[str, str]]],
+) -> None:
+    entries = under_systemd("debug")
+    for _ in range(10):
+        journal.log("device", "microphone missing")
+    assert [entry["MESSAGE"] for entry in entries] == ["microphone missing"] * 10
+
+
+def test_a_terminal_gets_the_count_too(capsys: pytest.CaptureFixture[str]) -> None:
+    journal.configure("info")
+    for _ in range(2):
+        journal.log("device", "microphone missing")
+    assert capsys.readouterr().err.endswith("INFO    microphone missing (2 times)\n")
 
 
 def test_without_systemds_stream_its_library_is_not_imported() -> None:
