@@ -3,57 +3,118 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
+from speakerd import __version__
 from speakerd.conversation import events as ev
 from speakerd.conversation.effects import Notice
-from speakerd.service import journal, wording
+from speakerd.service import journal, transcripts, usage, wording
 from speakerd.service.linklog import LinkLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from speakerd.config import Loaded
     from speakerd.conversation.core import Status
     from speakerd.conversation.ledger import TurnRecord
     from speakerd.errors import Failure
     from speakerd.service.notify import Notifier
 
-log = logging.getLogger(__name__)
+
+def starting(loaded: Loaded) -> None:
+    """The first lines of a day: what starts, by which configuration, and what is odd about it."""
+    settings = loaded.settings
+    key_source = loaded.provenance["GEMINI_API_KEY"].value
+    found = "" if loaded.env_file.exists() else " (which is not there)"
+    journal.log(
+        "start",
+        f"speakerd {__version__}: {settings.model}, microphone {settings.capture_device}, "
+        f"speaker {settings.playback_device}, button GPIO{settings.button_pin}; "
+        f"options from {loaded.env_file}{found}, the key from the {key_source}",
+        version=__version__,
+        model=settings.model,
+        capture_device=settings.capture_device,
+        playback_device=settings.playback_device,
+        button_pin=settings.button_pin,
+        env_file=loaded.env_file,
+        key_source=key_source,
+    )
+    for warning in loaded.warnings:
+        journal.log("config", warning, level=logging.WARNING)
 
 
 class Chronicle:
     """Tells what happens, as it happens; called in the loop's thread only.
 
-    ``publish`` gives an event to the subscribers of the control socket.
+    ``publish`` gives an event to the subscribers of the control socket. ``tally`` counts the
+    turns of the day; saving it is the caller's, for that blocks. ``log_transcripts``: what was
+    said goes to the journal too. ``clock()`` is monotonic, in seconds.
     """
 
-    def __init__(self, publish: Callable[[Mapping[str, object]], None], notifier: Notifier) -> None:
+    def __init__(
+        self,
+        publish: Callable[[Mapping[str, object]], None],
+        notifier: Notifier,
+        *,
+        tally: usage.Tally | None = None,
+        log_transcripts: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._publish = publish
         self._notifier = notifier
+        self._tally = tally or usage.Tally(None)
+        self.log_transcripts = log_transcripts
+        self._clock = clock
+        self._started_at = clock()
+        self._erred_at = self._started_at
+        self._transcripts = transcripts.Transcripts()
         self._link = LinkLog()
         self._seen: Status | None = None
+
+    # --- the journal
 
     def ready(self) -> None:
         """The start is over."""
         self._notifier.ready()
-        log.info("ready: hold the button and speak")
+        line = wording.status_line(self._seen) if self._seen is not None else "Ready"
+        line = f"r{line[1:]}" if line.startswith("Ready") else f"ready, but: {line}"
+        journal.log("ready", line, uptime_s=self._uptime_s())
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._notifier.stopping()
+        turns = self._seen.turns if self._seen is not None else 0
+        uptime_s = self._uptime_s()
+        line = f"stopping after {wording.duration(uptime_s)} and {turns} turns"
+        journal.log("stop", line, uptime_s=uptime_s, turns=turns)
 
     def happened(self, event: ev.Event, status: Status) -> None:
         """The core has taken ``event``; ``status`` is what has become of it."""
         match event:
             case ev.DeviceReady(device):
-                log.info("%s ready", device.value)
+                journal.log("device", f"{device.value} ready", device=device.value, state="ready")
             case ev.DeviceLost(device, reason):
-                log.warning("%s", wording.missing_line(device, reason))
+                self._erred_at = self._clock()
+                self._missing(device, wording.missing_line(device, reason), reason)
+            case ev.ButtonHeldAtStart():
+                self._missing(ev.Device.BUTTON, wording.HELD_AT_START, "held")
             case ev.ConnectionOpened(generation):
                 self._link.opened(generation, status)
             case ev.ConnectionClosed(generation, failure):
+                if failure is not None and failure is status.last_failure:
+                    self._erred_at = self._clock()
                 self._link.closed(generation, failure)
+            case ev.GoAwayReceived(generation, time_left_s):
+                self._link.going_away(generation, time_left_s)
+            case ev.ForgetRequested():
+                journal.log("forget", "the conversation is to be forgotten")
             case _:
                 pass
 
     def given_up(self, generation: int, failure: Failure) -> None:
         """We close that connection, or stop trying to open it, for this reason."""
+        self._erred_at = self._clock()
         self._link.given_up(generation, failure)
 
     def told(self, notice: Notice) -> None:
@@ -63,12 +124,19 @@ class Chronicle:
 
     def turn_ended(self, record: TurnRecord) -> None:
         """A turn is over."""
-        journal.log("turn", journal.turn_line(record), **journal.turn_fields(record))
+        for turn, side, text in self._transcripts.take(record.turn):
+            word = transcripts.WORDS[side]
+            journal.log("transcript", f'{word}: "{text}"', turn=turn, side=side)
+        fields = journal.turn_fields(record) | {"cost_usd": usage.cost_of(record)}
+        journal.log("turn", journal.turn_line(record), **fields)
+        self._tally.add(record)
         self._publish({"event": "turn", **journal.ledger(record)})
-        self._link.turn_ended()
+        journal.news_again()
 
     def transcript(self, side: str, turn: int, text: str) -> None:
         """A piece of what was ``heard`` or ``spoken`` (the side)."""
+        if self.log_transcripts:
+            self._transcripts.add(side, turn, text)
         self._publish({"event": "transcript", "side": side, "turn": turn, "text": text})
 
     def reloaded(self, changed: Sequence[str], restart: Sequence[str]) -> None:
@@ -76,7 +144,15 @@ class Chronicle:
         for line in changed or ("nothing has changed",):
             journal.log("reload", f"reloaded: {line}")
         for line in restart:
-            journal.log("reload", f"needs a restart: {line}", level=logging.WARNING)
+            remedy = "sudo systemctl restart speakerd"
+            journal.log("reload", f"needs a restart: {line} ({remedy})", level=logging.WARNING)
+
+    def reload_refused(self, problems: Sequence[str]) -> None:
+        """A reload was asked for and refused: everything stays as it is."""
+        for problem in problems:
+            journal.log("reload", f"not reloaded: {problem}", level=logging.WARNING)
+
+    # --- the status
 
     def status(self, status: Status) -> None:
         """What is going on now; the same again is not told."""
@@ -89,8 +165,11 @@ class Chronicle:
     def as_dict(self, status: Status) -> dict[str, object]:
         """The status for programs, as docs/control-socket.md has it."""
         last = status.last_turn
+        erred = status.last_error is not None
+        today = self._tally.totals
         return {
             "state": status.state,
+            "summary": wording.status_line(status),
             "link": status.link,
             "context": status.context,
             "model": status.model,
@@ -98,6 +177,31 @@ class Chronicle:
             "reconnects": status.reconnects,
             "without": list(status.without),
             "last_error": status.last_error,
+            "last_error_remedy": wording.error_remedy(status),
+            "last_error_ago_s": round(self._clock() - self._erred_at, 1) if erred else None,
             **dict(status.devices),
             "last_turn": journal.ledger(last) if last is not None else None,
+            "today": {
+                "turns": today.turns,
+                "prompt_tokens": today.prompt_tokens,
+                "response_tokens": today.response_tokens,
+                "cost_usd": None if today.cost_usd is None else round(today.cost_usd, 4),
+            },
+            "version": __version__,
+            "uptime_s": self._uptime_s(),
         }
+
+    # --- inside
+
+    def _uptime_s(self) -> float:
+        return round(self._clock() - self._started_at, 1)
+
+    def _missing(self, device: ev.Device, line: str, reason: str) -> None:
+        journal.log(
+            "device",
+            line,
+            level=logging.WARNING,
+            device=device.value,
+            state="missing",
+            reason=reason,
+        )

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speakerd.conversation.core import READY, STARTING
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
+from speakerd.errors import FailureKind
 
 if TYPE_CHECKING:
     from speakerd.conversation.core import Status
+    from speakerd.errors import Failure
+
+_KEY = "sudo speakerd key"
+_RELOAD = "then: sudo systemctl reload speakerd"
+_DOCTOR = "speakerd doctor"
+#: As much of somebody else's text as fits into a line of ours, in letters.
+_MOST_LETTERS = 160
 
 #: What the journal says when the person is told something by sound.
 _NOTICES: dict[Notice, str] = {
@@ -17,12 +26,39 @@ _NOTICES: dict[Notice, str] = {
     Notice.NO_ANSWER: "what was said was delivered, but nothing answered it",
     Notice.ANSWER_CUT: "the answer was cut off",
     Notice.RESULT_LOST: "a tool was run, but the answer with its result was lost",
-    Notice.KEY_REFUSED: "the API key is refused: set GEMINI_API_KEY to a valid one",
-    Notice.MODEL_GONE: "the model is not available: set SPEAKERD_MODEL to a current one",
+    Notice.KEY_REFUSED: f"the API key is refused: store a valid one by {_KEY}",
+    Notice.MODEL_GONE: f"the model is not available: set SPEAKERD_MODEL, {_RELOAD}",
     Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
     Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
     Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
+}
+
+#: What to do about a connection that failed; empty where there is nothing to be done.
+_REMEDIES: dict[FailureKind, str] = {
+    FailureKind.NETWORK: f"it is tried again by itself; {_DOCTOR} looks for the reason",
+    FailureKind.TIMEOUT: f"it is tried again by itself; {_DOCTOR} looks for the reason",
+    FailureKind.IDLE: "",
+    FailureKind.SERVER: "the server's trouble: it is tried again by itself",
+    FailureKind.QUOTA: "wait a minute, or raise the quota of the key's project",
+    FailureKind.HANDLE: "the conversation begins anew by itself",
+    FailureKind.MODEL: f"set SPEAKERD_MODEL to one that is available, {_RELOAD}",
+    FailureKind.KEY: f"store a valid key: {_KEY}",
+    FailureKind.SETUP: f"change the setting that it names, {_RELOAD}",
+}
+
+_NO_NETWORK = "No network: {reason}; what you say is kept for a while, and sent if it comes back"
+#: Why there is no connection, for the status line. Nobody has to wait for it in order to speak.
+_TROUBLES: dict[FailureKind, str] = {
+    FailureKind.NETWORK: _NO_NETWORK,
+    FailureKind.TIMEOUT: _NO_NETWORK,
+    FailureKind.IDLE: "",
+    FailureKind.SERVER: "The server has trouble: {reason}; speak all the same, it is tried again",
+    FailureKind.QUOTA: "The quota of the API key is used up: wait a minute or more, or raise it",
+    FailureKind.HANDLE: "{model} is not available: set SPEAKERD_MODEL ({reason})",
+    FailureKind.MODEL: "{model} is not available: set SPEAKERD_MODEL ({reason})",
+    FailureKind.KEY: f"The API key is refused: {_KEY}",
+    FailureKind.SETUP: "The server refuses a setting: {reason}",
 }
 
 #: The option that says which device it is; the button's reasons name their pin.
@@ -30,6 +66,15 @@ _OPTIONS: dict[Device, str] = {
     Device.MICROPHONE: "SPEAKERD_CAPTURE_DEVICE",
     Device.SPEAKER: "SPEAKERD_PLAYBACK_DEVICE",
 }
+_PIN = "SPEAKERD_BUTTON_PIN"
+
+#: What the journal says of a button that was never seen up.
+HELD_AT_START = (
+    "the button is down since the start and counts when it has been let go: "
+    f"is it stuck, or is {_PIN} another pin?"
+)
+
+_ACTIVITIES = {"listening": "Listening", "thinking": "Thinking", "speaking": "Speaking"}
 
 
 def notice_line(notice: Notice) -> str:
@@ -47,13 +92,88 @@ def without_line(status: Status) -> str:
     """What the journal says when the server takes the setup only without some part of it."""
     if not status.without:
         return f"{status.model} is asked for everything again"
-    left_out = " and ".join(status.without)
-    return f"the server refuses {left_out} for {status.model}: going on without it"
+    return f"the server refuses {_without(status)} for {status.model}: going on without it"
+
+
+def failure_remedy(kind: FailureKind) -> str:
+    """What to do about a connection that failed; empty where there is nothing to be done."""
+    return _REMEDIES[kind]
+
+
+def error_remedy(status: Status) -> str | None:
+    """What to do about the status' last error; None where there is none, or nothing to be done."""
+    if status.last_error is None:
+        return None
+    if status.last_failure is not None:
+        return failure_remedy(status.last_failure.kind) or None
+    broken = (Device(name) for name, word in status.devices if word == status.last_error)
+    device = next(broken, None)
+    return f"see {_OPTIONS.get(device, _PIN)}, or run {_DOCTOR}" if device else None
+
+
+def duration(seconds: float) -> str:
+    """A time span for people, in the two largest units that count: 3 h 12 min."""
+    left = int(seconds)
+    parts: list[str] = []
+    for unit, unit_s in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, unit_s)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+# --- the line for systemctl status
 
 
 def status_line(status: Status) -> str:
-    """For ``systemctl status``: what it is doing, and what is missing."""
-    missing = [
-        f"{name} missing" for name, word in status.devices if word not in {"ready", "starting"}
-    ]
-    return ", ".join([status.state, f"link {status.link}", *missing])
+    """What is going on, the most important thing first; for ``systemctl status`` and others."""
+    activity = _ACTIVITIES.get(status.state)
+    if activity is not None:
+        return _while_active(activity, status)
+    troubles = [*_missing(status)]
+    if status.trouble is not None:
+        troubles.append(_without_connection(status, status.trouble))
+    troubles = [trouble for trouble in troubles if trouble]
+    if troubles:
+        return ". ".join(troubles)
+    starting = [name for name, word in status.devices if word == STARTING]
+    if starting:
+        return f"Starting: waiting for the {' and the '.join(starting)}"
+    without = f" (without {_without(status)}: the server refuses it)" if status.without else ""
+    return f"Ready: hold the button and speak{without}"
+
+
+def _while_active(activity: str, status: Status) -> str:
+    if status.state == "thinking" and status.trouble is not None:
+        reason = _short(str(status.trouble))
+        kept = "what you said is kept, and sent as soon as there is one"
+        return f"Waiting for a connection: {reason}; {kept}"
+    broken = [name for name, word in status.devices if word not in {READY, STARTING}]
+    return f"{activity} ({', '.join(broken)} missing)" if broken else activity
+
+
+def _missing(status: Status) -> list[str]:
+    found = []
+    for name, reason in status.devices:
+        if reason in {READY, STARTING}:
+            continue
+        option = _OPTIONS.get(Device(name))
+        remedy = f" ({option})" if option else "; until it is back: speakerd press"
+        found.append(f"No {name}: {_short(reason)}{remedy}")
+    return found
+
+
+def _without_connection(status: Status, trouble: Failure) -> str:
+    words = _TROUBLES[trouble.kind]
+    return words.format(reason=_short(str(trouble)), model=status.model)
+
+
+def _without(status: Status) -> str:
+    return " and ".join(status.without)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."

@@ -2,35 +2,224 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
 import pytest
 
 from speakerd.config.settings import VARIABLES
-from speakerd.conversation.core import Core
+from speakerd.conversation.core import Core, Status
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
-from speakerd.service.wording import missing_line, notice_line, status_line
+from speakerd.errors import Failure, FailureKind
+from speakerd.service import wording
+
+ALL_READY = tuple((device.value, "ready") for device in Device)
+READY = replace(Core().status, model="m", devices=ALL_READY)
+REFUSED = Failure(FailureKind.NETWORK, "Connection refused")
+KEY = Failure(FailureKind.KEY, "API key not valid. Please pass a valid API key.", 1007)
+
+
+def having(status: Status = READY, **words: str) -> Status:
+    """A status in which some device is not ready."""
+    return replace(
+        status, devices=tuple((name, words.get(name, word)) for name, word in status.devices)
+    )
+
+
+def troubled(kind: FailureKind, text: str = "because", **more: str) -> Status:
+    return replace(READY, trouble=Failure(kind, text), **more)  # type: ignore[arg-type]  # state alone
+
+
+# --- the status line
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (READY, "Ready: hold the button and speak"),
+        (replace(READY, link="ready"), "Ready: hold the button and speak"),
+        (replace(READY, link="connecting"), "Ready: hold the button and speak"),
+        (
+            replace(READY, without=("search", "voice")),
+            "Ready: hold the button and speak (without search and voice: the server refuses it)",
+        ),
+        (replace(READY, state="listening"), "Listening"),
+        (replace(READY, state="thinking"), "Thinking"),
+        (replace(READY, state="speaking"), "Speaking"),
+        (
+            replace(Core().status),
+            "Starting: waiting for the microphone and the speaker and the button",
+        ),
+        (having(button="starting"), "Starting: waiting for the button"),
+        (
+            having(microphone="usb: No such device"),
+            "No microphone: usb: No such device (SPEAKERD_CAPTURE_DEVICE)",
+        ),
+        (
+            having(speaker="dac: Device or resource busy", button="starting"),
+            "No speaker: dac: Device or resource busy (SPEAKERD_PLAYBACK_DEVICE)",
+        ),
+        (
+            having(button="GPIO17: busy"),
+            "No button: GPIO17: busy; until it is back: speakerd press",
+        ),
+        (
+            having(troubled(FailureKind.KEY), microphone="gone", speaker="gone"),
+            (
+                "No microphone: gone (SPEAKERD_CAPTURE_DEVICE)."
+                " No speaker: gone (SPEAKERD_PLAYBACK_DEVICE)."
+                " The API key is refused: sudo speakerd key"
+            ),
+        ),
+        (having(replace(READY, state="listening"), speaker="gone"), "Listening (speaker missing)"),
+        (
+            having(replace(READY, state="thinking"), speaker="gone", button="gone"),
+            "Thinking (speaker, button missing)",
+        ),
+        (
+            troubled(FailureKind.NETWORK, "Network is unreachable"),
+            (
+                "No network: Network is unreachable;"
+                " what you say is kept for a while, and sent if it comes back"
+            ),
+        ),
+        (
+            troubled(FailureKind.TIMEOUT, "no answer in 10 s"),
+            (
+                "No network: no answer in 10 s;"
+                " what you say is kept for a while, and sent if it comes back"
+            ),
+        ),
+        (
+            troubled(FailureKind.SERVER, "unavailable {0}"),
+            "The server has trouble: unavailable {0}; speak all the same, it is tried again",
+        ),
+        (
+            troubled(FailureKind.QUOTA),
+            "The quota of the API key is used up: wait a minute or more, or raise it",
+        ),
+        (troubled(FailureKind.KEY), "The API key is refused: sudo speakerd key"),
+        (
+            troubled(FailureKind.MODEL, "no such model"),
+            "m is not available: set SPEAKERD_MODEL (no such model)",
+        ),
+        (
+            troubled(FailureKind.HANDLE, "not found"),
+            "m is not available: set SPEAKERD_MODEL (not found)",
+        ),
+        (troubled(FailureKind.SETUP, "no voice"), "The server refuses a setting: no voice"),
+        (troubled(FailureKind.IDLE), "Ready: hold the button and speak"),
+        (
+            troubled(FailureKind.NETWORK, "reset by peer", state="thinking"),
+            (
+                "Waiting for a connection: reset by peer;"
+                " what you said is kept, and sent as soon as there is one"
+            ),
+        ),
+        (troubled(FailureKind.NETWORK, state="listening"), "Listening"),
+    ],
+)
+def test_the_status_line_says_the_most_important_thing_first(status: Status, line: str) -> None:
+    assert wording.status_line(status) == line
+
+
+def test_whatever_is_the_case_the_status_line_is_one_line_that_is_not_too_long() -> None:
+    long = "a reason\n\twithout end " * 100
+    states = ("idle", "listening", "thinking", "speaking", "error")
+    words = ("ready", "starting", long)
+    troubles = (None, *(Failure(kind, long) for kind in FailureKind))
+    for state, microphone, button, trouble in itertools.product(states, words, words, troubles):
+        status = replace(READY, state=state, trouble=trouble)
+        line = wording.status_line(having(status, microphone=microphone, button=button))
+        assert line
+        assert line == " ".join(line.split())
+        assert len(line) < 800
+
+
+# --- remedies
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (READY, None),
+        (
+            replace(READY, last_error=str(KEY), last_failure=KEY),
+            "store a valid key: sudo speakerd key",
+        ),
+        (replace(READY, last_error="x", last_failure=Failure(FailureKind.IDLE, "x")), None),
+        (
+            having(replace(READY, last_error="busy"), microphone="busy"),
+            "see SPEAKERD_CAPTURE_DEVICE, or run speakerd doctor",
+        ),
+        (
+            having(replace(READY, last_error="busy"), speaker="busy"),
+            "see SPEAKERD_PLAYBACK_DEVICE, or run speakerd doctor",
+        ),
+        (
+            having(replace(READY, last_error="busy"), button="busy"),
+            "see SPEAKERD_BUTTON_PIN, or run speakerd doctor",
+        ),
+        (replace(READY, last_error="busy"), None),  # it is back
+    ],
+)
+def test_the_last_error_comes_with_its_remedy(status: Status, remedy: str | None) -> None:
+    assert wording.error_remedy(status) == remedy
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_every_failure_but_a_normal_one_has_a_remedy(kind: FailureKind) -> None:
+    assert bool(wording.failure_remedy(kind)) == (kind is not FailureKind.IDLE)
+
+
+def every_text() -> list[str]:
+    return [
+        *(wording.failure_remedy(kind) for kind in FailureKind),
+        *(wording.status_line(troubled(kind)) for kind in FailureKind),
+        *(wording.status_line(having(READY, **{device.value: "gone"})) for device in Device),
+        *(wording.missing_line(device, "gone") for device in Device),
+        *(wording.notice_line(notice) for notice in Notice),
+        wording.HELD_AT_START,
+    ]
+
+
+@pytest.mark.parametrize("text", every_text())
+def test_what_a_text_names_exists(text: str) -> None:
+    assert set(re.findall(r"SPEAKERD_\w+", text)) <= set(VARIABLES)
+    assert set(re.findall(r"speakerd (\w+)", text)) <= {"press", "key", "doctor"}
+
+
+# --- lines of the journal
 
 
 @pytest.mark.parametrize("notice", list(Notice))
 def test_every_notice_has_one_line(notice: Notice) -> None:
-    line = notice_line(notice)
+    line = wording.notice_line(notice)
     assert line
     assert "\n" not in line
 
 
-def test_the_status_says_what_is_missing() -> None:
-    status = replace(
-        Core().status,
-        devices=(("microphone", "ready"), ("speaker", "unplugged"), ("button", "starting")),
-    )
-    assert status_line(status) == "idle, link down, speaker missing"
-
-
 @pytest.mark.parametrize("device", [Device.MICROPHONE, Device.SPEAKER])
-def test_a_missing_device_names_an_option_that_exists(device: Device) -> None:
-    option = re.search(r"SPEAKERD_\w+", missing_line(device, "no such device"))
-    assert option is not None
-    assert option[0] in VARIABLES
+def test_a_missing_device_names_its_option(device: Device) -> None:
+    line = wording.missing_line(device, "no such device")
+    assert re.fullmatch(rf"{device.value} missing: no such device; see SPEAKERD_\w+_DEVICE", line)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3661, "1 h 1 min"),
+        (3601, "1 h"),
+        (90_061, "1 d 1 h"),
+        (86_400 + 60, "1 d"),
+    ],
+)
+def test_a_time_span_has_its_two_largest_units(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words

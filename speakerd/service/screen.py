@@ -1,0 +1,157 @@
+"""The status for people: one screen, and the same live."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from speakerd.errors import UnavailableError
+from speakerd.service import client
+from speakerd.service.journal import ledger_line
+from speakerd.service.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    Status = Mapping[str, object]
+
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def lines(status: Status) -> Iterator[str]:
+    """The answer to the command ``status``, line by line.
+
+    What an older daemon does not tell is left out.
+    """
+    if "summary" in status:
+        yield f"{status['summary']}"
+        yield ""
+    yield _line("speaker is", status["state"])
+    yield _line("link", f"{status['link']}, context={status['context']}, {status['model']}")
+    for device in ("microphone", "speaker", "button"):
+        yield _line(device, status[device])
+    without = status["without"]
+    if isinstance(without, list) and without:
+        yield _line("without", f"{', '.join(without)}: the server refuses it")
+    today = status.get("today")
+    if isinstance(today, dict):
+        yield _line("today", _today(today))
+    yield _line("turns", f"{status['turns']}, reconnects {status['reconnects']}")
+    last = status["last_turn"]
+    if isinstance(last, dict):
+        number, text = ledger_line(last).split(": ", 1)
+        yield _line("last turn", f"{text} ({number})")
+    yield from _last_error(status)
+    uptime_s = status.get("uptime_s")
+    if isinstance(uptime_s, int | float):
+        yield _line("version", f"{status.get('version')}, up {duration(uptime_s)}")
+
+
+def watch(path: Path, out: TextIO) -> int:
+    """Show the status on ``out`` as it changes, until Ctrl-C or the end of the daemon; exit code.
+
+    A terminal has its screen redrawn, anything else gets a line for each change. ``path`` is the
+    control socket. Raises UnavailableError where nobody answers there.
+    """
+    show = _Screen(out) if _is_a_screen(out) else _Log(out)
+    try:
+        with client.subscribe(path) as events:
+            show.status(_asked(path))
+            for event in events:
+                match event.get("event"):
+                    case "state" | "turn":
+                        show.event(event)
+                        show.status(_asked(path))
+                    case "dropped":
+                        raise UnavailableError(f"{event.get('error')}")
+                    case _:
+                        pass  # a piece of what is said changes nothing here
+    except KeyboardInterrupt:
+        pass
+    except _GoneError:
+        pass
+    return 0
+
+
+class _GoneError(Exception):
+    """The daemon has ended while it was watched."""
+
+
+def _asked(path: Path) -> Status:
+    try:
+        return client.request(path, {"command": "status"})
+    except UnavailableError as error:
+        raise _GoneError from error
+
+
+class _Screen:
+    """A terminal."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def event(self, event: Status) -> None:
+        """Nothing of its own: the status has it all."""
+
+    def status(self, status: Status) -> None:
+        """Draw it in place of what was."""
+        size = shutil.get_terminal_size()
+        fitting = [line[: size.columns] for line in lines(status)][: size.lines - 1]
+        self._out.write(_CLEAR + "\n".join(fitting) + "\n")
+        self._out.flush()
+
+
+class _Log:
+    """A pipe, a file, or a terminal that can only go on."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last = ""
+
+    def event(self, event: Status) -> None:
+        """A turn has a line of its own."""
+        if event.get("event") == "turn":
+            self._line(ledger_line(event))
+
+    def status(self, status: Status) -> None:
+        """A line, unless it says what the last one has said."""
+        line = f"{status['summary']}"
+        if line != self._last:
+            self._last = line
+            self._line(line)
+
+    def _line(self, text: str) -> None:
+        self._out.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self._out.flush()
+
+
+def _is_a_screen(out: TextIO) -> bool:
+    return out.isatty() and os.environ.get("TERM", "dumb") not in {"", "dumb"}
+
+
+def _line(name: str, text: object) -> str:
+    return f"{name:<11} {text}"
+
+
+def _today(today: Mapping[str, object]) -> str:
+    prompt, response, cost = (
+        today.get(name) for name in ("prompt_tokens", "response_tokens", "cost_usd")
+    )
+    known = isinstance(cost, int | float)
+    about = f"about {cost:.2f} USD" if known else "the model's price is not known"
+    return f"{today.get('turns')} turns, {prompt:,} tokens in, {response:,} out, {about}"
+
+
+def _last_error(status: Status) -> Iterator[str]:
+    error = status["last_error"]
+    if not error:
+        yield _line("last error", "none")
+        return
+    ago_s = status.get("last_error_ago_s")
+    ago = f" ({duration(ago_s)} ago)" if isinstance(ago_s, int | float) else ""
+    yield _line("last error", f"{error}{ago}")
+    if remedy := status.get("last_error_remedy"):
+        yield _line("  remedy", remedy)

@@ -1,0 +1,265 @@
+"""What today has cost: counted, kept, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.config.settings import Settings
+from speakerd.conversation.events import Usage
+from speakerd.conversation.ledger import TurnRecord
+from speakerd.service.usage import FILE_NAME, PRICES, Tally, Totals, cost_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODEL = "gemini-3.8-live"
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+UNSET = date(1970, 1, 1)
+USAGE = Usage(prompt_tokens=10_000, response_tokens=1000, total_tokens=11_000)
+COST_USD = 0.042  # 10,000 at 3.00 and 1,000 at 12.00 for a million
+
+
+def turn(usage: Usage | None = USAGE, model: str = MODEL) -> TurnRecord:
+    return TurnRecord(1, model, pressed_at=1.0, usage=usage)
+
+
+class Clock:
+    def __init__(self, today: date = MONDAY) -> None:
+        self.today = today
+
+    def __call__(self) -> date:
+        return self.today
+
+
+def tally(directory: Path | None, clock: Clock | None = None) -> Tally:
+    made = Tally(directory, clock or Clock())
+    made.load()
+    return made
+
+
+# --- prices
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_usd"),
+    [
+        (USAGE, COST_USD),
+        (Usage(1_000_000, 0), 3.00),
+        (Usage(1_000_000, 0, prompt_text_tokens=1_000_000), 0.75),
+        (Usage(0, 1_000_000), 12.00),
+        (Usage(0, 1_000_000, response_text_tokens=1_000_000), 4.50),
+        (Usage(thought_tokens=1_000_000), 4.50),
+        (Usage(1000, 100, prompt_text_tokens=400, response_text_tokens=20), 0.00315),
+        (Usage(10, 10, prompt_text_tokens=1000, response_text_tokens=1000), 0.00525),
+        (Usage(), 0.0),
+        (None, None),
+    ],
+)
+def test_a_turn_costs_what_its_tokens_do(usage: Usage | None, cost_usd: float | None) -> None:
+    assert cost_of(turn(usage)) == pytest.approx(cost_usd)
+
+
+def test_a_model_may_be_called_by_its_full_name() -> None:
+    assert cost_of(turn(model=f"models/{MODEL}")) == COST_USD
+
+
+def test_what_an_unknown_model_costs_is_not_known() -> None:
+    assert cost_of(turn(model="gemini-99-live")) is None
+
+
+def test_the_price_of_the_default_model_is_known() -> None:
+    assert Settings.model_fields["model"].default in PRICES
+
+
+# --- a day
+
+
+def test_turns_are_summed() -> None:
+    day = tally(None)
+    for usage in (USAGE, None, USAGE):
+        day.add(turn(usage))
+    assert day.totals == Totals(3, 20_000, 2000, 2 * COST_USD)
+
+
+def test_a_sum_with_an_unknown_price_in_it_is_not_known() -> None:
+    day = tally(None)
+    for model in (MODEL, "gemini-99-live", MODEL):
+        day.add(turn(model=model))
+    assert day.totals == Totals(3, 30_000, 3000, None)
+
+
+def test_midnight_begins_a_new_day() -> None:
+    clock = Clock()
+    day = tally(None, clock)
+    day.add(turn())
+    clock.today = TUESDAY
+    assert day.totals == Totals()
+    day.add(turn())
+    assert day.totals == Totals(1, 10_000, 1000, COST_USD)
+
+
+def test_a_clock_that_was_wrongly_in_the_future_can_be_set_right() -> None:
+    clock = Clock(date(2099, 1, 1))
+    day = tally(None, clock)
+    day.add(turn())
+    clock.today = MONDAY
+    assert day.totals == Totals()
+
+
+# --- a restart
+
+
+def test_the_day_survives_a_restart(tmp_path: Path) -> None:
+    before = tally(tmp_path)
+    before.add(turn())
+    before.save()
+    after = tally(tmp_path)
+    assert after.totals == before.totals == Totals(1, 10_000, 1000, COST_USD)
+    after.add(turn())
+    assert after.totals.turns == 2
+
+
+def test_a_sum_that_is_not_known_survives_a_restart(tmp_path: Path) -> None:
+    before = tally(tmp_path)
+    before.add(turn(model="gemini-99-live"))
+    before.save()
+    assert tally(tmp_path).totals.cost_usd is None
+
+
+def test_yesterday_is_not_counted_after_a_restart(tmp_path: Path) -> None:
+    before = tally(tmp_path)
+    before.add(turn())
+    before.save()
+    assert tally(tmp_path, Clock(TUESDAY)).totals == Totals()
+
+
+def test_a_clock_that_is_not_set_yet_goes_on_with_the_day_there_was(tmp_path: Path) -> None:
+    before = tally(tmp_path)
+    before.add(turn())
+    before.save()
+    clock = Clock(UNSET)
+    after = tally(tmp_path, clock)
+    after.add(turn())
+    after.save()
+    assert tally(tmp_path, clock).totals.turns == 2
+    clock.today = MONDAY
+    assert after.totals.turns == 2
+    clock.today = TUESDAY
+    assert after.totals.turns == 0
+
+
+def test_what_was_counted_before_the_clock_was_ever_set_belongs_to_today(tmp_path: Path) -> None:
+    clock = Clock(UNSET)
+    day = tally(tmp_path, clock)
+    day.add(turn())
+    day.save()
+    clock.today = MONDAY
+    assert tally(tmp_path, clock).totals.turns == day.totals.turns == 1
+    day.add(turn())
+    clock.today = TUESDAY
+    assert day.totals.turns == 0
+
+
+# --- the disk
+
+
+def test_only_the_daemon_may_read_it_and_nothing_else_is_left(tmp_path: Path) -> None:
+    day = tally(tmp_path)
+    day.add(turn())
+    day.save()
+    (file,) = tmp_path.iterdir()
+    assert file.name == FILE_NAME
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
+    day = tally(tmp_path)
+    day.save()
+    assert list(tmp_path.iterdir()) == []
+    day.add(turn())
+    day.save()
+    inode = (tmp_path / FILE_NAME).stat().st_ino
+    day.save()
+    tally(tmp_path).save()
+    assert (tmp_path / FILE_NAME).stat().st_ino == inode
+
+
+def test_a_write_that_breaks_off_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = tally(tmp_path)
+    day.add(turn())
+    day.save()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    day.add(turn())
+    day.save()
+    assert tally(tmp_path).totals.turns == 1
+    assert day.totals.turns == 2, "the figure is there, only the copy is not"
+
+
+def test_a_disk_that_cannot_be_written_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = tally(tmp_path / "gone")
+    for _ in range(3):
+        day.add(turn())
+        day.save()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "No such file or directory" in caplog.text
+    (tmp_path / "gone").mkdir()
+    day.save()  # it was not written before
+    assert tally(tmp_path / "gone").totals.turns == 3
+
+
+def saved(**wrong: object) -> str:
+    right = {"day": "2026-11-23", "turns": 1, "prompt_tokens": 1, "response_tokens": 1}
+    return json.dumps({**right, "cost_usd": 1.0, **wrong})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "null",
+        "{}",
+        "[" * 100_000,
+        saved(day="yesterday"),
+        saved(day=20261123),
+        saved(turns=-1),
+        saved(prompt_tokens=1.5),
+        saved(response_tokens=None),
+        saved(cost_usd=float("nan")),
+        saved(cost_usd=-1),
+        saved(cost_usd=10**400),
+    ],
+)
+def test_what_is_no_saved_day_is_ignored_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    (tmp_path / FILE_NAME).write_text(content)
+    day = tally(tmp_path)
+    assert day.totals == Totals()
+    assert "the day is counted anew" in caplog.text
+    day.add(turn())
+    day.save()
+    assert json.loads((tmp_path / FILE_NAME).read_text())["turns"] == 1
+
+
+def test_without_a_directory_nothing_is_written() -> None:
+    day = tally(None)
+    day.add(turn())
+    day.save()
+    assert day.totals.turns == 1
