@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 class MicrophonePort(Protocol):
     """Captures; posts DeviceReady, DeviceLost, CaptureStarted, CaptureEnded and Xrun."""
 
+    def stalled_s(self) -> float:
+        """For how long it has captured nothing although it believes that it does, in seconds.
+
+        0 while it is not meant to, and while the device is known to be lost.
+        """
+        ...
+
     def start(self) -> None:
         """Begin to look after the device."""
         ...
@@ -60,6 +67,13 @@ class MicrophonePort(Protocol):
 
 class SpeakerPort(Protocol):
     """Plays; posts DeviceReady, DeviceLost, Xrun, NoticeEnded and the Playback events."""
+
+    def stalled_s(self) -> float:
+        """For how long nobody has looked after the device although somebody should, in seconds.
+
+        0 while the device is known to be lost.
+        """
+        ...
 
     def start(self) -> None:
         """Begin to look after the device."""

@@ -132,6 +132,7 @@ class Microphone:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._steady = False  # it has given sound for a while since it was opened
+        self._progress_at = -float("inf")  # when it was opened, or has last given sound
         self._overruns_in_a_row = 0
         self.overruns = 0
         self.captured_frames = 0
@@ -155,10 +156,23 @@ class Microphone:
         if self._thread is not None:
             self._thread.join(_STOP_TIMEOUT_S)
 
+    def stalled_s(self) -> float:
+        """For how long it has captured nothing although it believes that it does.
+
+        Without the lock: a thread that is stuck in alsa-lib may have it.
+        """
+        if self._thread is None or self._stopping:
+            return 0.0
+        if not self._thread.is_alive():
+            return float("inf")
+        return self._clock() - self._progress_at if self._present and self.wanted else 0.0
+
     def open_gate(self, utterance: Utterance, not_before: float) -> None:
         """Let what is captured from ``not_before`` on into ``utterance``, pre-roll included."""
         with self._changed:
             self._complete()
+            if not self.wanted:  # the device is closed, and opening it takes its time
+                self._progress_at = self._clock()
             self._gate = _Gate(utterance, not_before)
             self._admit(self._gate, self._ring.take_since(not_before))
             self._retry_now = True
@@ -192,6 +206,7 @@ class Microphone:
     def _take(self, block: Block) -> None:
         """Let captured sound go where it belongs."""
         self.captured_frames += len(block.pcm) // SAMPLE_BYTES
+        self._progress_at = self._clock()
         self._captured_until = block.end
         gate = self._gate
         if gate is None:
@@ -297,6 +312,7 @@ class Microphone:
 
     def _found(self) -> None:
         with self._changed:
+            self._progress_at = self._clock()
             if not self._present:
                 self._present = True
                 self._post(DeviceReady(Device.MICROPHONE))

@@ -72,6 +72,7 @@ class Speaker:
         self._poked = False  # there is something to do before the pause is over
         self._present: bool | None = None  # None: not known yet
         self._stopping = False
+        self._due_at = float("inf")  # when the thread will have been here again
         self._thread: threading.Thread | None = None
 
     @property
@@ -96,6 +97,17 @@ class Speaker:
             self._poke()
         if self._thread is not None:
             self._thread.join(_STOP_TIMEOUT_S)
+
+    def stalled_s(self) -> float:
+        """For how long nobody has looked after the device although somebody should.
+
+        Without the lock: a thread that is stuck in alsa-lib may have it.
+        """
+        if self._thread is None or self._stopping:
+            return 0.0
+        if not self._thread.is_alive():
+            return float("inf")
+        return max(0.0, self._clock() - self._due_at) if self._present else 0.0
 
     def expect(self, turn: int) -> None:
         """Admit the reply of ``turn`` and no other; what is left of another is dropped."""
@@ -177,6 +189,7 @@ class Speaker:
                     if self._stopping:
                         return
                     self._poked = False
+                    self._due_at = self._clock()
                     if self._drop_wanted:
                         self._drop_wanted = False
                         out.drop()
@@ -185,6 +198,8 @@ class Speaker:
                     if rate_hz is not None:
                         self._rate_hz = rate_hz
                         return
+                    wait_s = self._idle_check_s if pause_s is None else pause_s
+                    self._due_at = self._clock() + wait_s
                     if pause_s is not None:
                         self._changed.wait_for(lambda: self._poked, pause_s)
                     elif not self._changed.wait_for(lambda: self._poked, self._idle_check_s):
@@ -198,6 +213,7 @@ class Speaker:
                 self._present = False
                 self._post(DeviceLost(Device.SPEAKER, reason))
             self._drop_wanted = self._poked = False
+            self._due_at = float("inf")
             self._rate_hz = PLAYBACK_RATE_HZ
             self._playlist.give_up(out)
 

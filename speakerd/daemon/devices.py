@@ -78,6 +78,16 @@ class Devices:
         edges: tuple[Edge, ...] = (self.microphone, self.speaker, self.button)
         await asyncio.gather(*(asyncio.to_thread(edge.stop) for edge in edges), *self._swapping)
 
+    def stalls_s(self) -> dict[str, float]:
+        """For how many seconds each has made no progress although it believes that it runs.
+
+        The button is not among them: that nothing happens is what it is there for.
+        """
+        return {
+            Device.MICROPHONE.value: self.microphone.stalled_s(),
+            Device.SPEAKER.value: self.speaker.stalled_s(),
+        }
+
     def reopen(self, device: Device, settings: Settings) -> None:
         """Make it anew; it gets the orders from now on, and begins when the old one is gone.
 

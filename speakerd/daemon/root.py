@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import signal
 import threading
@@ -33,7 +34,7 @@ from speakerd.daemon.translate import (
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.transport import Timeouts
-from speakerd.service import journal, notify
+from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
@@ -108,6 +109,7 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._devices_known = asyncio.Event()
         self._stopping = asyncio.Event()
         self._link_down = asyncio.Event()
@@ -125,6 +127,7 @@ class Daemon:
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
                 self._chronicle.ready()
+                self._watch()
                 await self._unless_stopping(self._live.load())
                 self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
@@ -136,6 +139,13 @@ class Daemon:
     def stop(self) -> None:
         """End :meth:`serve`, in whatever state it is."""
         self._stopping.set()
+
+    def _watch(self) -> None:
+        """Let systemd's watchdog know that all is well, as long as it is."""
+        every_s = watchdog.interval_s()
+        if every_s is not None:
+            looking = watchdog.Watchdog(self._notifier, self._devices.stalls_s).run(every_s)
+            self._watching = asyncio.create_task(looking, name="watchdog")
 
     async def _know_the_devices(self) -> None:
         """Wait until every device is open or known to be missing; it is retried meanwhile."""
@@ -158,6 +168,8 @@ class Daemon:
 
     async def _end(self) -> None:
         self._notifier.stopping()
+        if self._watching is not None:
+            self._watching.cancel()
         self._dispatch(ev.ShutdownRequested(), time.monotonic())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._link_down.wait(), _CLOSING_S)
@@ -383,6 +395,7 @@ def run(read: Callable[[], Loaded]) -> int:
     """
     loaded = read()
     settings = loaded.settings
+    faulthandler.enable()  # systemd's watchdog sends SIGABRT: the journal says where it hung
     journal.configure(settings.log_level, secrets=_secrets(settings))
     for warning in loaded.warnings:
         log.warning("%s", warning)

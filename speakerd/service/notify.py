@@ -37,6 +37,10 @@ class Notifier:
         if text != self._status and self._send(f"STATUS={text}", 0.0):
             self._status = text
 
+    def alive(self) -> None:
+        """A sign of life for systemd's watchdog; does not wait."""
+        self._send("WATCHDOG=1", 0.0)
+
     def stopping(self) -> None:
         """The end has begun."""
         self._send("STOPPING=1", _MILESTONE_TIMEOUT_S)

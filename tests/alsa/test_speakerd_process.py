@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from speakerd.service import client
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.alsa.speakerd_rig import BARE, on, running
+from tests.audio.contract import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +102,24 @@ def test_its_service_manager_is_told_what_it_does(tmp_path: Path, card: StandInC
     assert told.index("READY=1") < told.index("STOPPING=1")
     assert [line for line in told if line.startswith("STATUS=") and "listening" in line]
     assert all(line.startswith(("READY=", "STATUS=", "STOPPING=")) for line in told)
+
+
+def test_systemd_s_watchdog_hears_of_life(tmp_path: Path, card: StandInCard) -> None:
+    with DaemonProcess(tmp_path, BARE | on(card) | {"WATCHDOG_USEC": "40000"}) as process:
+        wait_until(lambda: process.told.count("WATCHDOG=1") >= 3)
+    assert process.told.index("READY=1") < process.told.index("WATCHDOG=1")
+
+
+def test_when_the_watchdog_aborts_it_the_journal_says_where_it_hung(
+    tmp_path: Path, card: StandInCard
+) -> None:
+    with DaemonProcess(tmp_path, BARE | on(card)) as process:
+        process.stop(signal.SIGABRT)
+        assert process.exit_code == -signal.SIGABRT
+    words = process.log.read_text()
+    assert "Fatal Python error: Aborted" in words
+    assert "in _capture_some" in words
+    assert "in run_forever" in words
 
 
 async def test_the_env_file_is_all_it_needs(tmp_path: Path, card: StandInCard) -> None:

@@ -75,6 +75,9 @@ class FakeMicrophone:
             self._utterance.discard()
             self._utterance = None
 
+    def stalled_s(self) -> float:
+        return 0.0
+
     def level(self) -> Level | None:
         source = self._ring if self._utterance is None else self._utterance
         return measure(source.newest(bytes_of_ms(1000, CAPTURE_RATE_HZ)))
@@ -157,6 +160,9 @@ class FakeSpeaker:
 
     def stop(self) -> None:
         self._reset(None)
+
+    def stalled_s(self) -> float:
+        return 0.0
 
     def expect(self, turn: int) -> None:
         if turn != self._expected:
