@@ -1,93 +1,21 @@
-"""ALSA's mixers, looked at: which controls a card has, and which of them lets no sound through.
+"""ALSA's mixers, looked at through pyalsaaudio; their volumes are left as they are.
 
-What is seen is plain data. Any number of programs may have a mixer open: looking disturbs nobody.
+Any number of programs may have a mixer open: looking disturbs nobody.
 """
 
 from __future__ import annotations
 
 import collections
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import alsaaudio
 
 from speakerd.audio.alsa import hush_alsa_lib
-from speakerd.audio.cards import PROC, cards_of
+from speakerd.audio.controls import Control, Side
 from speakerd.errors import DeviceError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """A control's part in one direction."""
-
-    on: bool | None = None  # of any channel; None: there is no switch
-    volume_percent: int | None = None  # of the loudest channel; None: there is no volume
-
-    @property
-    def stops_sound(self) -> bool:
-        """Whether it is muted or at zero."""
-        return self.on is False or self.volume_percent == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A simple mixer control, as ``amixer`` counts them: by name, and index where it has twins."""
-
-    name: str
-    index: int = 0
-    playback: Side | None = None
-    capture: Side | None = None
-
-    def side(self, *, capture: bool) -> Side | None:
-        """Its part in one direction; None where it has none."""
-        return self.capture if capture else self.playback
-
-    def amixer(self, mixer: str, *, capture: bool, volume: str) -> str:
-        """The command that switches it on in one direction and sets its volume (such as 80%)."""
-        side = self.side(capture=capture) or Side()
-        words = ["capture" if capture else "playback"]
-        if side.volume_percent is not None:
-            words.append(volume)
-        if side.on is not None:
-            words.append("cap" if capture else "unmute")
-        name = f"{self.name},{self.index}" if self.index else self.name
-        return f"amixer -D {mixer} sset '{name}' {' '.join(words)}"
-
-
-#: Controls that all sound of a direction passes, by their names in ALSA's drivers (kernel:
-#: Documentation/sound/designs/control-names.rst, sound/soc/codecs, sound/usb/mixer.c): one that is
-#: off is silence. Others are for one input or output of many, for effects, or fine at zero.
-_IN_SERIES = {
-    False: frozenset(
-        (
-            *("Master", "PCM", "Digital", "DAC", "Playback", "SoftMaster", "Softmaster"),
-            *("Left Output Mixer PCM", "Right Output Mixer PCM"),
-        )
-    ),
-    True: frozenset(("Capture", "ADC", "ADC PCM", "Digital", "SoftCapture")),
-}
-#: Controls side by side: it is silent only if none of them is on.
-_IN_PARALLEL = {
-    False: frozenset(
-        ("Speaker", "Headphone", "Headphones", "Headset", "Line Out", "Lineout", "Front", "HDMI")
-    ),
-    True: frozenset(
-        ("Mic", "Internal Mic", "Front Mic", "Rear Mic", "Headset Mic", "Headset", "Line", "Input")
-    ),
-}
-
-
-def mixer_of(device: str, proc: Path = PROC) -> str:
-    """The name of the mixer for the ALSA PCM ``device``: its card's, or else the default one."""
-    named = cards_of(device, proc)
-    return f"hw:{named[0].id}" if named else "default"
-
-
-def controls(mixer: str) -> list[Control]:
+def read_controls(mixer: str) -> list[Control]:
     """What ``mixer`` has; a card may well have none.
 
     Raises :class:`~speakerd.errors.DeviceError` where it cannot be opened.
@@ -103,21 +31,6 @@ def controls(mixer: str) -> list[Control]:
         reason = str(error).partition(" [")[0]
         raise DeviceError(f"the mixer {mixer}: {reason}") from error
     return found
-
-
-def in_the_way(found: Sequence[Control], *, capture: bool) -> list[Control]:
-    """Those controls because of which no sound gets through, if any are."""
-    sides = [(each, side) for each in found if (side := each.side(capture=capture)) is not None]
-    stopping = [each for each, side in sides if side.stops_sound]
-    if len(sides) == 1:  # the only one, whatever it is called
-        return stopping
-    parallel = [each for each, _ in sides if each.name in _IN_PARALLEL[capture]]
-    all_are_off = all(each in stopping for each in parallel)
-    return [
-        each
-        for each in stopping
-        if each.name in _IN_SERIES[capture] or (each in parallel and all_are_off)
-    ]
 
 
 def _control(mixer: str, name: str, index: int) -> Control:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.audio.mixer import Control, Side, controls, in_the_way
+from speakerd.audio.controls import Control, Side, in_the_way
+from speakerd.audio.mixer import read_controls
 from speakerd.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def mixer(card: StandInCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_a_mixer_has_is_seen(mixer: str) -> None:
-    assert controls(mixer) == [
+    assert read_controls(mixer) == [
         Control("Master", playback=Side(on=True, volume_percent=100)),
         Control("Capture", capture=Side(on=True, volume_percent=100)),
     ]
@@ -56,12 +57,12 @@ def test_a_control_that_stops_sound_is_found_and_mended_by_the_command(
     mixer: str, name: str, capture: bool, fault: str
 ) -> None:
     amixer(f"amixer -D {mixer} sset {name} {'nocap' if capture and fault == 'mute' else fault}")
-    found = in_the_way(controls(mixer), capture=capture)
+    found = in_the_way(read_controls(mixer), capture=capture)
     assert [each.name for each in found] == [name]
-    assert in_the_way(controls(mixer), capture=not capture) == []
+    assert in_the_way(read_controls(mixer), capture=not capture) == []
     amixer(found[0].amixer(mixer, capture=capture, volume="80%"))
-    assert in_the_way(controls(mixer), capture=capture) == []
-    side = next(each for each in controls(mixer) if each.name == name).side(capture=capture)
+    assert in_the_way(read_controls(mixer), capture=capture) == []
+    side = next(each for each in read_controls(mixer) if each.name == name).side(capture=capture)
     assert side == Side(on=True, volume_percent=80)
 
 
@@ -70,5 +71,5 @@ def test_a_mixer_that_is_not_there_is_told_in_one_line(
     name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(DeviceError, match=rf"^the mixer {name}: No such [a-z ]+$"):
-        controls(name)
+        read_controls(name)
     assert capfd.readouterr().err == ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.audio.mixer import Control, Side, in_the_way, mixer_of
+from speakerd.audio.controls import Control, Side, in_the_way, mixer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
