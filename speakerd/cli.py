@@ -89,7 +89,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     command("run", _run, "Run the speaker in the foreground; systemd starts this.")
     command("config", _config, "Show the options in effect, and where each comes from.")
     status = command("status", _status, "Show what the speaker is doing.")
-    status.add_argument("--json", action="store_true", help="as JSON, for programs")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="as JSON, for programs")
+    how.add_argument("--watch", action="store_true", help="go on, and show what changes")
     _told(command("press", _tell, "Hold the button down, until 'speakerd release'."), "press")
     _told(command("release", _tell, "Let go of the button."), "release")
     _told(command("stop", _tell, "Be silent."), "stop")
@@ -196,11 +198,15 @@ def _tell(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
+    from speakerd.service import screen
+
+    if args.watch:
+        return screen.watch(control_socket(os.environ), sys.stdout)
     answer = _ask({"command": "status"})
     if args.json:
         _print([json.dumps(answer, indent=2, ensure_ascii=False)])
     else:
-        _print(_screen(answer))
+        _print(screen.lines(answer))
     return 0
 
 
@@ -248,25 +254,3 @@ def _check(answer: dict[str, object], command: str) -> dict[str, object]:
     if answer.pop("ok", None) is not True:
         raise UnavailableError(f"{command}: {answer.get('error', 'refused')}")
     return answer
-
-
-def _screen(status: Mapping[str, object]) -> Iterator[str]:
-    """The status for people."""
-    from speakerd.service.journal import ledger_line
-
-    def line(name: str, text: object) -> str:
-        return f"{name:<11} {text}"
-
-    yield line("speaker is", status["state"])
-    yield line("link", f"{status['link']}, context={status['context']}, {status['model']}")
-    for device in ("microphone", "speaker", "button"):
-        yield line(device, status[device])
-    without = status["without"]
-    if isinstance(without, list) and without:
-        yield line("without", f"{', '.join(without)}: the server refuses it")
-    yield line("turns", f"{status['turns']}, reconnects {status['reconnects']}")
-    last = status["last_turn"]
-    if isinstance(last, dict):
-        number, text = ledger_line(last).split(": ", 1)
-        yield line("last turn", f"{text} ({number})")
-    yield line("last error", status["last_error"] or "none")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
+import functools
 import logging
 import signal
 import threading
@@ -34,11 +35,12 @@ from speakerd.daemon.translate import (
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.transport import Timeouts
-from speakerd.service import journal, notify, watchdog
+from speakerd.service import chronicle, journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
 from speakerd.service.threads import DaemonThreads
+from speakerd.service.usage import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -103,7 +105,13 @@ class Daemon:
                 "reload": self._reload,
             },
         )
-        self._chronicle = Chronicle(self._control.publish, self._notifier)
+        self._tally = Tally(settings.state_directory)
+        self._chronicle = Chronicle(
+            self._control.publish,
+            self._notifier,
+            tally=self._tally,
+            log_transcripts=settings.log_transcripts,
+        )
         self._reloads = Reloads(*reading, self._request_reload) if reading else None
         self._utterances: dict[int, Utterance] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,6 +131,7 @@ class Daemon:
         self._thread = threading.get_ident()
         await self._control.start()
         try:
+            self._tally.load()
             self._devices.start()
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
@@ -167,7 +176,7 @@ class Daemon:
         working.cancel()
 
     async def _end(self) -> None:
-        self._notifier.stopping()
+        self._chronicle.stopping()
         if self._watching is not None:
             self._watching.cancel()
         self._dispatch(ev.ShutdownRequested(), time.monotonic())
@@ -284,17 +293,20 @@ class Daemon:
             self._live.respond(order.generation, order.turn, call, answer)
 
     def _save_handle(self, order: fx.SaveHandle) -> None:
-        self._saving = asyncio.create_task(self._write(order.handle, after=self._saving))
+        self._keep(functools.partial(self._store.save, order.handle))
 
-    async def _write(
-        self, handle: ev.SessionHandle | None, after: asyncio.Task[None] | None
-    ) -> None:
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write to the disk, one thing after the other, while everything goes on."""
+        self._saving = asyncio.create_task(self._write(write, after=self._saving))
+
+    async def _write(self, write: Callable[[], None], after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait({after})
-        await asyncio.to_thread(self._store.save, handle)
+        await asyncio.to_thread(write)
 
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._chronicle.turn_ended(order.record)
+        self._keep(self._tally.save)
 
     def _apply_settings(self, _order: fx.ApplySettings) -> None:
         changes = self._reloads.take() if self._reloads is not None else None
@@ -306,6 +318,7 @@ class Daemon:
         self._live.reload(new.gemini_api_key, wishes_of(new))
         for device in reopened_by(changes.options):
             self._devices.reopen(device, new)
+        self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
 
     def _say_refused(self, _order: fx.SayRefused) -> None:
@@ -363,7 +376,11 @@ class Daemon:
     async def _reload(self, message: Mapping[str, object]) -> Mapping[str, object]:
         if self._reloads is None:
             return {"ok": False, "error": "this daemon has nothing to reload"}
-        return await self._reloads.command(message)
+        answer = await self._reloads.command(message)
+        problems = answer.get("problems")
+        if isinstance(problems, list):
+            self._chronicle.reload_refused(problems)
+        return answer
 
     def _request_reload(self, changes: Changes) -> None:
         rules = rules_of(changes.loaded.settings)
@@ -397,8 +414,7 @@ def run(read: Callable[[], Loaded]) -> int:
     settings = loaded.settings
     faulthandler.enable()  # systemd's watchdog sends SIGABRT: the journal says where it hung
     journal.configure(settings.log_level, secrets=_secrets(settings))
-    for warning in loaded.warnings:
-        log.warning("%s", warning)
+    chronicle.starting(loaded)
     config.export_library_variables(loaded)
     asyncio.run(_serve(loaded, read))
     return 0

@@ -289,8 +289,12 @@ class Connection:
 
 
 def _brief(error: BaseException) -> str:
-    """The first line of an error, cut: a message may be megabytes."""
+    """The first line of an error, cut: a message may be megabytes.
+
+    Without the message itself, which the SDK quotes and which may hold what was said.
+    """
     line = f"{type(error).__name__}: {error}"[:200].splitlines()[0]
+    line = "".join(line.partition("Failed to parse response")[:2])
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.events import SessionHandle
+from speakerd.service import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +54,9 @@ class HandleStore:
         try:
             if handle is None:
                 self._path.unlink(missing_ok=True)
-                _sync(self._path.parent)
+                files.sync(self._path.parent)
             else:
-                _replace(self._path, json.dumps({"model": handle.model, "handle": handle.value}))
+                files.replace(self._path, json.dumps({"model": handle.model, "handle": handle.value}))
         except OSError as error:
             if not self._complained:
                 _log.warning(
@@ -75,24 +75,3 @@ def _decoded(content: Any) -> SessionHandle:  # noqa: ANN401 - whatever JSON can
             return SessionHandle(value, model)
         case _:
             raise ValueError("it is not a saved conversation")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that a power cut leaves either the old or the new."""
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """What was renamed or removed there survives a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -95,6 +95,17 @@ def test_a_flood_of_nonsense_is_counted_and_not_told_line_by_line(
     ]
 
 
+def test_what_was_said_is_not_in_the_journal_where_it_cannot_be_read(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK quotes in its error the whole message that it has failed to read."""
+    caplog.set_level(logging.DEBUG, "speakerd")
+    receiver.feed(b'{"serverContent": {"inputTranscription": {"text": "my secret"}')
+    receiver.feed(b'{"serverContent": {"inputTranscription": {"text": "my secret", "x": ["y"]}}}')
+    assert "unreadable message" in caplog.text
+    assert "my secret" not in caplog.text
+
+
 class Flood:
     """A socket that always has another frame, and closes after ``count``."""
 
