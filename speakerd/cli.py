@@ -12,6 +12,7 @@ Each command imports what it needs when it runs, so that ``--help`` and ``press`
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import logging
 import os
@@ -87,6 +88,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         return added
 
     command("run", _run, "Run the speaker in the foreground; systemd starts this.")
+    command("key", _key, "Store the API key, from standard input, and start the service with it.")
     command("config", _config, "Show the options in effect, and where each comes from.")
     status = command("status", _status, "Show what the speaker is doing.")
     how = status.add_mutually_exclusive_group()
@@ -150,6 +152,27 @@ def _simulator(args: argparse.Namespace) -> int:
     from speakerd.simulator.command import run
 
     return run(args)
+
+
+def _key(_args: argparse.Namespace) -> int:
+    from speakerd.config import checks, sources
+    from speakerd.service import credential
+
+    if os.geteuid() != 0:
+        raise UnavailableError("the key is stored for systemd, by root: sudo speakerd key")
+    if sys.stdin.isatty():
+        key = getpass.getpass("API key, from https://aistudio.google.com/apikey (not shown): ")
+    else:
+        key = sys.stdin.readline()
+    key = key.strip()
+    if not key or (problem := checks.no_key(key)):
+        raise ConfigError(f"this is no API key: it {problem if key else 'is empty'}")
+    _print([f"stored in {credential.store(key, credential.STORE)}"])
+    if sources.API_KEY in sources.read_env_file(os.environ):
+        env_file = sources.env_file_of(os.environ)
+        _print([f"but {env_file} sets {sources.API_KEY}, and that one wins: remove it there"])
+    _print([credential.restart()])
+    return 0
 
 
 def _config(_args: argparse.Namespace) -> int:

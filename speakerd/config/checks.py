@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def no_key(text: str) -> str:
+    """What keeps ``text`` from being an API key; does not quote it."""
+    if text.isascii() and text.isprintable() and not set(text) & set(" '\""):
+        return ""
+    return "holds a blank, a quote or another character that no key has"
+
+
 def base_url(text: str) -> str:
     """What keeps ``text`` from being the address of a server."""
     allowed = "allowed: https://host or https://host:port"

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from speakerd.config import checks
 from speakerd.config.sources import API_KEY, CREDENTIAL, DEFAULT_CONTROL_SOCKET, PREFIX, Origin
 from speakerd.config.sources import text_of as _text_of
 
@@ -61,9 +62,8 @@ def _fits_a_socket(value: Path) -> Path:
 
 
 def _looks_like_a_key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text.isascii() or not text.isprintable() or set(text) & set(" '\""):
-        raise ValueError("holds a blank, a quote or another character that no key has")
+    if reason := checks.no_key(value.get_secret_value()):
+        raise ValueError(reason)
     return value
 
 

@@ -56,7 +56,8 @@ class HandleStore:
                 self._path.unlink(missing_ok=True)
                 files.sync(self._path.parent)
             else:
-                files.replace(self._path, json.dumps({"model": handle.model, "handle": handle.value}))
+                kept = {"model": handle.model, "handle": handle.value}
+                files.replace(self._path, json.dumps(kept))
         except OSError as error:
             if not self._complained:
                 _log.warning(
