@@ -1,5 +1,6 @@
-# speakerd's door for people: sets up what is missing, then runs the demo, the tests or the benchmarks.
-# `make` alone lists the targets; docs/development.md and docs/dependencies.md explain them.
+# speakerd's door for people: sets up what is missing, then runs the demo, the tests or the benchmarks,
+# or installs it as a service.
+# `make` alone lists the targets; docs/development.md, dependencies.md and installing.md explain them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,6 +16,10 @@ PYTHON ?= python3
 CARD ?=
 # More arguments for pytest: `make test ARGS="-k resume -x"`.
 ARGS ?=
+# `make uninstall PURGE=1` leaves nothing behind.
+PURGE ?=
+# The Debian of `make test-install`.
+SUITE ?= trixie
 # `make lock UPGRADE=1` moves every pin to the newest version that pyproject.toml allows.
 UPGRADE ?=
 
@@ -22,8 +27,9 @@ UPGRADE ?=
 APT_BUILD := gcc libc6-dev libasound2-dev libsystemd-dev pkgconf
 # Recorded speech, ALSA's way to a PulseAudio server, and that server's recorder.
 APT_SOUND := alsa-utils libasound2-plugins pulseaudio-utils
-# A network of the tests' own whose cable can be pulled, and a clock that can be wrong.
-APT_TEST := iproute2 libfaketime
+# A network of the tests' own whose cable can be pulled, a clock that can be wrong, and what judges
+# the unit and the scripts of systemd/.
+APT_TEST := iproute2 libfaketime systemd shellcheck
 UV_VERSION := 0.13.8
 # The oldest Node.js for test-js: Debian 12's.
 NODE_MAJOR := 18
@@ -38,48 +44,13 @@ SERVER := $(VENV)/pulseaudio
 export PATH := $(PATH):$(CURDIR)/$(SERVER)/bin
 
 # Shell functions for the recipes below.
-define functions
-# Runs a command without a word, unless it fails: then shows what it said.
-quietly() {
-	local log status=0
-	log=$$(mktemp)
-	"$$@" >"$$log" 2>&1 </dev/null || status=$$?
-	[ $$status = 0 ] || cat "$$log" >&2
-	rm -f "$$log"
-	return $$status
-}
-apt_get() {
-	local as_root=()
-	[ "$$(id -u)" = 0 ] || as_root=(sudo)
-	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$$@"
-}
-# Installs those of the Debian packages that are missing; asks for nothing when none is.
-# --no-remove: what a person has installed is never traded in.
-apt_install() {
-	local package missing=()
-	for package; do
-		[ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null)" = installed ] || missing+=("$$package")
-	done
-	[ $${#missing[@]} -gt 0 ] || return 0
-	if [ "$$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-		echo "Debian packages are missing, and there is neither root nor sudo. As root: apt-get install $${missing[*]}" >&2
-		return 1
-	fi
-	echo "Installing Debian packages: $${missing[*]}"
-	quietly apt_get update && quietly apt_get install -y --no-install-recommends --no-remove "$${missing[@]}" || {
-		echo "That failed. Install these packages by hand, then run make again: $${missing[*]}" >&2
-		return 1
-	}
-}
-# The pins of one section of requirements.lock.
-locked() { sed -n "/^# == $$1$$/,/^# == /p" requirements.lock; }
-endef
+functions := source systemd/functions.sh
 
-.PHONY: help demo pi test test-js soak fuzz bench lint lock clean packages sound-server node
+.PHONY: help demo pi install uninstall deb test test-js test-install soak fuzz bench lint lock clean packages sound-server node
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
-		printf '  make %-8s %s\n' "$$target" "$$text"
+		printf '  make %-12s %s\n' "$$target" "$$text"
 	done
 
 demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer (CARD=default: through your own sound card)
@@ -87,11 +58,23 @@ demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer
 
 pi: $(STAMP)-pi ## Install lgpio, gpiozero's way to the pins of a Raspberry Pi
 
+install: ## As root: install speakerd as a service, or upgrade it (docs/installing.md)
+	@systemd/install.sh
+
+uninstall: ## As root: remove it; PURGE=1: its configuration, conversation and key as well
+	@PURGE='$(PURGE)' systemd/uninstall.sh
+
+deb: ## Build dist/speakerd_VERSION_ARCH.deb for this release of Debian
+	@systemd/deb.sh
+
 test: sound-server lint ## Lint, then the whole test suite (ARGS="-k name": a part of it)
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaScript SDK
 	@$(VENV)/bin/python tests/js/run.py
+
+test-install: ## As root: install, upgrade and remove it in a pristine Debian (SUITE=bookworm or trixie)
+	@tests/packaging/chroot.sh '$(SUITE)'
 
 soak: $(STAMP)-dev ## Speak a thousand sentences with a fault in every third (ARGS="--turns 200 --seed 7")
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
@@ -102,10 +85,11 @@ fuzz: $(STAMP)-dev ## Throw 100,000 mutilated server messages at the daemon (ARG
 bench: sound-server $(STAMP)-dev ## Measure the latencies and what a turn costs
 	@$(VENV)/bin/python -m tests.bench
 
-lint: $(STAMP)-dev ## ruff and mypy
+lint: $(STAMP)-dev ## ruff, mypy and shellcheck
 	@$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	! command -v shellcheck >/dev/null || shellcheck -x systemd/*.sh systemd/deb/p*[a-z] tests/packaging/*.sh
 
 packages:
 	@$(functions)

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# sudo make install: speakerd as a service, or an upgrade of it. docs/installing.md says what goes where.
+#
+# The new version is built in a folder of its own, /opt/speakerd-VERSION-DIGEST, while the old one runs.
+# Only when it is complete is the link /opt/speakerd moved to it, in one step. If it does not start where
+# the old one did, the link is moved back.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=systemd/functions.sh
+source systemd/functions.sh
+# shellcheck source=systemd/environment.sh
+source systemd/environment.sh
+
+root=${DESTDIR:-} # the tests install into a folder
+changed=          # whether there is anything that only a restart brings into effect
+
+# copy FROM TO [MODE]: replaces TO in one step, if it is another one.
+copy() {
+	cmp -s "$1" "$root$2" && return
+	install -D -m "${3:-644}" "$1" "$root$2.new"
+	mv "$root$2.new" "$root$2"
+	changed=yes
+}
+
+build() { # RELEASE
+	say "Building $1 in /opt with $("$PYTHON" -V); the first time takes some minutes on a Raspberry Pi"
+	building=$root/opt/$1
+	rm -rf "$building"
+	mkdir -p "$root/opt"
+	make_environment "$building" "/opt/$1" || die "building failed, see above; what was installed before is as it was"
+	touch "$building/complete"
+	building=
+}
+
+make_user() {
+	say "User speakerd, and the groups speakerd, audio and gpio"
+	quietly systemd-sysusers "$PWD/systemd/speakerd.sysusers"
+	# Made here and not only by the service, for a root file system that becomes read-only.
+	mkdir -p "$root/var/lib/speakerd" "$root/etc/speakerd"
+	chmod 700 "$root/var/lib/speakerd"
+	chown speakerd:speakerd "$root/var/lib/speakerd"
+}
+
+configure() {
+	local env=$root/etc/speakerd/speakerd.env
+	install -m 644 systemd/speakerd.env.example "$root/etc/speakerd/speakerd.env.example"
+	if [ -e "$env" ] || [ -L "$env" ]; then
+		say "Keeping /etc/speakerd/speakerd.env; speakerd.env.example beside it has every option"
+	else
+		say "Writing /etc/speakerd/speakerd.env, with every option at its default"
+		install -m 640 systemd/speakerd.env.example "$env.new"
+		chown root:speakerd "$env.new"
+		mv "$env.new" "$env"
+	fi
+}
+
+# switch_to RELEASE: from here on it is the one that runs.
+switch_to() {
+	local share=$root/opt/$1/share/speakerd
+	# /usr/local/lib: what is in /etc is the administrator's, to mask and to override
+	copy "$share/speakerd.service" /usr/local/lib/systemd/system/speakerd.service
+	copy "$share/speakerd.sysusers" /usr/local/lib/sysusers.d/speakerd.conf
+	copy "$share/speakerd.udev" /usr/local/lib/udev/rules.d/60-speakerd.rules
+	if [ "$(readlink "$root/opt/speakerd" || true)" != "$1" ]; then
+		ln -sfn "$1" "$root/opt/.speakerd"
+		mv -T "$root/opt/.speakerd" "$root/opt/speakerd"
+		changed=yes
+	fi
+	mkdir -p "$root/usr/local/bin"
+	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
+	if [ -e "$root/run/udev/control" ]; then
+		udevadm control --reload
+		udevadm trigger --subsystem-match=gpio
+	fi
+	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
+}
+
+has_key() {
+	[ -s "$root/etc/credstore/gemini-api-key" ] ||
+		grep -qE '^[[:space:]]*GEMINI_API_KEY=.*[^[:space:]]' "$root/etc/speakerd/speakerd.env"
+}
+
+# Starts it, and waits until it is ready or has failed.
+start() {
+	[ -n "$changed" ] || ! systemctl is-active --quiet speakerd || return 0
+	say "Starting it"
+	quietly systemctl restart speakerd
+}
+
+go_back_to() { # RELEASE
+	say "Going back to $1, which did start" >&2
+	switch_to "$1"
+	systemctl restart speakerd || true
+}
+
+remove_others() { # RELEASE
+	local other
+	for other in "$root"/opt/speakerd-[0-9]*; do
+		[ "$other" = "$root/opt/$1" ] || rm -rf "$other"
+	done
+}
+
+main() {
+	local release old was_active=
+	[ "$(id -u)" = 0 ] || die "this needs root: sudo make install"
+	check_machine
+	[ "$(dpkg-query -W -f '${db:Status-Status}' speakerd 2>/dev/null)" != installed ] ||
+		die "speakerd is installed as a Debian package: upgrade that, or first: sudo apt-get remove speakerd"
+	[ -L "$root/opt/speakerd" ] || [ ! -e "$root/opt/speakerd" ] ||
+		die "/opt/speakerd is there, and not from make install: move it away"
+
+	install_build_packages alsa-utils ca-certificates systemd
+	release=$(release_name)
+	old=$(readlink "$root/opt/speakerd" || true)
+	if [ -e "$root/opt/$release/complete" ]; then
+		say "Nothing to build: $release is there"
+	else
+		build "$release"
+	fi
+	make_user
+	configure
+	[ ! -d "$root/run/systemd/system" ] || ! systemctl is-active --quiet speakerd || was_active=yes
+	switch_to "$release"
+	say "Starting speakerd whenever the machine does (systemctl enable)"
+	quietly systemctl enable speakerd
+
+	if [ ! -d "$root/run/systemd/system" ]; then
+		remove_others "$release"
+		say "systemd does not run here: speakerd is installed, and starts with the next boot."
+	elif start; then
+		say "speakerd runs${changed:+, in its new version}."
+		remove_others "$release"
+	elif [ -n "$was_active" ] && [ -n "$old" ] && [ "$old" != "$release" ]; then
+		journalctl -u speakerd -n 10 --no-pager -o cat >&2 || true
+		go_back_to "$old"
+		die "the new version does not start, for the reason above; the old one is back"
+	elif has_key; then
+		journalctl -u speakerd -n 10 --no-pager -o cat >&2 || true
+		die "speakerd is installed and does not start, for the reason above"
+	fi
+	if [ -d "$root/run/systemd/system" ]; then
+		say ""
+		"$root/opt/speakerd/bin/speakerd" doctor --no-ask || true
+		say ""
+	fi
+	has_key || say "It has no key yet. Store it with: sudo speakerd key"
+}
+
+building=
+trap '[ -z "$building" ] || rm -rf "$building"' EXIT
+trap 'exit 130' INT TERM HUP
+main

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# sudo make uninstall: removes what install.sh has installed. PURGE=1: the configuration, the
+# conversation, the key and the user as well.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=systemd/functions.sh
+source systemd/functions.sh
+
+root=${DESTDIR:-} # the tests install into a folder
+
+remove() {
+	local unit=/usr/local/lib/systemd/system/speakerd.service
+	if [ -e "$root$unit" ]; then
+		say "Stopping speakerd"
+		quietly systemctl disable speakerd
+		[ ! -d "$root/run/systemd/system" ] || quietly systemctl stop speakerd
+	fi
+	say "Removing /opt/speakerd, the unit and the command speakerd"
+	rm -f "$root$unit" "$root/usr/local/lib/sysusers.d/speakerd.conf" \
+		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
+		"$root/usr/local/bin/speakerd" "$root/opt/speakerd" "$root/opt/.speakerd"
+	rm -rf "$root"/opt/speakerd-[0-9]*
+	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
+}
+
+purge() {
+	say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
+	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd"
+	rm -f "$root/etc/credstore/gemini-api-key"
+	! getent passwd speakerd >/dev/null || quietly userdel speakerd
+	! getent group speakerd >/dev/null || quietly groupdel speakerd
+}
+
+[ "$(id -u)" = 0 ] || die "this needs root: sudo make uninstall"
+[ "$(dpkg-query -W -f '${db:Status-Status}' speakerd 2>/dev/null)" != installed ] ||
+	die "speakerd is installed as a Debian package: sudo apt-get remove speakerd, or purge"
+remove
+if [ "${PURGE:-}" = 1 ]; then
+	purge
+else
+	say "Kept: /etc/speakerd, the conversation in /var/lib/speakerd, and the key; sudo make uninstall PURGE=1 removes them, too"
+fi
