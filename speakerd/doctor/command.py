@@ -34,7 +34,20 @@ if TYPE_CHECKING:
 #: have something to say at once, also where nothing can be imported that reads it.
 FIRST = ("packages.check", "clock.check")
 #: Outside in: what a check needs has been looked at by the ones before it.
-THEN = ()
+THEN = (
+    "machine.check",
+    "configuration.check",
+    "service.check",
+    "sound.check_library",
+    "sound.check_cards",
+    "sound.check_permissions",
+    "sound.check_names",
+    "sound.check_mixer",
+    "sound.check_microphone",
+    "sound.check_speaker",
+    "network.check",
+    "gemini.check",
+)
 
 _ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"
 _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}

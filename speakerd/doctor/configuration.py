@@ -1,0 +1,153 @@
+"""The env file and the API key: there, readable for the right people, and understood."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+from speakerd.config import Origin, sources
+from speakerd.doctor.findings import fail, ok, warn
+from speakerd.doctor.host import CREDENTIAL_STORE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from speakerd.config import Loaded
+    from speakerd.doctor.findings import Finding
+    from speakerd.doctor.system import System
+
+AREA = "configuration"
+KEY = "key"
+
+_RELOAD = "then: sudo systemctl reload speakerd"
+_AS_ROOT = "sudo speakerd doctor"
+_OUR_GROUP = "speakerd"
+_STORE_KEY = "sudo speakerd key"
+
+
+def check(system: System) -> Iterator[Finding]:
+    """What is wrong with the configuration, line by line as `speakerd config` has it."""
+    if system.loaded is None:
+        path = sources.env_file_of(system.environ)
+        if "permission denied" in system.unreadable:
+            yield warn(AREA, f"{system.unreadable}; what follows is by the defaults", _AS_ROOT)
+        else:
+            yield fail(AREA, system.unreadable, f"sudoedit {path}, {_RELOAD}")
+        return
+    yield from _env_file(system.loaded)
+    yield from _said(system.loaded)
+    yield from _shell(system)
+    yield from _key(system, system.loaded)
+
+
+def _env_file(loaded: Loaded) -> Iterator[Finding]:
+    path = loaded.env_file
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        what = f"there is no {path}: every option has its default"
+        yield warn(AREA, what, f"sudo touch {path}, and see `speakerd config` for what goes there")
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    has_key = loaded.provenance[sources.API_KEY] is Origin.FILE
+    if mode & 0o007 and has_key:
+        what = f"everybody on this machine may read {path} (mode {mode:04o}), and a key is in it"
+        yield warn(AREA, what, f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}")
+    elif mode & 0o022:
+        what = f"others than root may write {path} (mode {mode:04o})"
+        yield warn(AREA, what, f"sudo chmod 0640 {path}")
+    else:
+        yield ok(AREA, f"{path} (mode {mode:04o})")
+
+
+def _said(loaded: Loaded) -> Iterator[Finding]:
+    """What is wrong, and what does nothing."""
+    for variable, problem in loaded.problems.items():
+        if variable == sources.API_KEY:
+            continue  # told with the key
+        where = _place(loaded, variable)
+        yield fail(AREA, problem, f"change {variable} in {where}, {_RELOAD}")
+    for warning in loaded.warnings:
+        if warning.startswith(f"{sources.STATE_DIRECTORY} "):
+            continue  # it is the service's user that has to write there: told with the state
+        yield warn(AREA, warning, f"take it out, or correct its name, {_RELOAD}")
+
+
+def _place(loaded: Loaded, variable: str) -> str:
+    if loaded.provenance[variable] is Origin.ENVIRONMENT:
+        return "the environment"
+    return str(loaded.env_file)
+
+
+def _shell(system: System) -> Iterator[Finding]:
+    if system.from_shell:
+        names = sorted(system.from_shell)
+        what = f"only this shell sets {', '.join(names)}: the service does not see it"
+        yield warn(AREA, what, f"unset {' '.join(names)}")
+
+
+# --- the key
+
+
+def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
+    stored = system.root / CREDENTIAL_STORE / sources.CREDENTIAL
+    problem = loaded.problems.get(sources.API_KEY)
+    origin = loaded.provenance[sources.API_KEY]
+    if problem is not None and origin is Origin.DEFAULT:
+        yield from _no_key(system, stored)
+        return
+    if problem is not None:
+        yield fail(KEY, problem, _STORE_KEY)
+        return
+    yield from _store(stored)
+    is_stored = _is_there(stored)
+    if origin is Origin.CREDENTIAL:
+        yield ok(KEY, f"there, from the credential {sources.CREDENTIAL}")
+    elif is_stored is None:
+        what = f"there, from {_place(loaded, sources.API_KEY)}"
+        yield ok(KEY, f"{what}; whether one is stored too, only root may see")
+    elif is_stored and _differs(stored, loaded):
+        what = f"the one in {_place(loaded, sources.API_KEY)} wins over another one in {stored}"
+        yield warn(KEY, what, f"take {sources.API_KEY} out of {_place(loaded, sources.API_KEY)}")
+    else:
+        yield ok(KEY, f"there, from {_place(loaded, sources.API_KEY)}")
+
+
+def _no_key(system: System, stored: Path) -> Iterator[Finding]:
+    """None was found; that is no proof where only root may look."""
+    if _is_there(stored) is not False and not system.privileged:
+        if system.daemon is not None:
+            yield ok(KEY, "the speaker that runs has one; only root may read it")
+        else:
+            yield warn(KEY, f"whether one is in {stored}, only root may see", _AS_ROOT)
+    else:
+        yield fail(KEY, f"there is no {sources.API_KEY} anywhere", _STORE_KEY)
+
+
+def _store(stored: Path) -> Iterator[Finding]:
+    """Whether the stored key is kept from everybody else."""
+    if _is_there(stored):
+        mode = stat.S_IMODE(stored.stat().st_mode)
+        if mode & 0o077:
+            what = f"others than root may read {stored} (mode {mode:04o})"
+            yield warn(KEY, what, f"sudo chmod 0600 {stored}")
+
+
+def _is_there(path: Path) -> bool | None:
+    """None where this user may not even look: the store is root's alone."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _differs(stored: Path, loaded: Loaded) -> bool:
+    try:
+        text = stored.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return text != loaded.settings.gemini_api_key.get_secret_value()

@@ -1,0 +1,142 @@
+"""Gemini itself: would it take the key, the model and the settings? Asking costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from speakerd import config
+from speakerd.config import sources
+from speakerd.doctor.asking import ask as ask_daemon
+from speakerd.doctor.findings import Finding, Level, fail, ok, warn
+from speakerd.errors import FailureKind, Feature
+from speakerd.live import probe
+from speakerd.live.setup import Wishes
+from speakerd.service.threads import DaemonThreads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.config import Loaded
+    from speakerd.config.settings import Settings
+    from speakerd.doctor.system import System
+    from speakerd.live.transport import Timeouts
+
+AREA = "gemini"
+_RELOAD = "then: sudo systemctl reload speakerd"
+_ANEW = "install speakerd anew: sudo make install, or sudo apt install --reinstall speakerd"
+_KNOWN_MODEL = "gemini-3.8-live"
+
+#: What to do about a part of the setup that the server refuses.
+_DO_WITHOUT = {
+    Feature.SEARCH: "SPEAKERD_SEARCH=false, or a key whose project may search",
+    Feature.THINKING: "SPEAKERD_THINKING_LEVEL= (without a value)",
+    Feature.VOICE: "SPEAKERD_VOICE= (without a value), or the name of another voice",
+    Feature.TRANSCRIPTION: "nothing to set; another SPEAKERD_MODEL may have it",
+    Feature.COMPRESSION: "nothing to set; another SPEAKERD_MODEL may have it",
+}
+#: What to do about a connection that is not made; the texts of SETUP name the setting.
+_REMEDIES = {
+    FailureKind.NETWORK: "see what was found about the network, above",
+    FailureKind.TIMEOUT: "see what was found about the network, above; then try again",
+    FailureKind.IDLE: "try again; if it stays so: https://aistudio.google.com/status",
+    FailureKind.SERVER: "try again; if it stays so: https://aistudio.google.com/status",
+    FailureKind.QUOTA: "wait a minute, or see https://aistudio.google.com/usage",
+    FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL}",  # no handle was sent: it is the model
+    FailureKind.MODEL: f"SPEAKERD_MODEL={_KNOWN_MODEL}",
+    FailureKind.KEY: "sudo speakerd key",
+    FailureKind.SETUP: "change the setting that it names",
+}
+#: Those of them that are to be written down, not typed.
+_WRITTEN = ("SPEAKERD_", "change ")
+#: Where no model would do either: they are not asked.
+_FINAL = {FailureKind.KEY, FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.QUOTA}
+
+
+def check(system: System) -> Iterator[Finding]:
+    """Ask for every model that the configuration names, as the daemon would."""
+    if system.loaded is None or sources.API_KEY in system.loaded.problems:
+        yield from _without_key(system)
+        return
+    config.export_library_variables(system.loaded)
+    try:
+        answers = ask(system.loaded.settings)
+    except ImportError as error:
+        what = f"google-genai cannot be imported: {type(error).__name__}: {error}"
+        yield fail(AREA, what, _ANEW)
+        return
+    yield from judged(system.loaded, answers)
+
+
+def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
+    """What the answers to the model and its fallbacks, in their order, mean for the speaker."""
+    accepted = any(answer.failure is None for answer in answers)
+    for answer in answers:
+        if answer.failure is None:
+            yield ok(
+                AREA,
+                f"{answer.model} takes the key and the settings, after {answer.took_s:.1f} s",
+            )
+            for feature in sorted(answer.without, key=lambda each: each.value):
+                what = f"{answer.model} refuses {feature.value}: the speaker goes on without it"
+                yield warn(AREA, what, _in_file(loaded, _DO_WITHOUT[feature]))
+        else:
+            level = Level.WARN if accepted else Level.FAIL
+            what = f"{answer.model}: {answer.failure}"
+            remedy = _in_file(loaded, _REMEDIES[answer.failure.kind])
+            yield Finding(level, AREA, what, remedy)
+
+
+def ask(
+    settings: Settings, timeouts: Timeouts | None = None, setup_s: float = 5.0
+) -> list[probe.Answer]:
+    """The answers to the model and, as far as it matters, its fallbacks. Raises ImportError.
+
+    Each takes what ``timeouts`` say and ``setup_s`` at most.
+    """
+    wishes = wishes_of(settings)
+    answers: list[probe.Answer] = []
+    with asyncio.Runner() as runner:
+        # a name server that does not answer must not hold up the end
+        runner.get_loop().set_default_executor(DaemonThreads())
+        for model in dict.fromkeys((settings.model, *settings.fallback_models)):
+            asking = probe.ask(
+                model, settings.gemini_api_key, wishes, timeouts=timeouts, setup_s=setup_s
+            )
+            answers.append(runner.run(asking))
+            failure = answers[-1].failure
+            if failure is not None and failure.kind in _FINAL:
+                break
+    return answers
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What the daemon asks of the model."""
+    return Wishes(
+        voice=settings.voice,
+        language=settings.language,
+        system_instruction=settings.system_instruction,
+        search=settings.search,
+        thinking_level=settings.thinking_level,
+    )
+
+
+def _without_key(system: System) -> Iterator[Finding]:
+    """Gemini can only be asked with the key; a daemon that has it has asked already."""
+    if system.daemon is None:
+        what = "not asked: there is no key that may be used here"
+        yield warn(AREA, what, "sudo speakerd doctor, when there is a key")
+        return
+    status = ask_daemon(system.daemon, "status")
+    if status.get("link") == "ready" or status.get("turns"):
+        yield ok(AREA, f"the speaker talks with {status.get('model')}")
+    else:
+        what = "not asked, because only root may read the key"
+        yield warn(AREA, what, "sudo speakerd doctor")
+
+
+def _in_file(loaded: Loaded, remedy: str) -> str:
+    """A remedy that is an option says where it goes."""
+    if not remedy.startswith(_WRITTEN):
+        return remedy
+    return f"{remedy} in {loaded.env_file}, {_RELOAD}"
