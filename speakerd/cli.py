@@ -103,6 +103,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     say.add_argument("text", nargs="+", metavar="TEXT")
     _told(say, "say")
     _later(
+        command("doctor", _doctor, "Find out what is wrong, and say what mends it."),
         command("demo", _demo, "Hold one conversation, from the button to the loudspeaker."),
         command("simulator", _simulator, "Run a stand-in for Gemini's Live API."),
         # no option before the command takes a value
@@ -116,10 +117,18 @@ def _told(parser: argparse.ArgumentParser, command: str) -> None:
 
 
 def _later(
-    demo: argparse.ArgumentParser, simulator: argparse.ArgumentParser, *, chosen: str
+    doctor: argparse.ArgumentParser,
+    demo: argparse.ArgumentParser,
+    simulator: argparse.ArgumentParser,
+    *,
+    chosen: str,
 ) -> None:
     """Let the command that was chosen add its own options."""
-    if chosen == "demo":
+    if chosen == "doctor":
+        from speakerd.doctor.command import add_arguments
+
+        add_arguments(doctor)
+    elif chosen == "demo":
         from speakerd.demo.command import add_arguments
 
         add_arguments(demo)
@@ -140,6 +149,12 @@ def _run(_args: argparse.Namespace) -> int:
 
     environ = dict(os.environ)  # as it is now: what the env file says for the libraries goes there
     return run(lambda: load(environ))
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from speakerd.doctor.command import run
+
+    return run(args)
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -262,11 +262,20 @@ class Core:
             self._reload = event
 
     def _say_requested(self, event: ev.SayRequested) -> None:
-        if self._over:
-            self._out.append(fx.SayRefused("the speaker is being shut down"))
-        elif not self._dialogue.say(event.text):
-            state = _STATE_WORDS[self._dialogue.state]
-            self._out.append(fx.SayRefused(f"the speaker is {state}: try again after this turn"))
+        if self._over or not self._dialogue.say(event.text):
+            self._refuse()
+
+    def _tone_requested(self, _event: ev.ToneRequested) -> None:
+        if self._over or self._dialogue.state is not TurnState.IDLE:
+            self._refuse()
+        else:
+            self._dialogue.playing.notices += 1  # the pre-roll keeps away from it
+            self._out.append(fx.PlayTone())
+
+    def _refuse(self) -> None:
+        state = _STATE_WORDS[self._dialogue.state]
+        reason = f"the speaker is {state}: try again after this turn"
+        self._out.append(fx.Refused("the speaker is being shut down" if self._over else reason))
 
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
         self._over = True
@@ -474,6 +483,7 @@ class Core:
         ev.StopRequested: _stop_requested,
         ev.ForgetRequested: _forget_requested,
         ev.SayRequested: _say_requested,
+        ev.ToneRequested: _tone_requested,
         ev.ReloadRequested: _reload_requested,
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,

@@ -95,6 +95,11 @@ class Tell:
     notice: Notice
 
 
+@dataclass(frozen=True, slots=True)
+class PlayTone:
+    """Play the test tone."""
+
+
 # --- live
 
 
@@ -173,8 +178,8 @@ class ApplySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SayRefused:
-    """A say cannot be taken now; ``reason`` is one line for whoever asked."""
+class Refused:
+    """What was asked for is not possible now; ``reason`` is one line for whoever asked."""
 
     reason: str
 
@@ -187,6 +192,7 @@ Effect = (
     | FinishPlayback
     | DropPlayback
     | Tell
+    | PlayTone
     | Connect
     | Disconnect
     | Deliver
@@ -194,5 +200,5 @@ Effect = (
     | SaveHandle
     | TurnEnded
     | ApplySettings
-    | SayRefused
+    | Refused
 )

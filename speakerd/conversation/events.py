@@ -105,6 +105,11 @@ class SayRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneRequested:
+    """Somebody wants to hear whether the speaker works."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadRequested:
     """There are new settings, to be applied between two turns.
 
@@ -357,6 +362,7 @@ Event = (
     | StopRequested
     | ForgetRequested
     | SayRequested
+    | ToneRequested
     | ReloadRequested
     | ShutdownRequested
     | DeviceReady

@@ -102,6 +102,8 @@ class Daemon:
                 "forget": self._command(ev.ForgetRequested),
                 "say": self._say,
                 "status": self._status,
+                "level": self._level,
+                "tone": self._tone,
                 "reload": self._reload,
             },
         )
@@ -272,6 +274,9 @@ class Daemon:
         self._chronicle.told(order.notice)
         self._devices.speaker.play_clip(earcons.render(order.notice))
 
+    def _play_tone(self, _order: fx.PlayTone) -> None:
+        self._devices.speaker.play_clip(earcons.tone())
+
     def _connect(self, order: fx.Connect) -> None:
         resuming = "resuming the conversation" if order.handle else "a fresh conversation"
         log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
@@ -321,7 +326,7 @@ class Daemon:
         self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
 
-    def _say_refused(self, _order: fx.SayRefused) -> None:
+    def _refused(self, _order: fx.Refused) -> None:
         """Whoever asked is answered by the command itself."""
 
     _ORDERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
@@ -332,6 +337,7 @@ class Daemon:
         fx.FinishPlayback: _finish_playback,
         fx.DropPlayback: _drop_playback,
         fx.Tell: _tell,
+        fx.PlayTone: _play_tone,
         fx.Connect: _connect,
         fx.Disconnect: _disconnect,
         fx.Deliver: _deliver,
@@ -339,7 +345,7 @@ class Daemon:
         fx.SaveHandle: _save_handle,
         fx.TurnEnded: _turn_ended,
         fx.ApplySettings: _apply_settings,
-        fx.SayRefused: _say_refused,
+        fx.Refused: _refused,
     }
 
     def _tell_status(self) -> None:
@@ -367,11 +373,23 @@ class Daemon:
         text = message.get("text")
         if not isinstance(text, str) or not text.strip():
             return {"ok": False, "error": 'say needs "text": a string that is not empty'}
-        effects = self._dispatch(ev.SayRequested(text.strip()), time.monotonic())
-        for effect in effects:
-            if isinstance(effect, fx.SayRefused):
+        return self._asked(ev.SayRequested(text.strip()))
+
+    def _tone(self, _message: Mapping[str, object]) -> Mapping[str, object]:
+        return self._asked(ev.ToneRequested())
+
+    def _asked(self, event: ev.Event) -> Mapping[str, object]:
+        """The answer to a command that the core may refuse."""
+        for effect in self._dispatch(event, time.monotonic()):
+            if isinstance(effect, fx.Refused):
                 return {"ok": False, "error": effect.reason}
         return {"ok": True}
+
+    def _level(self, _message: Mapping[str, object]) -> Mapping[str, object]:
+        level = self._devices.microphone.level()
+        if level is None:
+            return {"ok": False, "error": "the microphone has heard nothing yet, or is off"}
+        return {"ok": True, **level.as_dict()}
 
     async def _reload(self, message: Mapping[str, object]) -> Mapping[str, object]:
         if self._reloads is None:

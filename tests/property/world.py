@@ -468,7 +468,7 @@ class World:
     def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
         assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
 
-    def do_SayRefused(self, _order: fx.SayRefused) -> None:  # noqa: N802
+    def do_Refused(self, _order: fx.Refused) -> None:  # noqa: N802
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 
     # --- the connection

@@ -406,3 +406,18 @@ async def test_a_slow_disk_holds_up_neither_a_turn_nor_the_end(
             assert (await rig.turn(number))["outcome"] == "answered"
     written.set()
     assert len(simulator.turns) == 2
+
+
+async def test_the_doctor_can_hear_the_microphone_and_have_a_tone_played(rig: Rig) -> None:
+    assert await rig.command("tone") == {"ok": True}
+    assert rig.speaker.clips == [earcons.tone()]
+    assert (await rig.command("level"))["ok"] is False, "nothing has been heard yet"
+    rig.button.edge(pressed=True)
+    await rig.state("listening")
+    rig.hear(b"\xff\x7f\x00\x80" * 8_000)
+    level = await rig.command("level")
+    assert level == {"ok": True, "peak_dbfs": 0.0, "rms_dbfs": 0.0, "verdict": "clipped"}
+    refused = await rig.command("tone")
+    assert refused["ok"] is False
+    rig.button.edge(pressed=False)
+    await rig.turn()

@@ -429,7 +429,7 @@ def test_a_say_waits_for_nobody(story: Story, state: TurnState) -> None:
     story.bring_to(state)
     story.tell(ev.SayRequested("hello"))
     free = state in {TurnState.IDLE, TurnState.SETTLING}
-    assert (story.got(fx.SayRefused) is None) == free
+    assert (story.got(fx.Refused) is None) == free
     assert (story.state is TurnState.THINKING) == (free or state is TurnState.THINKING)
     assert story.outcomes == (["answered"] if state is TurnState.SETTLING else [])
 
@@ -465,7 +465,7 @@ def test_shutdown_ends_every_state_and_closes_the_connection(
     story.press(at=story.now + 1.0)
     assert len(story.all(fx.OpenGate)) == gates
     story.tell(ev.SayRequested("hello"))
-    assert story.ordered(fx.SayRefused)
+    assert story.ordered(fx.Refused)
     story.tell(ev.Started())
     story.wait(100.0)
     assert story.core.next_deadline() is None
@@ -473,3 +473,34 @@ def test_shutdown_ends_every_state_and_closes_the_connection(
     opened = {order.turn for order in story.all(fx.OpenGate)}
     gone = {order.turn for order in story.all(fx.DiscardUtterance)}
     assert opened == gone | {order.turn for order in story.all(fx.CloseGate)}
+
+
+# --- the test tone
+
+
+def test_the_tone_is_played_between_two_turns_and_no_pre_roll_has_it() -> None:
+    story = Story()
+    story.connected()
+    assert story.tell(ev.ToneRequested(), 10.0) == [fx.PlayTone()]
+    story.tell(ev.NoticeEnded(), 11.1)
+    story.press(11.3)
+    assert story.one(fx.OpenGate).not_before == 11.1 + story.rules.echo_guard_s
+
+
+def test_a_press_into_the_tone_silences_it() -> None:
+    story = Story()
+    story.connected()
+    story.tell(ev.ToneRequested(), 10.0)
+    story.press(10.5)
+    assert story.ordered(fx.DropPlayback)
+    assert story.one(fx.OpenGate).not_before == 10.5
+
+
+@pytest.mark.parametrize("state", [state for state in TurnState if state is not TurnState.IDLE])
+def test_the_tone_disturbs_no_turn(state: TurnState) -> None:
+    story = Story()
+    story.connected()
+    story.bring_to(state)
+    story.tell(ev.ToneRequested())
+    assert not story.ordered(fx.PlayTone)
+    assert "after this turn" in story.one(fx.Refused).reason
