@@ -9,6 +9,7 @@ A bug in a check ends that check only, and is told as one of the failures.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -70,26 +71,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look at everything; 0 only if nothing fails."""
-    if args.report is not None:
-        raise UnavailableError("--report comes with a later commit")
+    """Look at everything; 0 only if nothing fails.
+
+    Raises UnavailableError where the file of the report cannot be made.
+    """
     person = Terminal() if not args.no_ask and sys.stdin.isatty() and sys.stdout.isatty() else None
-    coloured = is_coloured(sys.stdout, os.environ)
-    counts: Counter[Level] = Counter()
-    for finding in examine(host.bare(dict(os.environ), person)):
-        _say("\n".join(lines(finding, coloured=coloured)))
-        counts[finding.level] += 1
-    _say(f"\n{summary(counts)}")
-    return UnavailableError.exit_code if counts[Level.FAIL] else 0
+    with _report(args.report) as write:
+        examination = Examination(host.bare(dict(os.environ), person))
+        coloured = is_coloured(sys.stdout, os.environ)
+        found: list[Finding] = []
+        for finding in examination.findings():
+            _say("\n".join(lines(finding, coloured=coloured)))
+            found.append(finding)
+        levels = Counter(each.level for each in found)
+        _say(f"\n{summary(levels)}")
+        write(examination.system, found)
+    return UnavailableError.exit_code if levels[Level.FAIL] else 0
 
 
-def examine(system: System) -> Iterator[Finding]:
-    """What all checks find, as they find it."""
-    for name in FIRST:
-        yield from findings(name, system)
-    system = host.configured(system)
-    for name in THEN:
-        yield from findings(name, system)
+@contextlib.contextmanager
+def _report(path: Path | None) -> Iterator[Callable[[System, list[Finding]], None]]:
+    """How to write the report, if there is to be one; its file is made before the work is."""
+    if path is None:
+        yield lambda _system, _found: None
+        return
+    from speakerd.doctor import report  # noqa: PLC0415 - seldom asked for
+
+    with report.create(path, os.environ) as file:
+
+        def write(system: System, found: list[Finding]) -> None:
+            file.write(report.text(system, found))
+            _say(f"The report is in {path}. Read it before you give it to anybody.")
+
+        yield write
+
+
+class Examination:
+    """All checks, one after the other; ``system`` is what is known of the machine so far."""
+
+    def __init__(
+        self, system: System, configured: Callable[[System], System] = host.configured
+    ) -> None:
+        self.system = system
+        self._configured = configured
+
+    def findings(self) -> Iterator[Finding]:
+        """What they find, as they find it."""
+        for name in FIRST:
+            yield from findings(name, self.system)
+        self.system = self._configured(self.system)
+        for name in THEN:
+            yield from findings(name, self.system)
 
 
 def findings(name: str, system: System) -> Iterator[Finding]:

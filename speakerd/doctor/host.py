@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from speakerd import config
 from speakerd.config import sources
+from speakerd.doctor.account import UNIT
 from speakerd.doctor.system import Ran, System
 from speakerd.errors import ConfigError, UnavailableError
-from speakerd.service import client
+from speakerd.service import client, credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
     from speakerd.doctor.system import Person, Run
 
-UNIT = "speakerd.service"
-#: Where systemd finds a credential that is loaded by its name alone (systemd.exec(5)).
-CREDENTIAL_STORE = "etc/credstore"
+#: Below the root.
+CREDENTIAL_STORE = str(credential.STORE).lstrip("/")
 #: What a connection reads from the environment besides our own options (websockets' get_proxy).
 PROXY_VARIABLES = ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy", "no_proxy")
 
