@@ -8,7 +8,6 @@ amounts to. Time is an argument, randomness is given, orders are appended to ``o
 
 from __future__ import annotations
 
-import collections
 import enum
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from speakerd.conversation.effects import Connect, Disconnect, Effect, Notice
 from speakerd.conversation.events import SessionHandle
 from speakerd.conversation.features import Features
 from speakerd.conversation.ledger import Context
+from speakerd.conversation.pace import Pace
 from speakerd.conversation.rules import FOREVER, LinkPolicy, Rules
 from speakerd.conversation.session import Session
 from speakerd.errors import Failure, FailureKind
@@ -97,7 +97,7 @@ class Link:
 
     def __init__(self, rules: Rules, random: Callable[[], float]) -> None:
         self._rules = rules
-        self._random = random
+        self._pace = Pace(rules, random)
         self.state = LinkState.DOWN
         self.generation = 0
         self.busy = False
@@ -112,17 +112,10 @@ class Link:
         self._model = 0  # index into rules.models
         self._verified = False  # some server verdict on key and model has been seen
         self._retry_at = 0.0  # in WAITING: when to connect
-        self._tries = 0  # connections in a row that did not become stable, for the backoff
-        self._connects: collections.deque[float] = collections.deque(
-            maxlen=rules.max_connects_per_minute
-        )
         self._since = 0.0  # when the state was entered
         self._idle_since = 0.0
         self._go_away_at = FOREVER
         self._renew = False  # the setup of this connection is out of date
-        self._pressed = False  # since the last connection was begun
-        self._for_press = False  # that one was begun because of a press
-        self._asked_at = 0.0  # when somebody last began to speak
         self._running = False  # between start and shut
 
     # --- what the core asks for
@@ -148,24 +141,20 @@ class Link:
     def press(self, now: float, out: list[Effect], *, sure: bool = True) -> None:
         """Somebody is about to speak: connect, also out of a backoff or a refusal.
 
-        Not ``sure``: it may be a tap. In bad weather taps must not use up what is for presses.
+        Not ``sure``: it may be a tap.
         """
         if not self._running:
             return
         self.refusal = None
-        self._asked_at = now
-        self._pressed = self._pressed or sure or self._storm_limit(half=True) <= now
+        at = self._pace.press(now, sure=sure)
         if self.state in {LinkState.DOWN, LinkState.WAITING, LinkState.REFUSED}:
-            at = now
-            if self._tries and self._connects:  # mashing the button does not defeat the backoff
-                at = self._connects[-1] + self._rules.backoff_first_s
             if self.state is LinkState.WAITING:
                 at = min(at, self._retry_at)
             self._connect_at(at, now, out)
 
     def held(self, now: float, out: list[Effect]) -> None:
         """The press was no tap: if it has been taken for one, it counts now."""
-        if not self._connects or self._connects[-1] < self._asked_at:
+        if self._pace.press_waits:
             self.press(now, out)
 
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
@@ -196,7 +185,8 @@ class Link:
         What the server says to a new setup, or to one that it has refused, is found out at once.
         Another model is another conversation.
         """
-        old, self._rules, self.session.rules = self._rules, rules, rules
+        old = self._rules
+        self._rules = self.session.rules = self._pace.rules = rules
         if rules.models[0] != old.models[0]:
             self.session.drop(self.generation)
             self.session.save(out)
@@ -216,7 +206,7 @@ class Link:
                 self._connect_at(now, now, out)
             case LinkState.CLOSING:
                 pass
-        self._tries = 0
+        self._pace.tries = 0
 
     def shut(self, now: float, out: list[Effect]) -> None:
         """The daemon ends: close, and keep what must be kept."""
@@ -330,33 +320,20 @@ class Link:
 
     def _connect_at(self, at: float, now: float, out: list[Effect]) -> None:
         """Connect at that time, or when the storm limit allows it."""
-        self._retry_at = max(at, self._storm_limit())
+        self._retry_at = max(at, self._pace.allowed_at())
         if self._retry_at > now:
             if self.state is not LinkState.WAITING:
                 self._move(LinkInput.WAIT, now)
             return
         self._move(LinkInput.CONNECT, now)
         self.generation += 1
-        self._connects.append(now)
-        self._for_press, self._pressed = self._pressed, False
+        self._pace.begin(now)
         self._go_away_at = FOREVER
         self._renew = False
-        handle = self.session.present(self.model, now, self._asked_at if self.urgent else FOREVER)
+        asked_at = self._pace.asked_at if self.urgent else FOREVER
+        handle = self.session.present(self.model, now, asked_at)
         without = self.features.leave_out(now)
         out.append(Connect(self.generation, self.model, handle, without))
-
-    def _storm_limit(self, *, half: bool = False) -> float:
-        """Never more than so many connections a minute, whatever happens.
-
-        The last few are for who presses the button: after a minute of vain retries the network
-        may be back, and the next press must work.
-        """
-        most = self._rules.max_connects_per_minute
-        if half:
-            most //= 2
-        elif not self._pressed:
-            most -= self._rules.connects_for_presses
-        return self._connects[-most] + 60.0 if len(self._connects) >= most else -FOREVER
 
     def _close(self, now: float, out: list[Effect], failure: Failure | None = None) -> None:
         """Close the connection ourselves."""
@@ -366,14 +343,14 @@ class Link:
         if self.state is LinkState.READY:
             self._end_ready(now, None)
         else:
-            self._tries += 1
+            self._pace.tries += 1
         self._move(LinkInput.CLOSE, now)
 
     def _end_ready(self, now: float, failure: Failure | None) -> None:
         """An open connection is open no longer: was it a stable one?"""
         stable = now - self._since >= self._rules.stable_s
         lingered = failure is None and self._go_away_at == FOREVER and not self.busy
-        self._tries = 0 if stable or lingered else self._tries + 1
+        self._pace.tries = 0 if stable or lingered else self._pace.tries + 1
         self.session.ended(failure, self.generation, stable=stable)
         self.context = Context.NONE
         self.changes.append(LinkChange.LOST)
@@ -394,7 +371,7 @@ class Link:
 
     def _not_made(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """A connection could not be made, or its setup was refused."""
-        self._tries += 1
+        self._pace.tries += 1
         self.failures.append(failure)
         if self.features.suspect(failure, now):
             self._once_more(now, out)
@@ -427,7 +404,7 @@ class Link:
                 self._move(LinkInput.REFUSE, now)
             case FailureKind.QUOTA:
                 self._refuse(Notice.QUOTA_USED_UP)
-                self._again(now, out, self._rules.quota_backoff_s * (1 + self._random()))
+                self._again(now, out, self._pace.quota_s())
             case _:
                 self._again(now, out)
 
@@ -440,7 +417,7 @@ class Link:
 
     def _once_more(self, now: float, out: list[Effect]) -> None:
         """Ask for something else, at once: as long as there is a press behind it, it counts."""
-        self._pressed = self._pressed or self._for_press
+        self._pace.keep_press()
         self._again(now, out, 0.0)
 
     def _again(self, now: float, out: list[Effect], delay_s: float | None = None) -> None:
@@ -450,12 +427,6 @@ class Link:
             self._move(LinkInput.END, now)
             return
         self._move(LinkInput.WAIT, now)
-        self._connect_at(now + (self._backoff_s() if delay_s is None else delay_s), now, out)
-
-    def _backoff_s(self) -> float:
-        """The pause before the next try: none, then doubling with jitter up to the cap."""
-        if self._tries <= 1:
-            return 0.0
-        cap_s = self._rules.backoff_urgent_s if self.urgent else self._rules.backoff_max_s
-        full_s = min(cap_s, self._rules.backoff_first_s * 2.0 ** min(self._tries - 2, 16))
-        return full_s * (0.75 + self._random() / 4)
+        if delay_s is None:
+            delay_s = self._pace.backoff_s(urgent=self.urgent)
+        self._connect_at(now + delay_s, now, out)
