@@ -45,3 +45,6 @@ def check(system: System) -> Iterator[Finding]:
     else:
         what = "it has not been set by the network yet"
         yield warn("clock", what, "wait a minute, then see: timedatectl timesync-status")
+
+
+CHECKS = (check,)

@@ -15,7 +15,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from speakerd.doctor import host
 from speakerd.doctor.findings import Level, fail
@@ -23,32 +23,26 @@ from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from speakerd.doctor.findings import Finding
     from speakerd.doctor.system import System
 
-    Check: TypeAlias = Callable[[System], Iterable[Finding]]
+    class Check(Protocol):
+        """Looks at one thing."""
 
-#: Each is a module of this package and its function. These need no configuration, so that they
+        __name__: str
+
+        def __call__(self, system: System, /) -> Iterable[Finding]:
+            """What it finds."""
+            ...
+
+
+#: Each is a module of this package, with its CHECKS. These need no configuration, so that they
 #: have something to say at once, also where nothing can be imported that reads it.
-FIRST = ("packages.check", "clock.check")
+FIRST = ("packages", "clock")
 #: Outside in: what a check needs has been looked at by the ones before it.
-THEN = (
-    "machine.check",
-    "configuration.check",
-    "service.check",
-    "sound.check_library",
-    "sound.check_cards",
-    "sound.check_permissions",
-    "sound.check_names",
-    "sound.check_mixer",
-    "sound.check_microphone",
-    "sound.check_speaker",
-    "network.check",
-    "gemini.check",
-)
+THEN = ("machine", "configuration", "service", "network", "gemini", "sound", "button")
 
 _ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"
 _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}
@@ -117,22 +111,30 @@ class Examination:
 
     def findings(self) -> Iterator[Finding]:
         """What they find, as they find it."""
-        for name in FIRST:
-            yield from findings(name, self.system)
+        for area in FIRST:
+            yield from findings(area, self.system)
         self.system = self._configured(self.system)
-        for name in THEN:
-            yield from findings(name, self.system)
+        for area in THEN:
+            yield from findings(area, self.system)
 
 
-def findings(name: str, system: System) -> Iterator[Finding]:
-    """What the check ``name`` finds; that it cannot look is a finding, too."""
-    module, function = name.split(".")
+def findings(area: str, system: System) -> Iterator[Finding]:
+    """What the checks of ``area`` find; that one cannot look is a finding, too."""
     try:
-        check: Check = getattr(importlib.import_module(f"speakerd.doctor.{module}"), function)
-        yield from check(system)
-    except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
-        what = f"the check {name} has failed: {type(error).__name__}: {error}"
-        yield fail(module, what, _ISSUES)
+        checks: Sequence[Check] = importlib.import_module(f"speakerd.doctor.{area}").CHECKS
+    except Exception as error:  # noqa: BLE001 - an installation may be broken in any way
+        yield _failed(area, area, error)
+        return
+    for check in checks:
+        try:
+            yield from check(system)
+        except Exception as error:  # noqa: BLE001 - it must not hide what the others find
+            yield _failed(area, f"{area}.{check.__name__}", error)
+
+
+def _failed(area: str, name: str, error: Exception) -> Finding:
+    what = f"the check {name} has failed: {type(error).__name__}: {error}"
+    return fail(area, what, _ISSUES)
 
 
 def lines(finding: Finding, *, coloured: bool) -> Iterator[str]:

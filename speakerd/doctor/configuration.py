@@ -41,6 +41,9 @@ def check(system: System) -> Iterator[Finding]:
     yield from _key(system, system.loaded)
 
 
+CHECKS = (check,)
+
+
 def _env_file(loaded: Loaded) -> Iterator[Finding]:
     path = loaded.env_file
     try:

@@ -9,7 +9,7 @@ from speakerd import config
 from speakerd.config import sources
 from speakerd.doctor.asking import ask as ask_daemon
 from speakerd.doctor.findings import Finding, Level, fail, ok, warn
-from speakerd.errors import FailureKind, Feature
+from speakerd.errors import FailureKind, Feature, UnavailableError
 from speakerd.live import probe
 from speakerd.live.setup import Wishes
 from speakerd.service.threads import DaemonThreads
@@ -66,6 +66,9 @@ def check(system: System) -> Iterator[Finding]:
         yield fail(AREA, what, _ANEW)
         return
     yield from judged(system.loaded, answers)
+
+
+CHECKS = (check,)
 
 
 def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
@@ -127,7 +130,10 @@ def _without_key(system: System) -> Iterator[Finding]:
         what = "not asked: there is no key that may be used here"
         yield warn(AREA, what, "sudo speakerd doctor, when there is a key")
         return
-    status = ask_daemon(system.daemon, "status")
+    try:
+        status = ask_daemon(system.daemon, "status")
+    except UnavailableError:  # told with the service
+        return
     if status.get("link") == "ready" or status.get("turns"):
         yield ok(AREA, f"the speaker talks with {status.get('model')}")
     else:

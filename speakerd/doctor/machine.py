@@ -45,6 +45,9 @@ def check(system: System) -> Iterator[Finding]:
     yield from _temperature(system)
 
 
+CHECKS = (check,)
+
+
 def board(system: System) -> str:
     """The model of the board, as its firmware tells it; empty on a machine that has none."""
     return _text(system, "proc/device-tree/model").rstrip("\0").strip()

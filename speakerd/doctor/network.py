@@ -76,6 +76,9 @@ def check(system: System) -> Iterator[Finding]:
         yield from _by_way_of(variable, proxy)
 
 
+CHECKS = (check,)
+
+
 def _server(url: str) -> Server:
     parts = urlsplit(url)
     return Server(parts.hostname or "", parts.port or _HTTPS)

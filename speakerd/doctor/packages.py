@@ -36,7 +36,7 @@ _OLDEST_LGPIO = "0.2.2"
 _AGAIN = "install speakerd anew: sudo make install, or sudo apt install --reinstall speakerd"
 
 
-def check(system: System) -> Iterator[Finding]:
+def check(_system: System) -> Iterator[Finding]:
     """Versions against what is required, and what keeps a package from being imported."""
     yield _python()
     requirements = _requirements()
@@ -48,8 +48,10 @@ def check(system: System) -> Iterator[Finding]:
     if not wrong:
         versions = ", ".join(f"{name} {metadata.version(name)}" for name, _ in requirements)
         yield ok("packages", versions)
-    if _is_raspberry_pi(system) and not system.environ.get("GPIOZERO_PIN_FACTORY"):
-        yield _lgpio()
+    yield from _lgpio()
+
+
+CHECKS = (check,)
 
 
 def _python() -> Finding:
@@ -102,24 +104,17 @@ def _remedy(error: Exception) -> str:
     return f"sudo apt install {packages[library[1]]}" if library else _AGAIN
 
 
-def _lgpio() -> Finding:
-    remedy = f"{_AGAIN} (in a checkout: make pi)"
+def _lgpio() -> Iterator[Finding]:
+    """Whether it is any good where it is there; whether it has to be, is the button's question."""
     try:
         version = metadata.version("lgpio")
     except metadata.PackageNotFoundError:
-        return fail("packages", "lgpio, the way to the pins, is not installed", remedy)
+        return
     if not fits(version, f">={_OLDEST_LGPIO}"):
         what = f"lgpio is {version}, an empty shell: {_OLDEST_LGPIO} is the oldest that will do"
-        return fail("packages", what, remedy)
-    return next(_import("lgpio", _LGPIO), ok("packages", f"lgpio {version}, the way to the pins"))
-
-
-def _is_raspberry_pi(system: System) -> bool:
-    try:
-        model = (system.root / "proc/device-tree/model").read_text(errors="replace")
-    except OSError:
-        return False
-    return "Raspberry Pi" in model
+        yield fail("packages", what, f"{_AGAIN} (in a checkout: make pi)")
+    else:
+        yield from _import("lgpio", _LGPIO)
 
 
 def fits(version: str, ranges: str) -> bool:

@@ -158,7 +158,10 @@ def _options(loaded: Loaded) -> Iterator[str]:
 def _status(system: System) -> str:
     if system.daemon is None:
         return system.no_daemon
-    return json.dumps(ask(system.daemon, "status"), indent=2, ensure_ascii=False)
+    try:
+        return json.dumps(ask(system.daemon, "status"), indent=2, ensure_ascii=False)
+    except UnavailableError as error:
+        return str(error)
 
 
 def _read(path: Path) -> str:

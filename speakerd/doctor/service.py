@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from speakerd import __version__
 from speakerd.config import sources
 from speakerd.doctor.account import UNIT
-from speakerd.doctor.asking import ask
+from speakerd.doctor.asking import ask, silent
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.doctor.host import CREDENTIAL_STORE
+from speakerd.errors import UnavailableError
 from speakerd.service.wording import duration
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def check(system: System) -> Iterator[Finding]:
         yield from _daemon(system.daemon)
     elif unit.get("ActiveState") == "active":
         yield _silent(system)
+
+
+CHECKS = (check,)
 
 
 def properties(system: System) -> dict[str, str]:
@@ -222,9 +226,10 @@ def _silent(system: System) -> Finding:
 
 
 def _daemon(daemon: DaemonPort) -> Iterator[Finding]:
-    status = ask(daemon, "status")
-    if status.get("ok") is not True:
-        yield fail(DAEMON, str(status.get("error")), _RESTART)
+    try:
+        status = ask(daemon, "status")
+    except UnavailableError as error:
+        yield silent(DAEMON, error)
         return
     version = status.get("version", __version__)
     if version != __version__:
@@ -232,12 +237,12 @@ def _daemon(daemon: DaemonPort) -> Iterator[Finding]:
         yield warn(DAEMON, what, _RESTART)
     summary = str(status.get("summary") or status.get("state"))
     remedy = str(status.get("last_error_remedy") or _LOG)
-    error = status.get("last_error")
+    last_error = status.get("last_error")
     if status.get("state") == "error":
         yield fail(DAEMON, summary, remedy)
         return
     yield ok(DAEMON, summary)
-    if error is not None:
+    if last_error is not None:
         ago_s = status.get("last_error_ago_s")
         when = f" {duration(ago_s)} ago" if isinstance(ago_s, (int, float)) else ""
-        yield warn(DAEMON, f"its last error was{when}: {error}", remedy)
+        yield warn(DAEMON, f"its last error was{when}: {last_error}", remedy)

@@ -123,5 +123,5 @@ def _unheard(_turn: int, _pcm: bytes, _rate_hz: int) -> None:
     """Nobody has asked anything: there is no answer to be heard."""
 
 
-def _unread(side: str, turn: int, text: str) -> None:  # noqa: ARG001 - as Text has it
+def _unread(side: str, turn: int, text: str) -> None:
     """... nor to be read."""
