@@ -191,7 +191,9 @@ def _key(_args: argparse.Namespace) -> int:
 
 
 def _config(_args: argparse.Namespace) -> int:
-    loaded = examine(os.environ)
+    from speakerd.service import credential
+
+    loaded = examine(credential.with_stored(os.environ, credential.STORE))
     found = "" if loaded.env_file.exists() else " (which is not there)"
     rows = list(_options(loaded))
     name_width, origin_width = (max(len(row[i]) for row in rows) for i in (0, 1))

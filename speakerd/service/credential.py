@@ -14,7 +14,7 @@ from speakerd.config.sources import CREDENTIAL
 from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 STORE = Path("/etc/credstore")
 UNIT = "speakerd.service"
@@ -51,6 +51,14 @@ def store(key: str, directory: Path) -> Path:
     except OSError as error:
         raise UnavailableError(f"{path}: {error.strerror}") from None
     return path
+
+
+def with_stored(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """``environ`` as the service has it, as far as this user may see: with the stored key."""
+    seen = dict(environ)
+    if not seen.get("CREDENTIALS_DIRECTORY") and os.access(directory / CREDENTIAL, os.R_OK):
+        seen["CREDENTIALS_DIRECTORY"] = str(directory)
+    return seen
 
 
 def restart(run: Run | None = None) -> str:

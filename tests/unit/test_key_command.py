@@ -115,6 +115,25 @@ def test_a_terminal_is_asked_and_does_not_show_it(
     assert systemd.restarts == 1
 
 
+@pytest.mark.usefixtures("store")
+def test_whoever_may_see_it_finds_it_in_the_configuration(
+    systemd: Systemd,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["config"]) == 78
+    assert "GEMINI_API_KEY is missing" in capsys.readouterr().err
+    key_command(monkeypatch, KEY)
+    capsys.readouterr()
+    assert cli.main(["config"]) == 0
+    out = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if line.startswith("GEMINI_API_KEY"))
+    assert line.split() == ["GEMINI_API_KEY", "credential", "********"]
+    assert systemd.restarts == 1
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert cli.main(["config"]) == 78
+
+
 @pytest.mark.parametrize("text", ["", "\n", "two words", "'quoted'", "KEY = x", "k\u00e9y"])
 def test_what_is_no_key_is_refused_and_not_shown(
     store: Path,
