@@ -76,6 +76,7 @@ _make_environment() {
 
 	# of the programs only speakerd, without those of the libraries
 	find "$dir/bin" -type f -delete || return
+	rm -f "$dir/.gitignore" || return
 	sed -i '/^command = /d' "$dir/pyvenv.cfg" || return
 	cat >"$dir/bin/speakerd" <<-SCRIPT || return
 		#!$home/bin/python -I

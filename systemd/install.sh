@@ -140,13 +140,16 @@ main() {
 	fi
 	if [ -d "$root/run/systemd/system" ]; then
 		say ""
-		"$root/opt/speakerd/bin/speakerd" doctor --no-ask || true
+		# in a folder of its own, because lgpio leaves a pipe where it is called
+		scratch=$(mktemp -d)
+		(cd "$scratch" && "$root/opt/speakerd/bin/speakerd" doctor --no-ask) || true
 		say ""
 	fi
 	has_key || say "It has no key yet. Store it with: sudo speakerd key"
 }
 
-building=
-trap '[ -z "$building" ] || rm -rf "$building"' EXIT
+building=''
+scratch=''
+trap 'rm -rf ${building:+"$building"} ${scratch:+"$scratch"}' EXIT
 trap 'exit 130' INT TERM HUP
 main

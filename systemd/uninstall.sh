@@ -9,7 +9,7 @@ source systemd/functions.sh
 root=${DESTDIR:-} # the tests install into a folder
 
 remove() {
-	local unit=/usr/local/lib/systemd/system/speakerd.service
+	local folder unit=/usr/local/lib/systemd/system/speakerd.service
 	if [ -e "$root$unit" ]; then
 		say "Stopping speakerd"
 		quietly systemctl disable speakerd
@@ -20,6 +20,10 @@ remove() {
 		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
 		"$root/usr/local/bin/speakerd" "$root/opt/speakerd" "$root/opt/.speakerd"
 	rm -rf "$root"/opt/speakerd-[0-9]*
+	for folder in systemd/system sysusers.d udev/rules.d; do
+		[ ! -d "$root/usr/local/lib/$folder" ] ||
+			(cd "$root/usr/local/lib" && rmdir -p --ignore-fail-on-non-empty "$folder")
+	done
 	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
 }
 

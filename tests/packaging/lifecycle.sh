@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Installs speakerd, upgrades and removes it, by make install and as a Debian package, and looks at what
+# is there after each step. Changes the machine: `make test-install` runs it in a Debian of its own.
+#   lifecycle.sh CHECKOUT      as root; with or without a running systemd
+set -euo pipefail
+checkout=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+env=/etc/speakerd/speakerd.env
+key=/etc/credstore/gemini-api-key
+conversation=/var/lib/speakerd/conversation-for-the-test
+
+step() { printf '\n== %s\n' "$*"; }
+# check WORDS...: a condition for [ ] or a command, which must be true.
+check() {
+	"$@" || { echo "NOT TRUE: $*" >&2; exit 1; }
+}
+no() { ! "$@"; }
+same() { [ "$1" = "$2" ] || { echo "$1 is not $2" >&2; return 1; }; }
+there() { [ -e "$1" ]; }
+with_systemd() { [ -d /run/systemd/system ]; }
+mode() { stat -c '%a %U:%G' "$1"; }
+listing() { (cd "$1" && find . -path ./.git -prune -o -printf '%p %u %y %s %T@\n' | sort); }
+
+installed() {
+	check same "$(mode $env)" "640 root:speakerd"
+	check same "$(mode /var/lib/speakerd)" "700 speakerd:speakerd"
+	check id -nG speakerd
+	check no runuser -u nobody -- cat $env 2>/dev/null
+	check same "$(systemctl is-enabled speakerd 2>/dev/null)" enabled
+	check systemd-analyze verify --man=no --recursive-errors=no speakerd.service
+	check same "$(runuser -u speakerd -- speakerd --version)" "speakerd $version"
+	(cd "$work" && check /opt/speakerd/bin/python -I -c 'import alsaaudio, google.genai, gpiozero, lgpio, systemd.journal')
+	check same "$(find /opt/speakerd/ -name '*.py' -path '*/speakerd/*' | wc -l)" "$(find /opt/speakerd/ -name '*.pyc' -path '*/speakerd/*' | wc -l)"
+	if with_systemd; then check systemctl is-active --wait speakerd; fi
+}
+# What a person would lose.
+use() {
+	echo '# mine' >>$env
+	echo x >$conversation
+	install -d -m 700 "${key%/*}"
+	echo not-a-key >$key
+}
+unlost() {
+	check grep -q '^# mine' $env
+	check there $conversation
+	check there $key
+}
+purged() {
+	local path
+	for path in /etc/speakerd /var/lib/speakerd $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
+}
+removed() {
+	check no there /opt/speakerd
+	check no systemctl cat speakerd.service >/dev/null 2>&1
+	check no command -v speakerd
+	check same "$(find /etc/systemd -name 'speakerd.service')" ""
+	unlost
+}
+
+cp -r "$checkout" "$work/checkout"
+cd "$work/checkout"
+rm -rf dist
+version=$(sed -nE 's/^version = "(.*)"$/\1/p' pyproject.toml)
+listing . >"$work/before"
+
+step "make install"
+make install
+! with_systemd || { echo GEMINI_API_KEY=not-a-key >>$env; systemctl restart speakerd; }
+installed
+first=$(readlink /opt/speakerd)
+check diff "$work/before" <(listing .)
+
+step "make install, once more"
+use
+make install | tee "$work/log"
+check grep -q "^Nothing to build" "$work/log"
+check same "$(readlink /opt/speakerd)" "$first"
+installed
+unlost
+
+step "make install, which fails"
+cp -r . "$work/broken"
+sed -i 's/sha256:[0-9a-f]\{8\}/sha256:00000000/' "$work/broken/requirements.lock"
+check no make -C "$work/broken" install 2>"$work/log"
+check grep -q "what was installed before is as it was" "$work/log"
+check same "$(readlink /opt/speakerd)" "$first"
+check same "$(ls -d /opt/speakerd-*)" "/opt/$first"
+installed
+unlost
+
+step "make install of another version"
+cp -r . "$work/next"
+echo >>"$work/next/speakerd/__main__.py"
+make -C "$work/next" install
+check no same "$(readlink /opt/speakerd)" "$first"
+check same "$(ls -d /opt/speakerd-*)" "/opt/$(readlink /opt/speakerd)"
+installed
+unlost
+
+step "make uninstall, and PURGE=1"
+make uninstall
+removed
+make uninstall PURGE=1
+purged
+check no id speakerd 2>/dev/null
+
+step "make deb, by a user who is not root"
+useradd -m packager-for-the-test
+apt-get install -qq -y --no-install-recommends dpkg-dev lintian >/dev/null 2>&1
+cp -r . /home/packager-for-the-test/checkout
+chown -R packager-for-the-test: /home/packager-for-the-test/checkout
+runuser -u packager-for-the-test -- make -C /home/packager-for-the-test/checkout deb | tee "$work/log"
+check no grep -qE '^[EW]: ' "$work/log"
+mv /home/packager-for-the-test/checkout/dist "$work/dist" && chmod -R go+rX "$work"
+userdel -r packager-for-the-test 2>/dev/null
+package=("$work"/dist/speakerd_"${version}"_*.deb)
+
+step "apt install"
+apt_quietly() { apt-get -qq -y -o Dpkg::Use-Pty=0 "$@" </dev/null; }
+apt_quietly install "${package[0]}"
+! with_systemd || { echo GEMINI_API_KEY=not-a-key >>$env; systemctl restart speakerd; }
+installed
+check same "$(dpkg --verify speakerd)" ""
+use
+check no make install
+check dpkg -s speakerd
+
+step "apt install of the next version, which knows a new option"
+dpkg-deb -R "${package[0]}" "$work/tree"
+sed -i "s/^Version: .*/Version: $version.1/" "$work/tree/DEBIAN/control"
+echo '#SPEAKERD_NEW=' >>"$work/tree/etc/speakerd/speakerd.env.example"
+dpkg-deb --root-owner-group -Zgzip -z1 --build "$work/tree" "$work/dist/next.deb" >/dev/null
+apt_quietly install "$work/dist/next.deb"
+installed
+unlost
+check grep -q SPEAKERD_NEW $env.example
+
+step "apt remove, and purge"
+apt_quietly remove speakerd
+removed
+apt_quietly install "${package[0]}"
+installed
+unlost
+apt_quietly purge speakerd
+purged
+
+step "All of it is true, on $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -1)"
