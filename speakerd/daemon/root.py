@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import faulthandler
 import functools
 import logging
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from speakerd import config, tools
+from speakerd import tools
 from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
@@ -29,17 +27,17 @@ from speakerd.daemon.translate import (
     changes_setup,
     reopened_by,
     rules_of,
+    secrets_of,
     utterance_bytes_of,
     wishes_of,
 )
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.transport import Timeouts
-from speakerd.service import chronicle, journal, notify, watchdog
+from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
 from speakerd.service.state import HandleStore
-from speakerd.service.threads import DaemonThreads
 from speakerd.service.usage import Tally
 
 if TYPE_CHECKING:
@@ -319,7 +317,7 @@ class Daemon:
             return
         old, self._settings = self._settings, changes.loaded.settings
         new = self._settings
-        journal.configure(new.log_level, secrets=_secrets(old, new))
+        journal.configure(new.log_level, secrets=secrets_of(old, new))
         self._live.reload(new.gemini_api_key, wishes_of(new))
         for device in reopened_by(changes.options):
             self._devices.reopen(device, new)
@@ -407,32 +405,3 @@ class Daemon:
 
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         return {"ok": True, **self._chronicle.as_dict(self._core.status)}
-
-
-def _secrets(*of: Settings) -> list[str]:
-    return [settings.gemini_api_key.get_secret_value() for settings in of]
-
-
-async def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
-    daemon = Daemon(loaded.settings, reading=(loaded, read))
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(DaemonThreads())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop)
-    await daemon.serve()
-
-
-def run(read: Callable[[], Loaded]) -> int:
-    """Run the daemon in the foreground until it is told to stop; returns the exit code.
-
-    ``read()`` reads the configuration, now and at every reload; what it raises at the start is
-    passed on.
-    """
-    loaded = read()
-    settings = loaded.settings
-    faulthandler.enable()  # systemd's watchdog sends SIGABRT: the journal says where it hung
-    journal.configure(settings.log_level, secrets=_secrets(settings))
-    chronicle.starting(loaded)
-    config.export_library_variables(loaded)
-    asyncio.run(_serve(loaded, read))
-    return 0

@@ -63,6 +63,11 @@ def wishes_of(settings: Settings) -> Wishes:
     )
 
 
+def secrets_of(*all_settings: Settings) -> list[str]:
+    """What must not be in the journal."""
+    return [settings.gemini_api_key.get_secret_value() for settings in all_settings]
+
+
 def utterance_bytes_of(settings: Settings) -> int:
     """What the longest utterance takes, with its pre-roll and tail, and a second to spare."""
     longest_ms = 1000 * settings.max_utterance_s + settings.preroll_ms + settings.tail_ms

@@ -1,0 +1,44 @@
+"""The daemon as a process: its log, its signals, its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import signal
+from typing import TYPE_CHECKING
+
+from speakerd import config
+from speakerd.daemon.root import Daemon
+from speakerd.daemon.translate import secrets_of
+from speakerd.service import chronicle, journal
+from speakerd.service.threads import DaemonThreads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.config import Loaded
+
+
+def run(read: Callable[[], Loaded]) -> int:
+    """Run the daemon in the foreground until it is told to stop; returns the exit code.
+
+    ``read()`` reads the configuration, now and at every reload; what it raises at the start is
+    passed on.
+    """
+    loaded = read()
+    settings = loaded.settings
+    faulthandler.enable()  # systemd's watchdog sends SIGABRT: the journal says where it hung
+    journal.configure(settings.log_level, secrets=secrets_of(settings))
+    chronicle.starting(loaded)
+    config.export_library_variables(loaded)
+    asyncio.run(_serve(loaded, read))
+    return 0
+
+
+async def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
+    daemon = Daemon(loaded.settings, reading=(loaded, read))
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(DaemonThreads())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    await daemon.serve()
