@@ -6,21 +6,17 @@ would open them, by the same code.
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import errno
 import functools
-import os
 import re
 from typing import TYPE_CHECKING
 
 from speakerd.audio.cards import cards, cards_of
 from speakerd.audio.controls import in_the_way, mixer_of
 from speakerd.audio.earcons import tone
-from speakerd.audio.holders import holders
 from speakerd.audio.level import Level, Verdict
-from speakerd.doctor.account import UNIT, device_nodes, who_runs
+from speakerd.doctor.account import device_nodes, who_runs
 from speakerd.doctor.asking import ask, silent, told_of
+from speakerd.doctor.devices import ADD_A_CARD, hardware, missing, write
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.doctor.trial import MICROPHONE, SPEAKER, Listening, loudest, play, real_alsa
 from speakerd.errors import DeviceError, UnavailableError
@@ -33,10 +29,6 @@ if TYPE_CHECKING:
     from speakerd.doctor.trial import Alsa, Use
 
 _AREA = "sound card"
-_ADD_A_CARD = (
-    "plug in a USB one, or name yours in /boot/firmware/config.txt"
-    " (such as dtoverlay=hifiberry-dac) and reboot"
-)
 _LIBRARY = "sudo apt install libasound2 (libasound2t64 on Debian 13), then sudo make install"
 #: What alsa-lib asks the sound server of the user who is logged in for.
 _PER_USER = frozenset(("pulse", "pipewire", "jack"))
@@ -44,8 +36,7 @@ _PER_USER = frozenset(("pulse", "pipewire", "jack"))
 _ALSA_CONFIGS = ("var/lib/alsa/conf.d/*.conf", "etc/alsa/conf.d/*.conf", "etc/asound.conf")
 _DEFAULT = re.compile(r'^\s*pcm\.!?default\s*(?:\{[^{}]*?\btype\s+)?"?([\w-]+)', re.MULTILINE)
 _COMMENT = re.compile(r"#.*")
-_NUMBERED = re.compile(r"^\w+:'?(?:CARD=)?(\d+)(?:,(?:DEV=)?(\d+))?")
-_CONVERTER = re.compile(r"use (plug\S+), which converts")
+_NUMBERED = re.compile(r"\b\w+:(?:CARD=)?(\d+)(?:,(?:DEV=)?(\d+))?")
 #: Even a quiet room, and a MEMS microphone's own noise, move more than some steps of 16 bits.
 _DEAF_PEAK_DBFS = -78.0
 _ASK_TO_SPEAK = "Please say something into the microphone for a few seconds, as you usually would."
@@ -63,12 +54,12 @@ def check_cards(system: System) -> Iterator[Finding]:
     """Which sound cards there are, and whether they can hear and play."""
     found = cards(system.root / "proc")
     if not found:
-        yield fail(_AREA, "ALSA sees no sound card", _ADD_A_CARD)
+        yield fail(_AREA, "ALSA sees no sound card", ADD_A_CARD)
         return
     names = ", ".join(map(str, found))
     for use in (MICROPHONE, SPEAKER):
         if not any(card.pcms(capture=use.capture) for card in found):
-            yield fail(_AREA, f"none of the sound cards has a {use.area}: {names}", _ADD_A_CARD)
+            yield fail(_AREA, f"none of the sound cards has a {use.area}: {names}", ADD_A_CARD)
             return
     yield ok(_AREA, names)
 
@@ -86,21 +77,21 @@ def check_names(system: System) -> Iterator[Finding]:
         device = _device(system, use)
         if device is None:
             return
-        if numbered := _NUMBERED.match(device):
+        if numbered := _NUMBERED.search(device):
             named = cards_of(device, system.root / "proc")
             if named:
                 name = f"plughw:CARD={named[0].id},DEV={numbered[2] or 0}"
                 yield warn(
                     use.area,
                     f"{device} is a number, and may be another card after the next boot",
-                    _write(system, use, name),
+                    write(system, use, name),
                 )
         elif (server := _per_user(system, device)) and who_runs(system).service:
             via = "" if device == server else f", which leads to {server}"
             yield warn(
                 use.area,
                 f"{device}{via}: a sound server of whoever is logged in, not for a service",
-                _write(system, use, _hardware(system, use) or "plughw:CARD=NAME,DEV=0"),
+                write(system, use, hardware(system, use) or "plughw:CARD=NAME,DEV=0"),
             )
 
 
@@ -142,7 +133,7 @@ def check_microphone(system: System, alsa: Alsa | None = None) -> Iterator[Findi
             level = loudest(listening.level, _asked_to_speak(system, alsa))
             overruns = listening.overruns
     except DeviceError as error:
-        yield _missing(system, MICROPHONE, alsa, device, str(error))
+        yield missing(system, MICROPHONE, alsa, device, str(error))
         return
     yield ok("microphone", f"{device} captures at 16 kHz")
     if overruns:
@@ -163,7 +154,7 @@ def check_speaker(system: System, alsa: Alsa | None = None) -> Iterator[Finding]
     try:
         underruns = play(device, alsa, tone())
     except DeviceError as error:
-        yield _missing(system, SPEAKER, alsa, device, str(error))
+        yield missing(system, SPEAKER, alsa, device, str(error))
         return
     yield _played(f"{device} plays at 24 kHz")
     if underruns:
@@ -198,22 +189,25 @@ def _daemons_microphone(
     yield ok("microphone", f"the daemon has {device} open")
     if system.loaded is not None and not system.loaded.settings.preroll_ms:
         return  # it is off while nobody speaks, as was asked for
-    try:
-        level = loudest(functools.partial(_level_of, daemon), _asked_to_speak(system, alsa))
-    except UnavailableError as error:
-        yield warn("microphone", f"its level is not known: {error}", "speakerd doctor, once more")
-        return
-    if level is not None:
+    refusals: list[str] = []  # of which the last one counts, if it says nothing else
+    for_s = _asked_to_speak(system, alsa)
+    level = loudest(functools.partial(_level_of, daemon, refusals), for_s)
+    if level is None:
+        what = f"its level is not known: {refusals[-1]}"
+        yield warn("microphone", what, "speakerd doctor, once more")
+    else:
         yield _judged(system, alsa, device, level)
 
 
-def _level_of(daemon: DaemonPort) -> Level:
-    answer = ask(daemon, "level")
+def _level_of(daemon: DaemonPort, refusals: list[str]) -> Level | None:
+    """What the daemon hears now; None where it has just begun to, or does not say."""
     try:
+        answer = ask(daemon, "level")
         peak_dbfs, rms_dbfs = float(str(answer["peak_dbfs"])), float(str(answer["rms_dbfs"]))
         return Level(peak_dbfs, rms_dbfs, Verdict(str(answer["verdict"])))
-    except (KeyError, ValueError):
-        raise UnavailableError(f"level: {answer}") from None
+    except (UnavailableError, KeyError, ValueError) as error:
+        refusals.append(str(error))
+        return None
 
 
 def _daemons_speaker(
@@ -241,7 +235,7 @@ def _not_ready(system: System, use: Use, alsa: Alsa, device: str, word: str) -> 
     if word == "starting":
         what = f"the daemon is still opening {device}"
         return warn(use.area, what, "speakerd doctor, once more in some seconds")
-    return _missing(system, use, alsa, device, word)
+    return missing(system, use, alsa, device, word)
 
 
 # --- what is said
@@ -312,60 +306,6 @@ def _volume(system: System, alsa: Alsa, device: str, change: str) -> str:
     return f"its card has no capture volume: speak from {'nearer' if '+' in change else 'farther'}"
 
 
-def _missing(system: System, use: Use, alsa: Alsa, device: str, message: str) -> Finding:
-    """A device that could not be opened, or was lost, from what the audio edge says of it."""
-    what = _short(message)
-    if converter := _CONVERTER.search(message):
-        remedy = _write(system, use, converter[1])
-    elif _says(message, errno.EBUSY):
-        remedy = _free(system, use, device)
-    elif _says(message, errno.EACCES, errno.EPERM):
-        remedy = who_runs(system).join("audio")
-    elif _says(message, errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        remedy = _nearest(system, use, alsa, device)
-    else:
-        tool = "arecord" if use.capture else "aplay"
-        shown = f"{tool} -D {device} --dump-hw-params -d 1 /dev/null"
-        remedy = f"unplug it and plug it in again; {shown} tells what it can do"
-    return fail(use.area, what, remedy)
-
-
-def _says(message: str, *numbers: int) -> bool:
-    return any(os.strerror(number) in message for number in numbers)
-
-
-def _short(message: str) -> str:
-    """The message without the advice at its end, in place of which we have a better one."""
-    before, _, _ = message.rpartition(": ")
-    return before if _CONVERTER.search(message) or _says(before, *errno.errorcode) else message
-
-
-def _free(system: System, use: Use, device: str) -> str:
-    found = holders(device, "c" if use.capture else "p", system.root / "proc")
-    if any(holder.name == "speakerd" for holder in found):
-        return "it is speakerd's own, which does not answer you: sudo speakerd doctor"
-    if not found:
-        return "sudo fuser -v /dev/snd/* shows which program to stop"
-    who = " and ".join(map(str, found))
-    plugin = "dsnoop" if use.capture else "dmix"
-    shared = f"plug:'{plugin}:CARD={found[0].card},DEV=0'"
-    return f"stop {who}, or let both share it: {_write(system, use, shared)}"
-
-
-def _nearest(system: System, use: Use, alsa: Alsa, device: str) -> str:
-    there = [
-        name for card in cards(system.root / "proc") for name in card.pcms(capture=use.capture)
-    ]
-    with contextlib.suppress(DeviceError):  # a card is being pulled out: what is known will do
-        there += alsa.named_pcms(use.capture)
-    near = difflib.get_close_matches(device, there, n=1, cutoff=0) or there[:1]
-    if not near:
-        return _ADD_A_CARD
-    others = [name for name in there if name != near[0]]
-    also = f"; there is also {', '.join(others)}" if others else ""
-    return f"{_write(system, use, near[0])}{also}"
-
-
 # --- what is looked up
 
 
@@ -382,17 +322,6 @@ def _device(system: System, use: Use) -> str | None:
         return None
     settings = system.loaded.settings
     return settings.capture_device if use.capture else settings.playback_device
-
-
-def _write(system: System, use: Use, value: str) -> str:
-    """How to set the option of ``use``."""
-    path = system.loaded.env_file if system.loaded is not None else "the env file"
-    return f"{use.option}={value} in {path}, then sudo systemctl restart {UNIT}"
-
-
-def _hardware(system: System, use: Use) -> str | None:
-    found = cards(system.root / "proc")
-    return next((name for card in found for name in card.pcms(capture=use.capture)), None)
 
 
 def _per_user(system: System, device: str) -> str | None:

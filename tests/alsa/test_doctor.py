@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 
 from speakerd.audio.earcons import tone
 from speakerd.doctor import sound
+from speakerd.doctor.host import SocketDaemon
 from speakerd.doctor.trial import real_alsa
+from tests.alsa.speakerd_rig import running
 from tests.audio.contract import words
 from tests.doctor.made_up import Machine, Person, lines
 
@@ -114,3 +117,20 @@ def test_a_muted_mixer_is_found_and_mended_by_its_line(
         assert found[1] == "OK speaker: the mixer default lets sound through"
     finally:
         subprocess.run(["amixer", "sset", "Master", "100%", "unmute"], check=True)
+
+
+async def test_a_running_daemon_is_asked_and_keeps_its_devices(
+    card: StandInCard, on_card: Machine, tmp_path: Path
+) -> None:
+    on_card.person = Person(lambda: card.play_into_microphone(words(1000, seed=1)))
+    async with running(tmp_path, card) as speaker:
+        await speaker.state("idle")
+        system = dataclasses.replace(on_card.system(), daemon=SocketDaemon(speaker.process.socket))
+        beginning = card.heard_bytes()
+        found = await asyncio.to_thread(lambda: lines(sound.check_microphone(system, ALSA)))
+        assert found[0] == f"OK microphone: the daemon has {card.capture_device} open"
+        assert "peak 0 dBFS" in found[1]
+        (played,) = await asyncio.to_thread(lambda: lines(sound.check_speaker(system, ALSA)))
+        assert played.startswith(f"OK speaker: the daemon has {card.playback_device} open")
+        await speaker.heard_up_to(card.heard_bytes() + 2 * len(tone()))
+        assert tone().strip(b"\0") in card.heard(beginning)

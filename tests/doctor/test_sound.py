@@ -14,6 +14,7 @@ import pytest
 from speakerd.audio.controls import Control, Side
 from speakerd.audio.pcm import XrunError
 from speakerd.doctor import sound
+from speakerd.doctor.devices import ADD_A_CARD
 from speakerd.doctor.trial import Alsa
 from speakerd.errors import DeviceError
 from tests.audio.scripted import CaptureScript, PlaybackScript
@@ -217,6 +218,7 @@ def test_names_that_last(rig: Rig) -> None:
         ("hw:1,0", MICROPHONE),
         ("plughw:1", MICROPHONE),
         ("plughw:CARD=1,DEV=3", "plughw:CARD=Device,DEV=3"),
+        ("plug:'dsnoop:1'", MICROPHONE),
     ],
 )
 def test_a_number_for_a_name(rig: Rig, device: str, lasting: str) -> None:
@@ -474,7 +476,7 @@ def test_a_device_that_is_not_there_nor_any_other(tmp_path: Path) -> None:
     rig.machine.options["SPEAKERD_CAPTURE_DEVICE"] = MICROPHONE
     rig.microphone.refusal = refusal(errno.ENOENT, "there is no sound card")
     assert rig.capture() == [
-        f"FAIL microphone: {MICROPHONE}: No such file or directory -> {sound._ADD_A_CARD}"
+        f"FAIL microphone: {MICROPHONE}: No such file or directory -> {ADD_A_CARD}"
     ]
 
 
@@ -578,6 +580,12 @@ def test_a_daemon_that_does_not_say_how_loud_it_is(rig: Rig, daemon: Daemon) -> 
     assert rig.capture()[-1] == (
         "WARN microphone: its level is not known: no command level -> speakerd doctor, once more"
     )
+
+
+def test_a_daemon_that_has_just_begun_to_listen_is_asked_again(rig: Rig, daemon: Daemon) -> None:
+    daemon.not_yet = 1
+    rig.alsa = dataclasses.replace(rig.alsa, listen_s=0.5)
+    assert "it hears well" in rig.capture()[-1]
 
 
 def test_a_microphone_that_is_off_while_nobody_speaks_is_not_asked(
