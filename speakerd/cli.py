@@ -271,7 +271,8 @@ def _reloaded(answer: Mapping[str, object]) -> Iterator[str]:
 
     yield from lines("changed")
     if not answer.get("changed"):
-        yield "nothing has changed"
+        if not answer.get("restart"):
+            yield "nothing has changed"
     elif not answer.get("applied"):
         yield "this takes effect when the turn that is under way is over"
     for line in lines("restart"):

@@ -147,6 +147,51 @@ async def test_the_env_file_is_all_it_needs(tmp_path: Path, card: StandInCard) -
     assert "did you mean SPEAKERD_VOICE?" in log
 
 
+async def test_a_reload_reads_the_file_and_nothing_but_the_file(
+    tmp_path: Path, card: StandInCard
+) -> None:
+    """What the file says for the libraries is in the daemon's environment: it is no news."""
+    async with Simulator(SimulatorOptions(speed=0)) as simulator:
+        options = simulator.environment() | {"GPIOZERO_PIN_FACTORY": "mock"}
+        ours = options.keys() - {"no_proxy", "NODE_EXTRA_CA_CERTS"}
+        lines = [f"{name}={options[name]}" for name in sorted(ours)]
+        file = tmp_path / "speakerd.env"
+        file.write_text("\n".join(lines))
+        with DaemonProcess(tmp_path, on(card)) as process:
+            environment = process.environment()
+
+            async def reload(*more: str) -> subprocess.CompletedProcess[str]:
+                file.write_text("\n".join([*lines, *more]))
+                return await asyncio.to_thread(speakerd, "reload", environment)
+
+            await simulator.wait_for(lambda: simulator.setups)
+            same = await reload()
+            assert (same.returncode, same.stdout) == (0, "nothing has changed\n")
+            refused = await reload("SPEAKERD_TAIL_MS=long", "SPEAKERD_LINK=often")
+            assert (refused.returncode, refused.stdout) == (78, "")
+            assert [line.split()[1] for line in refused.stderr.splitlines()] == [
+                "refused,",
+                "SPEAKERD_TAIL_MS",
+                "SPEAKERD_LINK",
+            ]
+            broken = await reload("this is no line of an env file")
+            assert broken.returncode == 78
+            moved = await reload("SSL_CERT_FILE=")
+            (restart,) = moved.stdout.splitlines()
+            assert restart.startswith("needs a restart (sudo systemctl restart speakerd): SSL_CERT")
+            voice = await reload("SPEAKERD_VOICE=Puck", "SPEAKERD_LOG_LEVEL=debug")
+            assert voice.stdout.splitlines() == [
+                "SPEAKERD_VOICE: - -> Puck",
+                "SPEAKERD_LOG_LEVEL: info -> debug",
+            ]
+            await simulator.wait_for(lambda: len(simulator.setups) == 2)
+        assert process.exit_code == 0
+    assert "Puck" in str(simulator.setups[1])
+    log = process.log.read_text()
+    assert "reloaded: SPEAKERD_VOICE: - -> Puck" in log
+    assert "SPEAKERD_TAIL_MS" in log
+
+
 async def test_the_key_is_shown_nowhere(tmp_path: Path, card: StandInCard) -> None:
     """Neither where it is accepted nor where it is refused, however much is logged."""
     options = {"SPEAKERD_LOG_LEVEL": "debug", "GEMINI_API_KEY": KEY}
