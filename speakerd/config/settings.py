@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from speakerd.config import checks
-from speakerd.config.sources import API_KEY, CREDENTIAL, DEFAULT_CONTROL_SOCKET, PREFIX, Origin
+from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET, PREFIX, Origin
 from speakerd.config.sources import text_of as _text_of
 
 if TYPE_CHECKING:
@@ -354,8 +354,8 @@ def _problem(
     variable = variable_of(option)
     if error["type"] == "missing":
         return (
-            f"{variable} is missing: set it in {where[Origin.FILE]}, in the environment, "
-            f"or as the systemd credential {CREDENTIAL}"
+            f"{variable} is missing: store it with `sudo speakerd key`, "
+            f"or set it in {where[Origin.FILE]}"
         )
     origin = origin_of(sources, variable)
     # what our own validators raise reads on from the value; pydantic's words are for programmers

@@ -118,7 +118,7 @@ def test_the_key_comes_from_the_first_place_that_has_one(
     expected = next((key.strip() for key in (environment, file, credential) if key), None)
     if expected is None:
         (line,) = place.problems(GEMINI_API_KEY=environment)
-        for word in ("GEMINI_API_KEY", str(place.file), "credential gemini-api-key"):
+        for word in ("GEMINI_API_KEY", str(place.file), "sudo speakerd key"):
             assert word in line
         return
     loaded = place.load(GEMINI_API_KEY=environment)
