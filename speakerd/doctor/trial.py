@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speakerd.audio.level import Level, Verdict
-from speakerd.audio.pcm import CAPTURE_RATE_HZ, PLAYBACK_RATE_HZ
+from speakerd.audio.pcm import CAPTURE_RATE_HZ
 from speakerd.conversation.events import DeviceLost, NoticeEnded
 from speakerd.errors import DeviceError
 
@@ -39,11 +39,6 @@ class Use:
     area: str
     option: str
     capture: bool
-
-    @property
-    def rate_hz(self) -> int:
-        """The rate it is opened at."""
-        return CAPTURE_RATE_HZ if self.capture else PLAYBACK_RATE_HZ
 
 
 MICROPHONE = Use("microphone", "SPEAKERD_CAPTURE_DEVICE", capture=True)

@@ -61,6 +61,8 @@ class Daemon:
 
     def wait_for_press(self, timeout_s: float) -> bool:
         assert timeout_s == 10
+        if self.gone:
+            raise UnavailableError("the daemon has said nothing for 5 s")
         return self.presses
 
     def hears(self, peak_dbfs: float, verdict: str) -> None:

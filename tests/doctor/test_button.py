@@ -322,6 +322,23 @@ def test_what_the_daemon_misses_is_what_its_status_says(
     assert found.startswith(words)
 
 
+def test_a_daemon_that_goes_away_while_it_waits_for_a_press(
+    machine: Machine, daemon: Daemon
+) -> None:
+    machine.person = Person(lambda: setattr(daemon, "gone", True))
+    assert line(machine) == [f"WARN button: the daemon has said nothing for 5 s -> {AGAIN}"]
+
+
+def test_where_no_line_is_left(machine: Machine, daemon: Daemon) -> None:
+    daemon.status["button"] = "GPIO17: 'GPIO busy'; free it"
+    machine.write(
+        "boot/config.txt",
+        "dtoverlay=dpi24\n"
+        + "".join(f"dtoverlay=gpio-led,gpio={number}\n" for number in range(22, 28)),
+    )
+    assert line(machine)[0].endswith("give the button a line of its own, by SPEAKERD_BUTTON_PIN")
+
+
 def test_a_daemon_that_falls_silent(machine: Machine, daemon: Daemon) -> None:
     daemon.gone = True
     assert line(machine) == [f"WARN button: the daemon has said nothing for 5 s -> {AGAIN}"]
