@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from speakerd import __version__
 from speakerd.config import Origin, control_socket, examine, load
+from speakerd.config.sources import API_KEY
 from speakerd.errors import ConfigError, SpeakerdError, UnavailableError
 
 if TYPE_CHECKING:
@@ -203,9 +204,18 @@ def _config(_args: argparse.Namespace) -> int:
     _print([f"# env file: {loaded.env_file}{found}", *table])
     for warning in loaded.warnings:
         print(f"speakerd: warning: {warning}", file=sys.stderr)
-    if loaded.problems:
-        raise ConfigError("\n".join(loaded.problems.values()))
+    problems = dict(loaded.problems)
+    if _key_is_missing(loaded) and credential.is_hidden(credential.STORE):
+        del problems[API_KEY]
+        said = "whether a key is stored, only root may see: sudo speakerd config"
+        print(f"speakerd: {said}", file=sys.stderr)
+    if problems:
+        raise ConfigError("\n".join(problems.values()))
     return 0
+
+
+def _key_is_missing(loaded: Loaded) -> bool:
+    return API_KEY in loaded.problems and loaded.provenance[API_KEY] is Origin.DEFAULT
 
 
 def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
@@ -218,7 +228,7 @@ def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
         if variable not in loaded.problems:
             yield variable, origin, shown(getattr(loaded.settings, option))
         elif origin is Origin.DEFAULT:
-            yield variable, "-", "missing"
+            yield variable, "-", "not found"
         else:
             yield variable, origin, "cannot be used"
     for variable, text in loaded.library.items():

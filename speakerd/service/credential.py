@@ -61,6 +61,11 @@ def with_stored(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
     return seen
 
 
+def is_hidden(directory: Path) -> bool:
+    """Whether this user may not see what is stored."""
+    return directory.is_dir() and not os.access(directory, os.X_OK)
+
+
 def restart(run: Run | None = None) -> str:
     """Have the service read it; returns what has become of that, in words.
 

@@ -194,7 +194,7 @@ def test_config_shows_what_it_can_where_something_is_wrong(
     assert cli.main(["config"]) == 78
     out, err = capsys.readouterr()
     shown = [line.split(maxsplit=2) for line in out.splitlines()]
-    assert ["GEMINI_API_KEY", "-", "missing"] in shown
+    assert ["GEMINI_API_KEY", "-", "not found"] in shown
     assert ["SPEAKERD_TAIL_MS", "environment", "cannot be used"] in shown
     assert ["SSL_CERT_FILE", "environment", "cannot be used"] in shown
     assert ["SPEAKERD_LINK", "environment", "always"] in shown
