@@ -27,7 +27,7 @@ build() { # RELEASE
 	building=$root/opt/$1
 	rm -rf "$building"
 	mkdir -p "$root/opt"
-	make_environment "$building" "/opt/$1" || die "building failed, see above; what was installed before is as it was"
+	make_environment "$building" "$root/opt/$1" || die "building failed, see above; what was installed before is as it was"
 	touch "$building/complete"
 	building=
 }
@@ -91,6 +91,7 @@ go_back_to() { # RELEASE
 	say "Going back to $1, which did start" >&2
 	switch_to "$1"
 	systemctl restart speakerd || true
+	remove_others "$1"
 }
 
 remove_others() { # RELEASE

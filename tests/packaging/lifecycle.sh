@@ -49,12 +49,12 @@ unlost() {
 purged() {
 	local path
 	for path in /etc/speakerd /var/lib/speakerd $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
+	check same "$(find /etc/systemd /usr/local -name '*speakerd*')" ""
 }
 removed() {
 	check no there /opt/speakerd
 	check no systemctl cat speakerd.service >/dev/null 2>&1
 	check no command -v speakerd
-	check same "$(find /etc/systemd -name 'speakerd.service')" ""
 	unlost
 }
 
@@ -124,7 +124,7 @@ installed
 check same "$(dpkg --verify speakerd)" ""
 use
 check no make install
-check dpkg -s speakerd
+check same "$(dpkg-query -W -f '${db:Status-Status}' speakerd)" installed
 
 step "apt install of the next version, which knows a new option"
 dpkg-deb -R "${package[0]}" "$work/tree"
