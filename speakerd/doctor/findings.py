@@ -20,13 +20,17 @@ class Finding:
 
     ``area`` is what it is about, in a word or two (``microphone``, ``clock``); ``what`` is what
     is so, in one line; ``remedy`` the exact command to type or line to write, empty only where
-    nothing needs to be done.
+    nothing needs to be done. Raises ValueError for a fault without a remedy.
     """
 
     level: Level
     area: str
     what: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.level is not Level.OK and not self.remedy:
+            raise ValueError(f"nobody can mend this: {self.area}: {self.what}")
 
 
 def ok(area: str, what: str) -> Finding:

@@ -91,11 +91,11 @@ def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
 
 
 def ask(
-    settings: Settings, timeouts: Timeouts | None = None, setup_s: float = 5.0
+    settings: Settings, timeouts: Timeouts | None = None, limit_s: float = 15.0
 ) -> list[probe.Answer]:
-    """The answers to the model and, as far as it matters, its fallbacks. Raises ImportError.
+    """The answers to the model and, as far as it matters, its fallbacks; each within ``limit_s``.
 
-    Each takes what ``timeouts`` say and ``setup_s`` at most.
+    Raises ImportError where google-genai cannot be imported.
     """
     wishes = wishes_of(settings)
     answers: list[probe.Answer] = []
@@ -104,7 +104,7 @@ def ask(
         runner.get_loop().set_default_executor(DaemonThreads())
         for model in dict.fromkeys((settings.model, *settings.fallback_models)):
             asking = probe.ask(
-                model, settings.gemini_api_key, wishes, timeouts=timeouts, setup_s=setup_s
+                model, settings.gemini_api_key, wishes, timeouts=timeouts, limit_s=limit_s
             )
             answers.append(runner.run(asking))
             failure = answers[-1].failure

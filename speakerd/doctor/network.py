@@ -85,16 +85,21 @@ def _server(url: str) -> Server:
 
 
 def reach(
-    server: Server, certificates: str | None = None, timeout_s: float = 5.0
+    server: Server,
+    certificates: str | None = None,
+    *,
+    timeout_s: float = 5.0,
+    slow_ms: float = _SLOW_MS,
 ) -> Iterator[Finding]:
     """Name, port and certificate of ``server``; each step may take ``timeout_s``.
 
-    ``certificates`` is a PEM file to trust in place of those that google-genai trusts.
+    ``certificates`` is a PEM file to trust in place of those that google-genai trusts. A round
+    trip of more than ``slow_ms`` is a fault.
     """
     addresses = yield from _resolve(server, timeout_s)
     if not addresses:
         return
-    connection = yield from _connect(server, addresses, timeout_s)
+    connection = yield from _connect(server, addresses, timeout_s, slow_ms)
     if connection is not None:
         with connection:
             yield from _shake_hands(connection, server, certificates)
@@ -146,7 +151,7 @@ def _is_google(server: Server) -> bool:
 
 
 def _connect(
-    server: Server, addresses: list[_Address], timeout_s: float
+    server: Server, addresses: list[_Address], timeout_s: float, slow_ms: float = _SLOW_MS
 ) -> Generator[Finding, None, socket.socket | None]:
     """A connection to the first of ``addresses`` that takes one."""
     error: OSError | None = None
@@ -161,7 +166,7 @@ def _connect(
             connection.close()
             continue
         took_ms = (time.monotonic() - began) * 1000
-        if took_ms > _SLOW_MS:
+        if took_ms > slow_ms:
             what = f"{server} takes {took_ms:.0f} ms for a round trip: answers come late"
             yield warn("network", what, "move closer to the Wi-Fi, or use a cable")
         else:

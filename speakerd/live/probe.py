@@ -45,23 +45,21 @@ async def ask(
     wishes: setup.Wishes,
     *,
     timeouts: Timeouts | None = None,
-    setup_s: float = 5.0,
+    limit_s: float = 15.0,
     settle_s: float = 0.5,
 ) -> Answer:
     """Ask for ``model``, with less and less of what can be done without if it is refused.
 
-    The server may take ``setup_s`` for its answer once it is connected; a connection that it
-    closes within ``settle_s`` of its consent counts as refused. Loads the SDK, which takes seconds
-    on a small Pi; raises what importing it raises.
+    Each connection, and the server's answer on it, may take ``limit_s``; one that it closes within
+    ``settle_s`` of its consent counts as refused. Loads the SDK, which takes seconds on a small
+    Pi; raises what importing it raises.
     """
     timeouts = timeouts or Timeouts()
     features = Features(setup.features(wishes), FOREVER)
     async with _opened(api_key, wishes, timeouts) as attempts:
         while True:
             without = features.leave_out(0)
-            failure, took_s = await attempts.make(
-                model, without, timeouts.connect_s + setup_s, settle_s
-            )
+            failure, took_s = await attempts.make(model, without, limit_s, settle_s)
             if failure is None:
                 return Answer(model, None, without, took_s)
             if not features.suspect(failure, 0):
