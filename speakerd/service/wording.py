@@ -137,7 +137,8 @@ def status_line(status: Status) -> str:
         troubles.append(_without_connection(status, status.trouble))
     troubles = [trouble for trouble in troubles if trouble]
     if troubles:
-        return ". ".join(troubles)
+        others = ", ".join(map(_in_brief, troubles[1:]))
+        return f"{troubles[0]}. Also: {others}" if others else troubles[0]
     starting = [name for name, word in status.devices if word == STARTING]
     if starting:
         return f"Starting: waiting for the {' and the '.join(starting)}"
@@ -168,6 +169,12 @@ def _missing(status: Status) -> list[str]:
 def _without_connection(status: Status, trouble: Failure) -> str:
     words = _TROUBLES[trouble.kind]
     return words.format(reason=_short(str(trouble)), model=status.model)
+
+
+def _in_brief(trouble: str) -> str:
+    """What it is, without the reason and the remedy."""
+    what = trouble.split(":", maxsplit=1)[0]
+    return f"{what[0].lower()}{what[1:]}" if what.startswith(("No ", "The ")) else what
 
 
 def _without(status: Status) -> str:
