@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,18 +12,7 @@ from speakerd.service.notify import Notifier
 from speakerd.service.watchdog import STALL_LIMIT_S, Watchdog, interval_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        path = str(tmp_path / "notify.sock")
-        listening.bind(path)
-        listening.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", path)
-        yield listening
+    import socket
 
 
 def signs(systemd: socket.socket) -> int:
