@@ -294,6 +294,19 @@ def test_a_mixer_that_cannot_be_read(rig: Rig) -> None:
     ]
 
 
+def test_cards_that_only_the_service_may_open_are_not_called_missing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = rig.machine.root / "dev/snd/controlC1"
+    node.parent.mkdir(parents=True, exist_ok=True)
+    node.touch()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may open everything
+    assert rig.mixer() == [
+        "WARN sound card: user root may not look at the mixers -> sudo speakerd doctor"
+    ]
+    assert rig.capture() + rig.play() == []
+
+
 # --- the microphone
 
 
