@@ -12,15 +12,18 @@ source systemd/functions.sh
 source systemd/environment.sh
 
 root=${DESTDIR:-} # the tests install into a folder
-changed=          # whether there is anything that only a restart brings into effect
+umask 022         # root's may be stricter, and the service is not root
 
-# copy FROM TO [MODE]: replaces TO in one step, if it is another one.
+# copy FROM TO: replaces TO in one step, if it is another one.
 copy() {
 	cmp -s "$1" "$root$2" && return
-	install -D -m "${3:-644}" "$1" "$root$2.new"
+	not_started
+	install -D -m 644 "$1" "$root$2.new"
 	mv "$root$2.new" "$root$2"
-	changed=yes
 }
+
+# Whether what runs is what is installed; kept in a file, for a run of this script that was interrupted.
+not_started() { rm -f "$root"/opt/speakerd-*/started; }
 
 build() { # RELEASE
 	say "Building $1 in /opt with $("$PYTHON" -V); the first time takes some minutes on a Raspberry Pi"
@@ -62,9 +65,9 @@ switch_to() {
 	copy "$share/speakerd.sysusers" /usr/local/lib/sysusers.d/speakerd.conf
 	copy "$share/speakerd.udev" /usr/local/lib/udev/rules.d/60-speakerd.rules
 	if [ "$(readlink "$root/opt/speakerd" || true)" != "$1" ]; then
+		not_started
 		ln -sfn "$1" "$root/opt/.speakerd"
 		mv -T "$root/opt/.speakerd" "$root/opt/speakerd"
-		changed=yes
 	fi
 	mkdir -p "$root/usr/local/bin"
 	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
@@ -81,16 +84,17 @@ has_key() {
 }
 
 # Starts it, and waits until it is ready or has failed.
-start() {
-	[ -n "$changed" ] || ! systemctl is-active --quiet speakerd || return 0
+start() { # RELEASE
+	local started=$root/opt/$1/started
+	[ ! -e "$started" ] || ! systemctl is-active --quiet speakerd || return 0
 	say "Starting it"
-	quietly systemctl restart speakerd
+	quietly systemctl restart speakerd && touch "$started"
 }
 
 go_back_to() { # RELEASE
 	say "Going back to $1, which did start" >&2
 	switch_to "$1"
-	systemctl restart speakerd || true
+	start "$1" || true
 	remove_others "$1"
 }
 
@@ -128,8 +132,8 @@ main() {
 	if [ ! -d "$root/run/systemd/system" ]; then
 		remove_others "$release"
 		say "systemd does not run here: speakerd is installed, and starts with the next boot."
-	elif start; then
-		say "speakerd runs${changed:+, in its new version}."
+	elif start "$release"; then
+		say "speakerd runs."
 		remove_others "$release"
 	elif [ -n "$was_active" ] && [ -n "$old" ] && [ "$old" != "$release" ]; then
 		journalctl -u speakerd -n 10 --no-pager -o cat >&2 || true

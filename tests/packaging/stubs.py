@@ -102,7 +102,9 @@ class Machine:
         """Make the stubs heed something from now on."""
         (self.state / name).write_text(text, encoding="utf-8")
 
-    def run(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, script: str, *, umask: int = 0o022, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``systemd/<script>``, whatever comes of it."""
         self._log.write_text("", encoding="utf-8")
         return subprocess.run(
@@ -111,6 +113,7 @@ class Machine:
             text=True,
             check=False,
             timeout=50,
+            umask=umask,
             env={
                 "PATH": f"{self._bin}:/usr/bin:/bin",
                 "DESTDIR": str(self.root),

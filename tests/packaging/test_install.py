@@ -108,6 +108,25 @@ def test_a_second_time_starts_what_does_not_run(machine: Machine) -> None:
     assert machine.called("systemctl restart speakerd")
 
 
+def test_an_interrupted_upgrade_is_finished_by_the_next_run(machine: Machine) -> None:
+    machine.install()
+    machine.change("2")
+    machine.systemd_runs(False)  # as far as the switch, and no further
+    machine.install()
+    machine.systemd_runs(True)
+    machine.install()
+    assert machine.called("systemctl restart speakerd")
+
+
+def test_the_strictest_umask_of_root_locks_nobody_out(machine: Machine) -> None:
+    assert machine.run("install.sh", umask=0o077).returncode == 0
+    for path in machine.root.rglob("*"):
+        mode = path.stat(follow_symlinks=False).st_mode & 0o777
+        relative = str(path.relative_to(machine.root))
+        if not relative.startswith(("run", "var/lib/speakerd")) and relative != ENV:
+            assert mode & 0o044 == 0o044, relative
+
+
 def test_a_changed_unit_is_a_reason_to_restart(machine: Machine) -> None:
     machine.install()
     (machine.root / UNIT).write_text("[Unit]\n", encoding="utf-8")
