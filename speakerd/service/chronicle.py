@@ -86,7 +86,7 @@ class Chronicle:
         self._notifier.stopping()
         turns = self._seen.turns if self._seen is not None else 0
         uptime_s = self._uptime_s()
-        line = f"stopping after {wording.duration(uptime_s)} and {turns} turns"
+        line = f"stopping after {wording.duration(uptime_s)} and {wording.count(turns, 'turn')}"
         journal.log("stop", line, uptime_s=uptime_s, turns=turns)
 
     def happened(self, event: ev.Event, status: Status) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from speakerd.errors import UnavailableError
 from speakerd.service import client
 from speakerd.service.journal import ledger_line
-from speakerd.service.wording import duration
+from speakerd.service.wording import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     Status = Mapping[str, object]
 
+#: Where the values begin.
+_COLUMN = 12
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -99,8 +102,9 @@ class _Screen:
     def status(self, status: Status) -> None:
         """Draw it in place of what was."""
         size = shutil.get_terminal_size()
-        fitting = [line[: size.columns] for line in lines(status)][: size.lines - 1]
-        self._out.write(_CLEAR + "\n".join(fitting) + "\n")
+        wrap = textwrap.TextWrapper(size.columns, subsequent_indent=" " * _COLUMN).wrap
+        rows = [row for line in lines(status) for row in wrap(line) or [""]]
+        self._out.write(_CLEAR + "\n".join(rows[: size.lines - 1]) + "\n")
         self._out.flush()
 
 
@@ -118,7 +122,7 @@ class _Log:
 
     def status(self, status: Status) -> None:
         """A line, unless it says what the last one has said."""
-        line = f"{status['summary']}"
+        line = f"{status.get('summary', status['state'])}"
         if line != self._last:
             self._last = line
             self._line(line)
@@ -133,16 +137,17 @@ def _is_a_screen(out: TextIO) -> bool:
 
 
 def _line(name: str, text: object) -> str:
-    return f"{name:<11} {text}"
+    return f"{name:<{_COLUMN}}{text}"
 
 
-def _today(today: Mapping[str, object]) -> str:
-    prompt, response, cost = (
-        today.get(name) for name in ("prompt_tokens", "response_tokens", "cost_usd")
-    )
-    known = isinstance(cost, int | float)
-    about = f"about {cost:.2f} USD" if known else "the model's price is not known"
-    return f"{today.get('turns')} turns, {prompt:,} tokens in, {response:,} out, {about}"
+def _today(today: Mapping[str, Any]) -> str:
+    turns, cost_usd = count(today["turns"], "turn"), today["cost_usd"]
+    tokens = f"{today['prompt_tokens']:,} tokens in, {today['response_tokens']:,} out"
+    if cost_usd is None:
+        cost = "the model's price is not known"
+    else:
+        cost = f"about {cost_usd:.2f} USD" if cost_usd >= 0.01 else "less than 0.01 USD"
+    return f"{turns}, {tokens}, {cost}"
 
 
 def _last_error(status: Status) -> Iterator[str]:

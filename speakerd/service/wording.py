@@ -111,6 +111,11 @@ def error_remedy(status: Status) -> str | None:
     return f"see {_OPTIONS.get(device, _PIN)}, or run {_DOCTOR}" if device else None
 
 
+def count(number: int, thing: str) -> str:
+    """So many of them: 1 turn, 2 turns."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A time span for people, in the two largest units that count: 3 h 12 min."""
     left = int(seconds)

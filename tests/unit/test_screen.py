@@ -96,6 +96,19 @@ def test_a_cost_that_is_not_known_is_not_made_up() -> None:
     assert today.endswith("2,345 out, the model's price is not known")
 
 
+@pytest.mark.parametrize(
+    ("today", "words"),
+    [
+        ({"turns": 1, "cost_usd": 0.0042}, "1 turn, 9 tokens in, 8 out, less than 0.01 USD"),
+        ({"turns": 0, "cost_usd": 0.0}, "0 turns, 9 tokens in, 8 out, less than 0.01 USD"),
+        ({"turns": 2, "cost_usd": 12.3456}, "2 turns, 9 tokens in, 8 out, about 12.35 USD"),
+    ],
+)
+def test_a_day_is_told_in_round_figures(today: dict[str, object], words: str) -> None:
+    lines = shown(today={"prompt_tokens": 9, "response_tokens": 8, **today})
+    assert f"today       {words}" in lines
+
+
 def test_what_an_older_daemon_does_not_tell_is_left_out() -> None:
     new = {"summary", "today", "version", "uptime_s", "last_error_remedy", "last_error_ago_s"}
     lines = list(screen.lines({key: STATUS[key] for key in STATUS.keys() - new}))
@@ -200,18 +213,18 @@ async def test_a_terminal_has_its_screen_drawn_anew(
     monkeypatch.setenv("LINES", "6")
     watching = Watching(daemon, terminal=True)
     await watching.shows("Ready")
-    daemon.happens("state", summary="Listening to somebody who speaks for long")
+    daemon.happens("state", summary="Listening to somebody who speaks too long")
     await watching.shows("Listening")
     await daemon.server.close()
     assert await watching.ends() == 0
     screens = watching.out.getvalue().split("\x1b[H\x1b[2J")
     assert len(screens) == 3
     assert screens[2].splitlines() == [
-        "Listening to somebody who spea",
+        "Listening to somebody who",
+        "            speaks too long",
         "",
         "speaker is  idle",
-        "link        ready, context=res",
-        "microphone  ready",
+        "link        ready,",
     ]
 
 
