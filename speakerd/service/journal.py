@@ -119,6 +119,14 @@ def news_again() -> None:
     _repeats.forget()
 
 
+def error_prefix() -> str:
+    """What makes a line printed to stderr an error in the journal, where that is what stderr is.
+
+    For what has to be said before there is a configuration (sd-daemon(3), ``SyslogLevelPrefix=``).
+    """
+    return "<3>" if _stderr_is_journal() else ""
+
+
 class JournalHandler(logging.Handler):
     """Sends records by ``send``, which is :func:`systemd.journal.send` or like it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -285,6 +286,18 @@ def test_a_terminal_gets_the_count_too(capsys: pytest.CaptureFixture[str]) -> No
     for _ in range(2):
         journal.log("device", "microphone missing")
     assert capsys.readouterr().err.endswith("INFO    microphone missing (2 times)\n")
+
+
+@pytest.mark.parametrize(("connected", "prefix"), [(True, "<3>"), (False, "")])
+def test_a_plain_line_can_be_an_error_in_the_journal(
+    connected: bool, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "stderr").open("w") as stderr:
+        stat = os.fstat(stderr.fileno())
+        monkeypatch.setattr(sys, "stderr", stderr)
+        number = stat.st_ino if connected else stat.st_ino + 1
+        monkeypatch.setenv("JOURNAL_STREAM", f"{stat.st_dev}:{number}")
+        assert journal.error_prefix() == prefix
 
 
 def test_without_systemds_stream_its_library_is_not_imported() -> None:
