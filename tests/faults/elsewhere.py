@@ -432,4 +432,47 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_mashed_button_wedges_nothing",
         ),
     ),
+    "What only systemd can mend": _of(
+        "tests/audio/test_stalls.py",
+        (
+            "a capture call that does not come back",
+            "at any time",
+            "deaf for half a minute at most: the watchdog starts the service again, and the "
+            "conversation goes on",
+            "test_a_capture_call_that_does_not_come_back_is_a_stall",
+        ),
+        (
+            "a playback call that does not come back",
+            "in mid-reply",
+            "the same",
+            "test_a_playback_call_that_does_not_come_back_is_a_stall_although_it_has_the_lock",
+        ),
+        (
+            "the thread of the microphone or of the speaker has died",
+            "at any time",
+            "the same",
+            "test_a_capture_thread_that_is_dead_stands_still_for_ever",
+        ),
+    ),
+    "New settings": _of(
+        "tests/protocol/test_reload.py",
+        (
+            "an env file that cannot be used",
+            "at a reload",
+            "nothing: it is refused, with its reasons, and the old settings stay",
+            "test_what_cannot_be_used_is_refused_and_loses_nothing",
+        ),
+        (
+            "a reload",
+            "in mid-utterance",
+            "the answer: the turn ends by the settings it began with",
+            "test_a_sentence_under_way_is_not_disturbed",
+        ),
+        (
+            "the key was refused, and is mended",
+            "at a reload",
+            "it works",
+            "test_a_key_that_was_refused_is_mended_by_a_reload",
+        ),
+    ),
 }
