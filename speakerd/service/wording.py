@@ -47,11 +47,11 @@ _REMEDIES: dict[FailureKind, str] = {
     FailureKind.SETUP: f"change the setting that it names, {_RELOAD}",
 }
 
-_NO_NETWORK = "No network: {reason}; what you say is kept for a while, and sent if it comes back"
+_NOT_CONNECTED = "No connection: {reason}; what you say is kept a while, and sent if there is one"
 #: Why there is no connection, for the status line. Nobody has to wait for it in order to speak.
 _TROUBLES: dict[FailureKind, str] = {
-    FailureKind.NETWORK: _NO_NETWORK,
-    FailureKind.TIMEOUT: _NO_NETWORK,
+    FailureKind.NETWORK: _NOT_CONNECTED,
+    FailureKind.TIMEOUT: _NOT_CONNECTED,
     FailureKind.IDLE: "",
     FailureKind.SERVER: "The server has trouble: {reason}; speak all the same, it is tried again",
     FailureKind.QUOTA: "The quota of the API key is used up: wait a minute or more, or raise it",

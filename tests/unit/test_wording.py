@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from speakerd.config.settings import VARIABLES
+from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core, Status
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
@@ -80,15 +81,15 @@ def troubled(kind: FailureKind, text: str = "because", **more: str) -> Status:
         (
             troubled(FailureKind.NETWORK, "Network is unreachable"),
             (
-                "No network: Network is unreachable;"
-                " what you say is kept for a while, and sent if it comes back"
+                "No connection: Network is unreachable;"
+                " what you say is kept a while, and sent if there is one"
             ),
         ),
         (
             troubled(FailureKind.TIMEOUT, "no answer in 10 s"),
             (
-                "No network: no answer in 10 s;"
-                " what you say is kept for a while, and sent if it comes back"
+                "No connection: no answer in 10 s;"
+                " what you say is kept a while, and sent if there is one"
             ),
         ),
         (
@@ -139,6 +140,36 @@ def test_whatever_is_the_case_the_status_line_is_one_line_that_is_not_too_long()
         assert line
         assert line == " ".join(line.split())
         assert len(line) < 300
+
+
+def test_it_goes_with_the_core() -> None:
+    core = Core()
+    for device in Device:
+        core.handle(ev.DeviceReady(device), 0.0)
+    lines = [wording.status_line(core.status)]
+    day: tuple[ev.Event, ...] = (
+        ev.Started(),
+        ev.ConnectionClosed(1, REFUSED),
+        ev.ConnectionClosed(2, KEY),
+        ev.PressRequested(),
+        ev.ConnectionOpened(3),
+        ev.StopRequested(),
+        ev.ConnectionClosed(3, Failure(FailureKind.IDLE, "The operation was aborted.", 1008)),
+    )
+    for number, event in enumerate(day):
+        core.handle(event, 2.0 * number)
+        lines.append(wording.status_line(core.status))
+    ready = "Ready: hold the button and speak"
+    assert lines == [
+        ready,
+        ready,
+        "No connection: Connection refused; what you say is kept a while, and sent if there is one",
+        "The API key is refused: sudo speakerd key",
+        "Listening",
+        "Listening",
+        ready,
+        ready,
+    ]
 
 
 # --- remedies
