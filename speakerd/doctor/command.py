@@ -69,11 +69,16 @@ def run(args: argparse.Namespace) -> int:
 
     Raises UnavailableError where the file of the report cannot be made.
     """
-    person = Terminal() if not args.no_ask and sys.stdin.isatty() and sys.stdout.isatty() else None
-    with _report(args.report) as write:
-        examination = Examination(host.bare(dict(os.environ), person))
-        coloured = is_coloured(sys.stdout, os.environ)
-        found: list[Finding] = []
+    somebody = not args.no_ask and sys.stdin.isatty() and sys.stdout.isatty()
+    system = host.bare(dict(os.environ), Terminal() if somebody else None)
+    return tell(Examination(system, host.configured), args.report)
+
+
+def tell(examination: Examination, report: Path | None = None) -> int:
+    """Print what is found, as it is found; returns the exit code. Raises as :func:`run`."""
+    coloured = is_coloured(sys.stdout, examination.system.environ)
+    found: list[Finding] = []
+    with _report(report) as write:
         for finding in examination.findings():
             _say("\n".join(lines(finding, coloured=coloured)))
             found.append(finding)
@@ -91,7 +96,7 @@ def _report(path: Path | None) -> Iterator[Callable[[System, list[Finding]], Non
         return
     from speakerd.doctor import report  # noqa: PLC0415 - seldom asked for
 
-    with report.create(path, os.environ) as file:
+    with report.create(path) as file:
 
         def write(system: System, found: list[Finding]) -> None:
             file.write(report.text(system, found))
@@ -101,11 +106,12 @@ def _report(path: Path | None) -> Iterator[Callable[[System, list[Finding]], Non
 
 
 class Examination:
-    """All checks, one after the other; ``system`` is what is known of the machine so far."""
+    """All checks, one after the other; ``system`` is what is known of the machine so far.
 
-    def __init__(
-        self, system: System, configured: Callable[[System], System] = host.configured
-    ) -> None:
+    ``configured`` reads its configuration, when that is needed.
+    """
+
+    def __init__(self, system: System, configured: Callable[[System], System]) -> None:
         self.system = system
         self._configured = configured
 

@@ -29,12 +29,11 @@ CREDENTIAL_STORE = str(credential.STORE).lstrip("/")
 #: What a connection reads from the environment besides our own options (websockets' get_proxy).
 PROXY_VARIABLES = ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy", "no_proxy")
 
-_COMMAND_TIMEOUT_S = 5.0
 _OURS = frozenset({sources.API_KEY, *sources.LIBRARY_VARIABLES})
 
 
-def run_command(command: Sequence[str], /) -> Ran:
-    """Run ``command``, in English and for 5 s at most."""
+def run_command(command: Sequence[str], /, timeout_s: float = 5.0) -> Ran:
+    """Run ``command``, in English and for ``timeout_s`` at most."""
     try:
         done = subprocess.run(  # noqa: S603 - the commands are the checks' own
             command,
@@ -42,7 +41,7 @@ def run_command(command: Sequence[str], /) -> Ran:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=os.environ | {"LC_ALL": "C.UTF-8"},
-            timeout=_COMMAND_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -77,7 +77,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def create(path: Path, environ: Mapping[str, str]) -> TextIO:
+def create(path: Path, environ: Mapping[str, str] = os.environ) -> TextIO:
     """A new file for a report that only its owner may read: with sudo, who called that.
 
     Raises UnavailableError where it cannot be made, or is there already: it is not overwritten.
