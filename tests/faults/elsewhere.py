@@ -437,8 +437,7 @@ ELSEWHERE: dict[str, list[Entry]] = {
         (
             "a capture call that does not come back",
             "at any time",
-            "deaf for half a minute at most: the watchdog starts the service again, and the "
-            "conversation goes on",
+            "deaf for half a minute: the service is started again, and the conversation goes on",
             "test_a_capture_call_that_does_not_come_back_is_a_stall",
         ),
         (
