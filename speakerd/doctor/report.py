@@ -6,6 +6,8 @@ handle, what was said, the names of Wi-Fi networks, of the machine and of its us
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import platform
@@ -26,7 +28,7 @@ from speakerd.service.state import FILE_NAME as CONVERSATION
 from speakerd.service.transcripts import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from speakerd.config import Loaded
@@ -59,14 +61,17 @@ _SHORTEST_SECRET = 4
 
 #: (what it looks like, what stands there instead): what is secret by its form or its name.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bAIza[0-9A-Za-z_-]{20,}"), "<key>"),  # Google's API keys
-    (re.compile(r"\bAQ\.[0-9A-Za-z_-]{20,}"), "<key>"),  # ... and the newer ones
-    (re.compile(r"\bauth_tokens/[0-9A-Za-z._-]+"), "<token>"),
+    (re.compile(r"AIza[0-9A-Za-z_-]{20,}"), "<key>"),  # Google's API keys
+    (re.compile(r"AQ\.[0-9A-Za-z_-]{20,}"), "<key>"),  # ... and the newer ones
+    (re.compile(r"auth_tokens/[0-9A-Za-z._-]+"), "<token>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I), "<handle>"),
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b", re.I), "<mac>"),
     (re.compile(r"://[^/\s@]+@"), "://<login>@"),
     (
-        re.compile(r"(?i)\b(\w*(?:api_?key|token|secret|passw(?:or)?d|psk|ssid))=\s*[^\s*]\S*"),
+        re.compile(
+            r"(?i)\b(\w*(?:api_?key|token|secret|passw(?:or)?d|psk|ssid))="
+            r"[ \t]*(?:\"[^\"\n]*\"|[^\s*]\S*)"
+        ),
         r"\1=<removed>",
     ),
     (
@@ -96,11 +101,18 @@ def create(path: Path, environ: Mapping[str, str] = os.environ) -> TextIO:
 
 def text(system: System, found: Iterable[Finding]) -> str:
     """The whole report."""
-    blocks = [f"== {heading}\n{body.strip()}\n" for heading, body in _sections(system, found)]
-    return redacted(system, "\n".join(blocks))
+    redact = functools.partial(redacted, tuple(_secrets(system)), tuple(_names(system)))
+    return redact(
+        "\n".join(
+            f"== {heading}\n{body.strip(chr(10))}\n"
+            for heading, body in _sections(system, found, redact)
+        )
+    )
 
 
-def _sections(system: System, found: Iterable[Finding]) -> Iterator[tuple[str, str]]:
+def _sections(
+    system: System, found: Iterable[Finding], redact: Callable[[str], str]
+) -> Iterator[tuple[str, str]]:
     now = datetime.fromtimestamp(system.now(), UTC)
     about = (
         f"speakerd {__version__}, Python {platform.python_version()} in {sys.prefix}",
@@ -117,7 +129,7 @@ def _sections(system: System, found: Iterable[Finding]) -> Iterator[tuple[str, s
         ),
     )
     yield "configuration", "\n".join(_configuration(system))
-    yield "status", _status(system)
+    yield "status", _status(system, redact)
     yield (
         "packages",
         "\n".join(sorted(f"{each.name} {each.version}" for each in metadata.distributions())),
@@ -155,13 +167,16 @@ def _options(loaded: Loaded) -> Iterator[str]:
         yield f"{variable}  {loaded.provenance[variable]}  {value}"
 
 
-def _status(system: System) -> str:
+def _status(system: System, redact: Callable[[str], str]) -> str:
     if system.daemon is None:
         return system.no_daemon
     try:
-        return json.dumps(ask(system.daemon, "status"), indent=2, ensure_ascii=False)
+        status = ask(system.daemon, "status")
     except UnavailableError as error:
         return str(error)
+    # text by text: JSON's escapes would hide where a word begins
+    cleaned = {key: redact(each) if isinstance(each, str) else each for key, each in status.items()}
+    return json.dumps(cleaned, indent=2, ensure_ascii=False)
 
 
 def _read(path: Path) -> str:
@@ -174,50 +189,57 @@ def _read(path: Path) -> str:
 # --- what is nobody's business
 
 
-def redacted(system: System, report: str) -> str:
-    """``report`` without what is secret on this machine, or looks as if it were."""
-    secrets = {each.strip() for each in _secrets(system)}
+def redacted(secrets: Iterable[str], names: Iterable[tuple[str, str]], report: str) -> str:
+    """``report`` without ``secrets``, and without what looks as if it were one.
+
+    ``names`` are words, each with what stands there instead.
+    """
     for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         if len(secret) >= _SHORTEST_SECRET:
             report = report.replace(secret, "<removed>")
     for pattern, replacement in _PATTERNS:
         report = pattern.sub(replacement, report)
-    for name, replacement in _names(system):
+    for name, replacement in names:
         report = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", replacement, report)
     return report
 
 
 def _secrets(system: System) -> Iterator[str]:
     """Texts that must not be in a report, from all the places where they are kept."""
-    for name in _KEYS:
-        yield system.environ.get(name, "")
-    if system.loaded is not None:
-        if sources.API_KEY not in system.loaded.problems:
-            yield system.loaded.settings.gemini_api_key.get_secret_value()
-        yield from _of_env_file(system.loaded.env_file)
-    yield _text(system.root / CREDENTIAL_STORE / sources.CREDENTIAL)
-    chosen = system.loaded.settings.state_directory if system.loaded is not None else None
+    loaded = system.loaded
+    if loaded is not None and sources.API_KEY not in loaded.problems:
+        yield loaded.settings.gemini_api_key.get_secret_value()
+    for name, value in system.environ.items():
+        if name in _KEYS:
+            yield value.strip()
+        elif name.lower().endswith("_proxy"):
+            yield from re.findall(r"://[^/@:]*:([^/@]+)@", value)
+    yield from _of_env_file(loaded.env_file if loaded else sources.env_file_of(system.environ))
+    yield _text(system.root / CREDENTIAL_STORE / sources.CREDENTIAL).strip()
+    chosen = loaded.settings.state_directory if loaded is not None else None
     state = system.root / str(chosen or machine.STATE_DIRECTORY).lstrip("/")
     yield from re.findall(r'"handle": *"([^"]+)"', _text(state / CONVERSATION))
     yield from _networks(system)
 
 
 def _of_env_file(path: Path) -> Iterator[str]:
-    try:
-        values = envfile.parse(_text(path))
-    except envfile.EnvFileError:
-        return
+    """The keys in it, as they are written and as they are meant."""
+    text = _text(path)
     for name in _KEYS:
-        yield values.get(name, "")
+        for written in re.findall(rf"^\s*{name}\s*=(.*)$", text, re.MULTILINE):
+            yield written.strip().strip("'\"")
+    with contextlib.suppress(envfile.EnvFileError):
+        values = envfile.parse(text)
+        yield from (values[name].strip() for name in _KEYS if name in values)
 
 
 def _networks(system: System) -> Iterator[str]:
-    """The names of the Wi-Fi networks that this machine knows."""
+    """The names and the passwords of the Wi-Fi networks that this machine knows."""
     yield system.run(("iwgetid", "-r")).output
-    for path in _listed(system.root / "etc/NetworkManager/system-connections"):
-        yield path.stem
-    for path in _listed(system.root / "etc/wpa_supplicant"):
-        yield from re.findall(r'\bssid="([^"]+)"', _text(path))
+    networks = _listed(system.root / "etc/NetworkManager/system-connections")
+    yield from (path.stem for path in networks)
+    for path in (*networks, *_listed(system.root / "etc/wpa_supplicant")):
+        yield from re.findall(r'\b(?:ssid|psk|password)="?([^"\n]+)', _text(path))
 
 
 def _names(system: System) -> Iterator[tuple[str, str]]:
