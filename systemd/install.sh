@@ -22,7 +22,7 @@ copy() {
 	mv "$root$2.new" "$root$2"
 }
 
-# Whether what runs is what is installed; kept in a file, for a run of this script that was interrupted.
+# Whether what is installed has been started; kept in a file, for a run of this script that was interrupted.
 not_started() { rm -f "$root"/opt/speakerd-*/started; }
 
 build() { # RELEASE
@@ -83,12 +83,13 @@ has_key() {
 		grep -qE '^[[:space:]]*GEMINI_API_KEY=.*[^[:space:]]' "$root/etc/speakerd/speakerd.env"
 }
 
-# Starts it, and waits until it is ready or has failed.
+# Starts it, and waits until it is ready or has failed. Without a key it does, and that is told later.
 start() { # RELEASE
 	local started=$root/opt/$1/started
 	[ ! -e "$started" ] || ! systemctl is-active --quiet speakerd || return 0
 	say "Starting it"
-	quietly systemctl restart speakerd && touch "$started"
+	touch "$started"
+	if has_key; then quietly systemctl restart speakerd; else systemctl restart speakerd 2>/dev/null; fi
 }
 
 go_back_to() { # RELEASE

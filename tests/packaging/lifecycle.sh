@@ -52,6 +52,7 @@ purged() {
 	check same "$(find /etc/systemd /usr/local -name '*speakerd*')" ""
 }
 removed() {
+	check there /opt
 	check no there /opt/speakerd
 	check no systemctl cat speakerd.service >/dev/null 2>&1
 	check no command -v speakerd

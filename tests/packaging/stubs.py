@@ -55,7 +55,9 @@ case "$*" in
 "is-active "*) [ -e "$STUB_STATE/active" ] ;;
 "restart speakerd")
 	rm -f "$STUB_STATE/active"
-	! grep -q BROKEN "$DESTDIR/opt/speakerd/share/speakerd/speakerd.env.example" || exit 1
+	! grep -q BROKEN "$DESTDIR/opt/speakerd/share/speakerd/speakerd.env.example" || {
+		echo "Job for speakerd.service failed" >&2; exit 1
+	}
 	touch "$STUB_STATE/active" ;;
 esac
 """,

@@ -213,7 +213,19 @@ def test_a_first_version_that_does_not_start_says_why(machine: Machine) -> None:
 
 def test_not_starting_for_want_of_a_key_is_no_failure(machine: Machine) -> None:
     break_version(machine)
-    assert machine.install().rstrip().endswith("sudo speakerd key")
+    done = machine.run("install.sh")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.rstrip().endswith("sudo speakerd key")
+
+
+def test_what_the_key_has_started_is_not_started_again(machine: Machine) -> None:
+    break_version(machine)
+    machine.install()
+    store_key(machine)
+    machine.set("active")
+    machine.install()
+    assert not machine.called("systemctl restart")
 
 
 def test_where_no_systemd_runs_it_is_installed_and_not_started(machine: Machine) -> None:
