@@ -237,6 +237,8 @@ def _daemon(daemon: DaemonPort) -> Iterator[Finding]:
         yield warn(DAEMON, what, _RESTART)
     summary = str(status.get("summary") or status.get("state"))
     remedy = str(status.get("last_error_remedy") or _LOG)
+    if "speakerd doctor" in remedy:  # that is who asks
+        remedy = "see what is found about it, below"
     last_error = status.get("last_error")
     if status.get("state") == "error":
         yield fail(DAEMON, summary, remedy)

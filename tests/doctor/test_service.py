@@ -288,7 +288,7 @@ def test_a_daemon_with_a_device_missing(machine: Healthy) -> None:
     assert machine.faults_by(service.check) == [
         (
             "FAIL daemon: No microphone: plughw:CARD=Gone: No such device"
-            " -> see SPEAKERD_CAPTURE_DEVICE, or run speakerd doctor"
+            " -> see what is found about it, below"
         )
     ]
 
