@@ -27,11 +27,11 @@ _RELOAD = "then: sudo systemctl reload speakerd"
 _ANEW = "install speakerd anew: sudo make install, or sudo apt install --reinstall speakerd"
 _KNOWN_MODEL = "gemini-3.8-live"
 
-#: What to do about a part of the setup that the server refuses.
+#: What to do about a part of the setup that the server refuses; {there} is where options go.
 _DO_WITHOUT = {
-    Feature.SEARCH: "SPEAKERD_SEARCH=false, or a key whose project may search",
-    Feature.THINKING: "SPEAKERD_THINKING_LEVEL= (without a value)",
-    Feature.VOICE: "SPEAKERD_VOICE= (without a value), or the name of another voice",
+    Feature.SEARCH: "SPEAKERD_SEARCH=false {there}; or use a key whose project may search",
+    Feature.THINKING: "SPEAKERD_THINKING_LEVEL= (without a value) {there}",
+    Feature.VOICE: "SPEAKERD_VOICE= (without a value, or with another voice) {there}",
     Feature.TRANSCRIPTION: "nothing to set; another SPEAKERD_MODEL may have it",
     Feature.COMPRESSION: "nothing to set; another SPEAKERD_MODEL may have it",
 }
@@ -42,13 +42,11 @@ _REMEDIES = {
     FailureKind.IDLE: "try again; if it stays so: https://aistudio.google.com/status",
     FailureKind.SERVER: "try again; if it stays so: https://aistudio.google.com/status",
     FailureKind.QUOTA: "wait a minute, or see https://aistudio.google.com/usage",
-    FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL}",  # no handle was sent: it is the model
-    FailureKind.MODEL: f"SPEAKERD_MODEL={_KNOWN_MODEL}",
+    FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",  # no handle was sent: it is the model
+    FailureKind.MODEL: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",
     FailureKind.KEY: "sudo speakerd key",
-    FailureKind.SETUP: "change the setting that it names",
+    FailureKind.SETUP: "change the setting that it names {there}",
 }
-#: Those of them that are to be written down, not typed.
-_WRITTEN = ("SPEAKERD_", "change ")
 #: Where no model would do either: they are not asked.
 _FINAL = {FailureKind.KEY, FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.QUOTA}
 
@@ -97,7 +95,7 @@ def ask(
 
     Raises ImportError where google-genai cannot be imported.
     """
-    wishes = wishes_of(settings)
+    wishes = Wishes.of(settings)
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:
         # a name server that does not answer must not hold up the end
@@ -111,17 +109,6 @@ def ask(
             if failure is not None and failure.kind in _FINAL:
                 break
     return answers
-
-
-def wishes_of(settings: Settings) -> Wishes:
-    """What the daemon asks of the model."""
-    return Wishes(
-        voice=settings.voice,
-        language=settings.language,
-        system_instruction=settings.system_instruction,
-        search=settings.search,
-        thinking_level=settings.thinking_level,
-    )
 
 
 def _without_key(system: System) -> Iterator[Finding]:
@@ -142,7 +129,4 @@ def _without_key(system: System) -> Iterator[Finding]:
 
 
 def _in_file(loaded: Loaded, remedy: str) -> str:
-    """A remedy that is an option says where it goes."""
-    if not remedy.startswith(_WRITTEN):
-        return remedy
-    return f"{remedy} in {loaded.env_file}, {_RELOAD}"
+    return remedy.format(there=f"in {loaded.env_file}, {_RELOAD}")

@@ -78,7 +78,7 @@ async def test_what_the_model_does_without(
     assert refused == [
         (
             f"WARN gemini: {MODEL} refuses search: the speaker goes on without it"
-            f" -> SPEAKERD_SEARCH=false, or a key whose project may search {where}"
+            f" -> SPEAKERD_SEARCH=false {where}; or use a key whose project may search"
         ),
         (
             f"WARN gemini: {MODEL} refuses thinking: the speaker goes on without it"
