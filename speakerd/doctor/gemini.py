@@ -42,7 +42,8 @@ _REMEDIES = {
     FailureKind.IDLE: "try again; if it stays so: https://aistudio.google.com/status",
     FailureKind.SERVER: "try again; if it stays so: https://aistudio.google.com/status",
     FailureKind.QUOTA: "wait a minute, or see https://aistudio.google.com/usage",
-    FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",  # no handle was sent: it is the model
+    # no handle was sent: it is the model
+    FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",
     FailureKind.MODEL: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",
     FailureKind.KEY: "sudo speakerd key",
     FailureKind.SETUP: "change the setting that it names {there}",

@@ -10,7 +10,6 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
-from speakerd.daemon import translate
 from speakerd.doctor import gemini
 from speakerd.errors import Failure, FailureKind, Feature
 from speakerd.live import probe
@@ -64,9 +63,6 @@ async def test_the_setup_is_the_daemons(machine: Healthy, simulator: Simulator) 
     (setup,) = simulator.setups
     assert "Be brief." in str(setup)
     assert "code de." in str(setup)
-    loaded = machine.system().loaded
-    assert loaded is not None
-    assert gemini.wishes_of(loaded.settings) == translate.wishes_of(loaded.settings)
 
 
 async def test_what_the_model_does_without(
