@@ -46,8 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except SpeakerdError as error:
+        from speakerd.service.journal import error_prefix
+
+        prefix = error_prefix()
         for line in str(error).splitlines():
-            print(f"speakerd: {line}", file=sys.stderr)
+            print(f"{prefix}speakerd: {line}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -29,10 +29,10 @@ from speakerd.daemon.translate import (
     rules_of,
     secrets_of,
     utterance_bytes_of,
-    wishes_of,
 )
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
 from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
@@ -85,7 +85,7 @@ class Daemon:
         self._live = LiveEdge(
             Outlets(self.post, self._feed, self._transcript),
             api_key=settings.gemini_api_key,
-            wishes=wishes_of(settings),
+            wishes=Wishes.of(settings),
             timeouts=timeouts or Timeouts(),
         )
         self._store = HandleStore(settings.state_directory)
@@ -318,7 +318,7 @@ class Daemon:
         old, self._settings = self._settings, changes.loaded.settings
         new = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
-        self._live.reload(new.gemini_api_key, wishes_of(new))
+        self._live.reload(new.gemini_api_key, Wishes.of(new))
         for device in reopened_by(changes.options):
             self._devices.reopen(device, new)
         self._chronicle.log_transcripts = new.log_transcripts

@@ -35,7 +35,7 @@ def rules_of(settings: Settings) -> Rules:
     """The core's rules."""
     return Rules(
         models=(settings.model, *settings.fallback_models),
-        features=features(wishes_of(settings)),
+        features=features(Wishes.of(settings)),
         policy=LinkPolicy(settings.link),
         debounce_s=settings.debounce_ms / 1000,
         preroll_s=settings.preroll_ms / 1000,
@@ -49,17 +49,6 @@ def rules_of(settings: Settings) -> Rules:
         backoff_urgent_s=urgent_backoff_s(settings.patience_s),
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
-    )
-
-
-def wishes_of(settings: Settings) -> Wishes:
-    """What is asked of the model."""
-    return Wishes(
-        voice=settings.voice,
-        language=settings.language,
-        system_instruction=settings.system_instruction,
-        search=settings.search,
-        thinking_level=settings.thinking_level,
     )
 
 

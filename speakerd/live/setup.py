@@ -17,6 +17,8 @@ from speakerd.errors import Feature
 if TYPE_CHECKING:
     from google.genai import types
 
+    from speakerd.config.settings import Settings
+
 #: The version the Live API reference documents; the SDK would dial v1.
 API_VERSION = "v1beta"
 
@@ -36,6 +38,17 @@ class Wishes:
     system_instruction: str = ""
     search: bool = False
     thinking_level: str = ""  # minimal, low, medium or high
+
+    @classmethod
+    def of(cls, settings: Settings) -> Wishes:
+        """What these settings ask for."""
+        return cls(
+            voice=settings.voice,
+            language=settings.language,
+            system_instruction=settings.system_instruction,
+            search=settings.search,
+            thinking_level=settings.thinking_level,
+        )
 
 
 #: Asked of every model, whatever the wishes: what a speaker likes to have and can do without.

@@ -54,6 +54,7 @@ class ControlServer:
 
         Raises ConfigError where that is impossible or another speakerd answers.
         """
+        self._closing = False
         self._server = await asyncio.start_unix_server(
             self._serve, sock=_bind(self._path), limit=LINE_LIMIT_BYTES
         )
@@ -71,7 +72,6 @@ class ControlServer:
         await asyncio.gather(*serving, return_exceptions=True)
         await self._server.wait_closed()
         self._server = None
-        self._closing = False
 
     def publish(self, event: Message) -> None:
         """Tell every subscriber; whoever does not read what came before is hung up on."""

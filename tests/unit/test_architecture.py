@@ -18,7 +18,7 @@ ALLOWED = {
     "config": {"errors"},
     "audio": {"conversation", "errors"},
     "panel": {"conversation", "errors"},
-    "live": {"conversation", "errors", "audio"},  # audio: the utterance buffer
+    "live": {"conversation", "errors", "config", "audio"},  # audio: the utterance buffer
     "tools": {"conversation", "errors"},
     "service": {"conversation", "errors", "config"},
     "simulator": {"errors"},
