@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 command -v debootstrap >/dev/null || { echo "this needs debootstrap: sudo apt-get install debootstrap" >&2; exit 1; }
 
 tree=$(mktemp -d)
+chmod 755 "$tree" # it becomes everybody's /
 # The mounts are in a namespace of their own, and so never outlive this script.
 remove() { rm -rf --one-file-system "$tree"; }
 trap remove EXIT
