@@ -90,7 +90,10 @@ def tell(examination: Examination, report: Path | None = None) -> int:
 
 @contextlib.contextmanager
 def _report(path: Path | None) -> Iterator[Callable[[System, list[Finding]], None]]:
-    """How to write the report, if there is to be one; its file is made before the work is."""
+    """How to write the report, if there is to be one; its file is made before the work is.
+
+    Where that is interrupted, there is no file.
+    """
     if path is None:
         yield lambda _system, _found: None
         return
@@ -102,7 +105,11 @@ def _report(path: Path | None) -> Iterator[Callable[[System, list[Finding]], Non
             file.write(report.text(system, found))
             _say(f"The report is in {path}. Read it before you give it to anybody.")
 
-        yield write
+        try:
+            yield write
+        except BaseException:
+            path.unlink()
+            raise
 
 
 class Examination:

@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from speakerd.config import Origin, sources
+from speakerd.doctor.account import who_runs
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.doctor.host import CREDENTIAL_STORE
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from speakerd.config import Loaded
+    from speakerd.doctor.account import Account
     from speakerd.doctor.findings import Finding
     from speakerd.doctor.system import System
 
@@ -35,7 +37,7 @@ def check(system: System) -> Iterator[Finding]:
         else:
             yield fail(AREA, system.unreadable, f"sudoedit {path}, {_RELOAD}")
         return
-    yield from _env_file(system.loaded)
+    yield from _env_file(system, system.loaded)
     yield from _said(system.loaded)
     yield from _shell(system)
     yield from _key(system, system.loaded)
@@ -44,7 +46,7 @@ def check(system: System) -> Iterator[Finding]:
 CHECKS = (check,)
 
 
-def _env_file(loaded: Loaded) -> Iterator[Finding]:
+def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
     path = loaded.env_file
     try:
         status = path.stat()
@@ -54,14 +56,28 @@ def _env_file(loaded: Loaded) -> Iterator[Finding]:
         return
     mode = stat.S_IMODE(status.st_mode)
     has_key = loaded.provenance[sources.API_KEY] is Origin.FILE
-    if mode & 0o007 and has_key:
+    give = f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}"
+    account = who_runs(system)
+    if account.service and not (_may(account, path, 0o4) and _may(account, path.parent, 0o1)):
+        what = f"user {account.name} may not read {path} (mode {mode:04o}): it does not start"
+        yield fail(AREA, what, f"sudo chmod 0755 {path.parent} && {give}")
+    elif mode & 0o007 and has_key:
         what = f"everybody on this machine may read {path} (mode {mode:04o}), and a key is in it"
-        yield warn(AREA, what, f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}")
+        yield warn(AREA, what, give)
     elif mode & 0o022:
         what = f"others than root may write {path} (mode {mode:04o})"
         yield warn(AREA, what, f"sudo chmod 0640 {path}")
     else:
         yield ok(AREA, f"{path} (mode {mode:04o})")
+
+
+def _may(account: Account, path: Path, right: int) -> bool:
+    """Whether the mode of ``path`` gives the account this right (of one octal digit)."""
+    status = path.stat()
+    if account.uid == 0:
+        return True
+    shift = 6 if status.st_uid == account.uid else 3 if status.st_gid in account.gids else 0
+    return bool(status.st_mode >> shift & right)
 
 
 def _said(loaded: Loaded) -> Iterator[Finding]:

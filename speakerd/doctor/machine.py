@@ -151,8 +151,10 @@ def _power(system: System) -> Iterator[Finding]:
 def _throttled(system: System) -> int | None:
     """The flags; None on a machine that has none."""
     ran = system.run(("vcgencmd", "get_throttled"))
-    text = ran.output.removeprefix("throttled=") if ran.status == 0 else ""
-    text = text or _text(system, "sys/devices/platform/soc/soc:firmware/get_throttled")
+    if ran.output.startswith("throttled="):
+        text = ran.output.removeprefix("throttled=")
+    else:  # for who may not ask the firmware
+        text = _text(system, "sys/devices/platform/soc/soc:firmware/get_throttled")
     try:
         return int(text.strip(), 16)
     except ValueError:

@@ -42,7 +42,7 @@ _KEYS = (sources.API_KEY, "GOOGLE_API_KEY")
 _COMMANDS: tuple[tuple[str, ...], ...] = (
     ("systemctl", "cat", UNIT),
     ("systemctl", "show", UNIT, f"--property={','.join(service.PROPERTIES)}"),
-    ("timedatectl", "show"),
+    ("timedatectl", "show", "-p", "NTP", "-p", "CanNTP", "-p", "NTPSynchronized"),
     ("journalctl", "-u", "speakerd", "-n", str(_LINES_OF_JOURNAL), "-o", "short-iso", "-q"),
     ("arecord", "-L"),
     ("aplay", "-L"),

@@ -112,16 +112,17 @@ def _start(unit: Properties) -> Iterator[Finding]:
 
 def _life(system: System, unit: Properties) -> Iterator[Finding]:
     restarts = unit.get("NRestarts", "0")
+    times = "once" if restarts == "1" else f"{restarts} times"
     match unit.get("ActiveState"), unit.get("SubState"):
         case (("active" | "reloading"), _):
             if restarts == "0":
                 yield ok(SERVICE, "installed and running, never restarted since it was started")
             else:
-                what = f"running, but systemd had to start it again {restarts} times"
+                what = f"running, but systemd had to start it again {times}"
                 yield warn(SERVICE, what, f"see why: {_LOG} -p warning")
         case "activating", "auto-restart":
             reason, remedy = _why(system, unit)
-            what = f"it ends and is started again, {restarts} times so far: {reason}"
+            what = f"it ends and is started again, {times} so far: {reason}"
             yield fail(SERVICE, what, remedy)
         case "failed", _:
             reason, remedy = _why(system, unit)

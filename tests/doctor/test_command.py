@@ -230,6 +230,20 @@ def test_a_report_that_cannot_be_written_is_known_before_the_work(
     assert capsys.readouterr().out == ""
 
 
+def test_no_report_is_left_of_what_was_interrupted(
+    machine: Healthy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_system: System) -> Iterator[Finding]:
+        yield ok("clock", "so far")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clock, "CHECKS", (interrupted,))
+    examination = command.Examination(machine.system(), lambda system: system)
+    with pytest.raises(KeyboardInterrupt):
+        command.tell(examination, tmp_path / "report.txt")
+    assert list(tmp_path.glob("report*")) == []
+
+
 def test_the_options() -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)

@@ -9,6 +9,7 @@ import pytest
 
 from speakerd.doctor import configuration
 from tests.doctor.healthy import KEY
+from tests.doctor.made_up import SERVICE_UID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,28 @@ def test_an_env_file_that_only_root_may_read(
     (found,) = machine.faults_by(configuration.check)
     assert found.startswith(f"WARN configuration: {env_file}: permission denied; it is for user ")
     assert found.endswith("; what follows is by the defaults -> sudo speakerd doctor")
+
+
+@pytest.mark.parametrize(("mode", "folder"), [(0o640, 0o755), (0o600, 0o755), (0o644, 0o700)])
+def test_an_env_file_that_the_service_may_not_read(
+    machine: Healthy, env_file: Path, mode: int, folder: int
+) -> None:
+    machine.write("etc/passwd", f"speakerd:x:{SERVICE_UID}:990:::\n")
+    env_file.chmod(mode)
+    env_file.parent.chmod(folder)
+    (found,) = machine.faults_by(configuration.check)
+    assert found == (
+        f"FAIL configuration: user speakerd may not read {env_file} (mode {mode:04o}): "
+        f"it does not start -> sudo chmod 0755 {env_file.parent} && "
+        f"sudo chown root:speakerd {env_file} && sudo chmod 0640 {env_file}"
+    )
+
+
+def test_an_env_file_that_the_services_group_may_read(machine: Healthy, env_file: Path) -> None:
+    gid = env_file.stat().st_gid
+    machine.write("etc/passwd", f"speakerd:x:{SERVICE_UID}:{gid}:::\n")
+    env_file.parent.chmod(0o750)
+    assert machine.faults_by(configuration.check) == []
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o666])

@@ -72,6 +72,13 @@ FAILED = {"ActiveState": "failed", "SubState": "failed", "Result": "exit-code"}
             ),
         ),
         (
+            {"NRestarts": "1"},
+            (
+                "WARN service: running, but systemd had to start it again once"
+                f" -> see why: {LOG} -p warning"
+            ),
+        ),
+        (
             {"ActiveState": "inactive", "SubState": "dead"},
             "FAIL service: it is not running -> sudo systemctl start speakerd",
         ),
