@@ -13,7 +13,6 @@ of the machines (:mod:`~speakerd.conversation.button`, :mod:`~speakerd.conversat
 from __future__ import annotations
 
 import random as _random
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
@@ -22,12 +21,19 @@ from speakerd.conversation.button import Button, Gesture
 from speakerd.conversation.dialogue import Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
 from speakerd.conversation.rules import FOREVER, Rules
+from speakerd.conversation.status import (
+    READY,
+    STARTING,
+    TURN_WORDS,
+    Status,
+    link_word,
+    state_word,
+)
 from speakerd.conversation.turn import TurnInput, TurnState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from speakerd.conversation.ledger import TurnRecord
     from speakerd.conversation.memory import Turn
     from speakerd.errors import Failure
 
@@ -35,39 +41,8 @@ if TYPE_CHECKING:
 _ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
 #: The states in which the model works on an answer: it may call tools.
 _ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
-_STATE_WORDS = {
-    TurnState.IDLE: "idle",
-    TurnState.ARMED: "listening",
-    TurnState.LISTENING: "listening",
-    TurnState.TAIL: "listening",
-    TurnState.THINKING: "thinking",
-    TurnState.SPEAKING: "speaking",
-    TurnState.SETTLING: "idle",
-}
-_LINK_WORDS = {LinkState.READY: "ready", LinkState.CONNECTING: "connecting"}
-
 #: The clock may have to be looked at again after each step it caused; no chain is longer.
 _LONGEST_CHAIN = 16
-
-READY, STARTING = "ready", "starting"
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is going on, for lamps, the journal and ``speakerd status``."""
-
-    state: str  # idle, listening, thinking, speaking, error
-    link: str  # down, connecting, ready
-    context: str  # resumed, fresh, none
-    model: str
-    turns: int  # ended since the start
-    reconnects: int  # connections after the first
-    without: tuple[str, ...]  # what of the setup the server refuses
-    last_error: str | None
-    devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
-    last_failure: Failure | None = None  # what last_error says, where it was of the connection
-    trouble: Failure | None = None  # why there is no connection; None: nothing has gone wrong
-    last_turn: TurnRecord | None = field(default=None, compare=False)
 
 
 class Core:
@@ -123,12 +98,9 @@ class Core:
     def status(self) -> Status:
         """What is going on."""
         dialogue, link = self._dialogue, self._link
-        state = _STATE_WORDS[dialogue.state]
-        sound = {self._devices[device] for device in (ev.Device.MICROPHONE, ev.Device.SPEAKER)}
-        broken = link.state is LinkState.REFUSED or not sound <= {READY, STARTING}
         return Status(
-            state="error" if state == "idle" and broken else state,
-            link=_LINK_WORDS.get(link.state, "down"),
+            state=state_word(dialogue.state, link.state, self._devices),
+            link=link_word(link.state),
             context=link.context.value,
             model=link.model,
             turns=dialogue.finished,
@@ -273,7 +245,7 @@ class Core:
             self._out.append(fx.PlayTone())
 
     def _refuse(self) -> None:
-        state = _STATE_WORDS[self._dialogue.state]
+        state = TURN_WORDS[self._dialogue.state]
         reason = f"the speaker is {state}: try again after this turn"
         self._out.append(fx.Refused("the speaker is being shut down" if self._over else reason))
 

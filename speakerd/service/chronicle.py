@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from speakerd.config import Loaded
-    from speakerd.conversation.core import Status
     from speakerd.conversation.ledger import TurnRecord
+    from speakerd.conversation.status import Status
     from speakerd.errors import Failure
     from speakerd.service.notify import Notifier
 

@@ -9,7 +9,7 @@ from speakerd.errors import Failure, FailureKind
 from speakerd.service import journal, wording
 
 if TYPE_CHECKING:
-    from speakerd.conversation.core import Status
+    from speakerd.conversation.status import Status
 
 _NEEDS_THE_NETWORK = {FailureKind.NETWORK, FailureKind.TIMEOUT}
 

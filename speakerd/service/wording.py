@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.conversation.core import READY, STARTING
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
+from speakerd.conversation.status import READY, STARTING
 from speakerd.errors import FailureKind
 
 if TYPE_CHECKING:
-    from speakerd.conversation.core import Status
+    from speakerd.conversation.status import Status
     from speakerd.errors import Failure
 
 _KEY = "sudo speakerd key"

@@ -13,7 +13,7 @@ import speakerd
 from speakerd import __version__
 from speakerd.config import load
 from speakerd.conversation import events as ev
-from speakerd.conversation.core import Core, Status
+from speakerd.conversation.core import Core
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device, Usage
 from speakerd.conversation.ledger import Context, Outcome, TurnRecord
@@ -27,6 +27,7 @@ from speakerd.service.usage import Tally
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from speakerd.conversation.status import Status
     from tests.edges.conftest import Configure
 
 KEY = "AIzaSyTest-key_0123456789"

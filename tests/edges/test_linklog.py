@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.conversation.core import Core, Status
+from speakerd.conversation.core import Core
 from speakerd.errors import Failure, FailureKind
 from speakerd.service.linklog import LinkLog
+
+if TYPE_CHECKING:
+    from speakerd.conversation.status import Status
 
 REFUSED = Failure(FailureKind.NETWORK, "Connection refused")
 STATUS = replace(Core().status, model="m", context="resumed")

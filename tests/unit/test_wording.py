@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from speakerd.config.settings import VARIABLES
 from speakerd.conversation import events as ev
-from speakerd.conversation.core import Core, Status
+from speakerd.conversation.core import Core
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
 from speakerd.errors import Failure, FailureKind
 from speakerd.service import wording
+
+if TYPE_CHECKING:
+    from speakerd.conversation.status import Status
 
 ALL_READY = tuple((device.value, "ready") for device in Device)
 READY = replace(Core().status, model="m", devices=ALL_READY)
