@@ -7,6 +7,7 @@ answered by the real one.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ case "$*" in
 *"-m compileall "*) ;;
 *"/bin/speakerd --version") ;;
 *"/bin/speakerd doctor "*) echo "the doctor has looked" ;;
-*) exec {sys.executable} "$@" ;;
+*) exec {shlex.quote(sys.executable)} "$@" ;;
 esac
 """
 #: What each does besides noting that it was called.
