@@ -20,6 +20,6 @@ cp /etc/resolv.conf "$tree/etc/resolv.conf"
 unshare --mount bash -euc '
 	mount -t proc proc "$1/proc"
 	mount --rbind /dev "$1/dev"
-	exec chroot "$1" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+	exec chroot "$1" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
 		/checkout/tests/packaging/lifecycle.sh /checkout
 ' - "$tree"
