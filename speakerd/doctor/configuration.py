@@ -110,63 +110,54 @@ def _shell(system: System) -> Iterator[Finding]:
 
 
 def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
-    stored = system.root / CREDENTIAL_STORE / sources.CREDENTIAL
+    path = system.root / CREDENTIAL_STORE / sources.CREDENTIAL
+    stored = _stored(path)
     problem = loaded.problems.get(sources.API_KEY)
     origin = loaded.provenance[sources.API_KEY]
     if problem is not None and origin is Origin.DEFAULT:
-        yield from _no_key(system, stored)
+        yield _no_key(system, path, stored)
         return
     if problem is not None:
         yield fail(KEY, problem, _STORE_KEY)
         return
-    yield from _store(stored)
-    is_stored = _is_there(stored)
+    yield from _mode(path)
+    place = _place(loaded, sources.API_KEY)
     if origin is Origin.CREDENTIAL:
         yield ok(KEY, f"there, from the credential {sources.CREDENTIAL}")
-    elif is_stored is None:
-        what = f"there, from {_place(loaded, sources.API_KEY)}"
-        yield ok(KEY, f"{what}; whether one is stored too, only root may see")
-    elif is_stored and _differs(stored, loaded):
-        what = f"the one in {_place(loaded, sources.API_KEY)} wins over another one in {stored}"
-        yield warn(KEY, what, f"take {sources.API_KEY} out of {_place(loaded, sources.API_KEY)}")
+    elif stored is None:
+        yield ok(KEY, f"there, from {place}; whether another one is stored, only root may see")
+    elif stored not in {"", loaded.settings.gemini_api_key.get_secret_value()}:
+        what = f"the one in {place} wins over another one in {path}"
+        yield warn(KEY, what, f"take {sources.API_KEY} out of {place}")
     else:
-        yield ok(KEY, f"there, from {_place(loaded, sources.API_KEY)}")
+        yield ok(KEY, f"there, from {place}")
 
 
-def _no_key(system: System, stored: Path) -> Iterator[Finding]:
+def _no_key(system: System, path: Path, stored: str | None) -> Finding:
     """None was found; that is no proof where only root may look."""
-    if _is_there(stored) is not False and not system.privileged:
-        if system.daemon is not None:
-            yield ok(KEY, "the speaker that runs has one; only root may read it")
-        else:
-            yield warn(KEY, f"whether one is in {stored}, only root may see", _AS_ROOT)
-    else:
-        yield fail(KEY, f"there is no {sources.API_KEY} anywhere", _STORE_KEY)
+    if stored is not None or system.privileged:
+        return fail(KEY, f"there is no {sources.API_KEY} anywhere", _STORE_KEY)
+    if system.daemon is not None:
+        return ok(KEY, "the speaker that runs has one; only root may read it")
+    return warn(KEY, f"whether one is in {path}, only root may see", _AS_ROOT)
 
 
-def _store(stored: Path) -> Iterator[Finding]:
-    """Whether the stored key is kept from everybody else."""
-    if _is_there(stored):
-        mode = stat.S_IMODE(stored.stat().st_mode)
-        if mode & 0o077:
-            what = f"others than root may read {stored} (mode {mode:04o})"
-            yield warn(KEY, what, f"sudo chmod 0600 {stored}")
-
-
-def _is_there(path: Path) -> bool | None:
-    """None where this user may not even look: the store is root's alone."""
+def _stored(path: Path) -> str | None:
+    """The stored key, empty where there is none; None where this user may not look."""
     try:
-        path.stat()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
-        return False
+        return ""
     except OSError:
         return None
-    return True
 
 
-def _differs(stored: Path, loaded: Loaded) -> bool:
+def _mode(path: Path) -> Iterator[Finding]:
+    """Whether the stored key is kept from everybody else."""
     try:
-        text = stored.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return False
-    return text != loaded.settings.gemini_api_key.get_secret_value()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:  # there is none, or only root may see
+        return
+    if mode & 0o077:
+        what = f"others than root may read {path} (mode {mode:04o})"
+        yield warn(KEY, what, f"sudo chmod 0600 {path}")

@@ -235,7 +235,7 @@ def test_a_stored_key_that_only_root_may_see(
     machine.env_file(f"GEMINI_API_KEY={KEY}\n")
     assert machine.found_by(configuration.check)[-1] == (
         f"OK key: there, from {machine.root}/etc/speakerd/speakerd.env; "
-        "whether one is stored too, only root may see"
+        "whether another one is stored, only root may see"
     )
 
 

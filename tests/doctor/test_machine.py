@@ -102,6 +102,14 @@ def test_a_state_directory_that_is_not_there(machine: Healthy) -> None:
     ]
 
 
+def test_a_state_directory_that_may_not_be_looked_at(machine: Healthy) -> None:
+    (machine.root / "var/lib/speakerd").rmdir()
+    machine.env_file("SPEAKERD_STATE_DIRECTORY=/etc/group/state\n")
+    assert machine.faults_by(area.check) == [
+        "WARN state: /etc/group/state: Not a directory -> sudo speakerd doctor"
+    ]
+
+
 def test_little_memory(machine: Healthy) -> None:
     machine.write("proc/meminfo", "MemTotal: 440000 kB\nMemAvailable:    31000 kB\n")
     assert machine.faults_by(area.check) == [

@@ -113,7 +113,10 @@ def test_a_broken_env_file_hides_no_key(full_of_secrets: Healthy) -> None:
 def test_all_that_helps_is_in_it(machine: Healthy) -> None:
     machine.write("proc/asound/cards", " 0 [Device]: USB-Audio\n")
     machine.write("etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n')
-    machine.env_file("SPEAKERD_VOICE=Kore\nSPEAKERD_VOCIE=Puck\nSPEAKERD_BUTTON_PIN=99\n")
+    machine.env_file(
+        "SPEAKERD_VOICE=Kore\nSPEAKERD_VOCIE=Puck\nSPEAKERD_BUTTON_PIN=99\n"
+        "GOOGLE_GEMINI_BASE_URL=https://elsewhere\n"
+    )
     machine.run.outputs |= {
         "systemctl cat": "ExecStart=/opt/speakerd/bin/speakerd run",
         "journalctl -u speakerd -n 200": "turn 1: answered in 1.2 s",
@@ -128,6 +131,7 @@ def test_all_that_helps_is_in_it(machine: Healthy) -> None:
         "GEMINI_API_KEY  credential  ********\n",
         "SPEAKERD_VOICE  file  Kore\n",
         "SPEAKERD_BUTTON_PIN  file  cannot be used\n",
+        "GOOGLE_GEMINI_BASE_URL  file  https://elsewhere\n",
         "! SPEAKERD_VOCIE in ",
         '"link": "ready"',
         "google-genai ",

@@ -227,7 +227,20 @@ def test_whose_own_group_it_is_may_use_it(machine: Healthy) -> None:
     assert machine.faults_by(service.check) == []
 
 
+def test_users_that_are_not_in_files_are_not_missed(machine: Healthy) -> None:
+    for name in ("passwd", "group"):
+        (machine.root / "etc" / name).unlink()
+    assert machine.faults_by(service.check) == []
+
+
 # --- the key
+
+
+def test_no_key_and_an_uptime_that_nobody_tells(machine: Healthy) -> None:
+    stored = machine.store_key("a-new-key")
+    os.utime(stored)
+    (machine.root / "proc/uptime").unlink()
+    assert machine.faults_by(service.check) == []
 
 
 def test_a_key_that_is_newer_than_the_service(machine: Healthy) -> None:
