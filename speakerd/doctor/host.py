@@ -137,10 +137,11 @@ def as_the_service(
 
 
 def _words(text: str) -> list[str]:
+    """The assignments that systemctl shows; systemd 252 hides those that have a blank in them."""
     try:
         return shlex.split(text)
-    except ValueError:  # no shell's quoting: nothing is better than half of it
-        return []
+    except ValueError:  # it has not been quoted
+        return text.split()
 
 
 def _is_ours(name: str) -> bool:
