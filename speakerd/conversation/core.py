@@ -66,6 +66,7 @@ class Core:
         self._last_error: str | None = None
         self._last_failure: Failure | None = None
         self._trouble: Failure | None = None
+        self._begun = False  # started: what was kept from before is known
         self._forget = False  # as soon as the turn under way is over
         self._reload: ev.ReloadRequested | None = None  # so too
         self._over = False  # shut down: nothing begins any more
@@ -145,13 +146,12 @@ class Core:
     def _advance_link(self) -> bool:
         """Tell the link who needs it, and the dialogue what became of the link."""
         dialogue, link = self._dialogue, self._link
-        if dialogue.state is TurnState.IDLE and (
-            self._forget or self._now >= self._conversation_end()
-        ):
+        idle = dialogue.state is TurnState.IDLE
+        if idle and self._begun and (self._forget or self._now >= self._conversation_end()):
             self._forget = False
             dialogue.ended_at = None
             link.forget(self._now, self._out)
-        if dialogue.state is TurnState.IDLE and self._reload is not None:
+        if idle and self._reload is not None and self._may_be_applied(self._reload):
             self._apply(self._reload)
         link.urgent = dialogue.state in _ASKING
         link.busy = dialogue.state is not TurnState.IDLE
@@ -173,13 +173,15 @@ class Core:
                     dialogue.step(TurnInput.REFUSED)
         return bool(changes)
 
+    def _may_be_applied(self, new: ev.ReloadRequested) -> bool:
+        """What the person is being told is heard to its end."""
+        return not (ev.Device.SPEAKER in new.reopened and self._dialogue.playing.notices)
+
     def _apply(self, new: ev.ReloadRequested) -> None:
         self._reload = None
         self._out.append(fx.ApplySettings())  # first: the next connection asks for what is new
         for device in new.reopened:
             self._devices[device] = STARTING
-        if ev.Device.SPEAKER in new.reopened:
-            self._dialogue.playing.silenced(self._now)
         if ev.Device.BUTTON in new.reopened:
             self._button.lost()
         self._rules = self._dialogue.rules = new.rules
@@ -207,9 +209,14 @@ class Core:
     def _started(self, event: ev.Started) -> None:
         if self._over:
             return
-        if event.handle is not None:
+        self._begun = True
+        self._link.session.begin(event.handle)
+        if self._forget:
+            self._forget = False
+            self._link.forget(self._now, self._out)
+        elif event.handle is not None:
             self._dialogue.ended_at = self._now
-        self._link.start(event.handle, self._now, self._out)
+        self._link.start(self._now, self._out)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
         self._gesture(self._button.edge(self._now, pressed=event.pressed))

@@ -109,7 +109,8 @@ class Link:
         self.changes: list[LinkChange] = []  # not yet taken by the core
         self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
         self.features = Features(rules.features, rules.ask_again_s)
-        self._model = 0  # index into rules.models
+        self.model = rules.models[0]  # of the connection that is there, or else of the next one
+        self._model = 0  # index into rules.models: the next connection's
         self._verified = False  # some server verdict on key and model has been seen
         self._retry_at = 0.0  # in WAITING: when to connect
         self._since = 0.0  # when the state was entered
@@ -121,20 +122,14 @@ class Link:
     # --- what the core asks for
 
     @property
-    def model(self) -> str:
-        """The model in use."""
-        return self._rules.models[self._model]
-
-    @property
     def wanted(self) -> bool:
         """Whether there should be a connection now, or as soon as one can be had."""
         if not self._running:
             return False
         return self.busy or not self._verified or self._rules.policy is LinkPolicy.ALWAYS
 
-    def start(self, handle: SessionHandle | None, now: float, out: list[Effect]) -> None:
-        """Begin, with the conversation kept from before."""
-        self.session.begin(handle)
+    def start(self, now: float, out: list[Effect]) -> None:
+        """Begin, with the conversation that the session has."""
         self._running = True
         self.wake(now, out)
 
@@ -187,16 +182,20 @@ class Link:
         """
         old = self._rules
         self._rules = self.session.rules = self._pace.rules = rules
-        if rules.models[0] != old.models[0]:
+        if rules.models[0] not in {old.models[0], self.model}:
             self.session.drop(self.generation)
             self.session.save(out)
         setup = setup or (rules.models, rules.features) != (old.models, old.features)
-        if not self._running or not (setup or self.state is LinkState.REFUSED):
+        if not (setup or self.state is LinkState.REFUSED):
             return
         self.features = Features(rules.features, rules.ask_again_s)
         self.refusal = None
         self._model = 0
+        if self.state not in _HAS_SOCKET:
+            self.model = rules.models[0]
         self._verified = False
+        if not self._running:
+            return
         match self.state:
             case LinkState.READY:
                 self._renew = True
@@ -330,6 +329,7 @@ class Link:
         self._pace.begin(now)
         self._go_away_at = FOREVER
         self._renew = False
+        self.model = self._rules.models[self._model]
         asked_at = self._pace.asked_at if self.urgent else FOREVER
         handle = self.session.present(self.model, now, asked_at)
         without = self.features.leave_out(now)
@@ -379,6 +379,11 @@ class Link:
         self.session.refused(failure, now)
         self._judge(failure, now, out)
 
+    def _choose(self, model: int) -> None:
+        """The connection is gone; the next one is to this model."""
+        self._model = model
+        self.model = self._rules.models[model]
+
     @property
     def _has_another_model(self) -> bool:
         return self._model + 1 < len(self._rules.models)
@@ -391,13 +396,13 @@ class Link:
                 self._once_more(now, out)
             # What is not found, if it is no handle, is the model.
             case FailureKind.MODEL | FailureKind.HANDLE if self._has_another_model:
-                self._model += 1
+                self._choose(self._model + 1)
                 self.session.model_changed()
                 self.features.forget()
                 self._once_more(now, out)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.HANDLE | FailureKind.SETUP:
                 if failure.kind in {FailureKind.MODEL, FailureKind.HANDLE}:
-                    self._model = 0  # all have been tried: the next press begins with the first
+                    self._choose(0)  # all have been tried: the next press begins with the first
                     self.features.forget()
                 self._refuse(_REFUSALS[failure.kind])
                 self.session.save(out)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from speakerd.conversation.events import Event
 
     Post = Callable[[Event], None]
+    #: With what tells, when it is the event's turn, whether it is of any interest still.
+    PostWhile = Callable[[Event, Callable[[], bool]], None]
 
 
 class Edge(Protocol):
@@ -54,17 +56,36 @@ class Makers:
     button: Callable[[Settings, Post], Edge] = _button
 
 
-class Devices:
-    """The three devices of one speaker. What they have to say is posted to ``post``."""
+class _Voice:
+    """What one edge has to say, as long as it has not been replaced by another one."""
 
-    def __init__(self, makers: Makers, settings: Settings, post: Post) -> None:
+    def __init__(self, post: PostWhile) -> None:
+        self._post = post
+        self.replaced = False
+
+    def __call__(self, event: Event) -> None:
+        self._post(event, self._counts)
+
+    def _counts(self) -> bool:
+        return not self.replaced
+
+
+class Devices:
+    """The three devices of one speaker.
+
+    What they have to say is posted to ``post``, with a function that is False from the moment on in
+    which the device has been replaced: a press on the old button has no release.
+    """
+
+    def __init__(self, makers: Makers, settings: Settings, post: PostWhile) -> None:
         self._makers = makers
+        self._voices = {device: _Voice(post) for device in Device}
         self._post = post
         self._swapping: set[asyncio.Task[None]] = set()
         self._stopped = False
-        self.microphone = makers.microphone(settings, post)
-        self.speaker = makers.speaker(settings, post)
-        self.button = makers.button(settings, post)
+        self.microphone = makers.microphone(settings, self._voices[Device.MICROPHONE])
+        self.speaker = makers.speaker(settings, self._voices[Device.SPEAKER])
+        self.button = makers.button(settings, self._voices[Device.BUTTON])
 
     def start(self) -> None:
         """Begin to look after them."""
@@ -95,15 +116,17 @@ class Devices:
         """
         old: Edge
         new: Edge
+        self._voices[device].replaced = True
+        post = self._voices[device] = _Voice(self._post)
         match device:
             case Device.MICROPHONE:
-                old, new = self.microphone, self._makers.microphone(settings, self._post)
+                old, new = self.microphone, self._makers.microphone(settings, post)
                 self.microphone = new
             case Device.SPEAKER:
-                old, new = self.speaker, self._makers.speaker(settings, self._post)
+                old, new = self.speaker, self._makers.speaker(settings, post)
                 self.speaker = new
             case Device.BUTTON:
-                old, new = self.button, self._makers.button(settings, self._post)
+                old, new = self.button, self._makers.button(settings, post)
                 self.button = new
         swapping = asyncio.create_task(self._swap(old, new))
         self._swapping.add(swapping)

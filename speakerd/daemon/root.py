@@ -195,16 +195,24 @@ class Daemon:
 
     # --- events in
 
-    def post(self, event: ev.Event) -> None:
-        """Let the core know of ``event``; from any thread, never blocks."""
+    def post(self, event: ev.Event, counts: Callable[[], bool] = lambda: True) -> None:
+        """Let the core know of ``event``; from any thread, never blocks.
+
+        It is dropped if it does not count any more when its turn has come.
+        """
         loop, at = self._loop, time.monotonic()
         if loop is None:
             return
+
+        def take() -> None:
+            if counts():
+                self._dispatch(event, at)
+
         if threading.get_ident() == self._thread:
-            loop.call_soon(self._dispatch, event, at)
+            loop.call_soon(take)
             return
         with contextlib.suppress(RuntimeError):  # the loop has just been closed
-            loop.call_soon_threadsafe(self._dispatch, event, at)
+            loop.call_soon_threadsafe(take)
 
     def _dispatch(self, event: ev.Event, at: float) -> list[fx.Effect]:
         """Handle one event; a bug ends the daemon, and systemd begins again."""

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from speakerd.config import Loaded, Origin
 from speakerd.config.settings import VARIABLES
+from speakerd.conversation.events import Device
 from speakerd.errors import ConfigError
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
@@ -174,6 +175,20 @@ async def test_a_device_is_made_anew_and_works(
     assert (await ask(rig))["outcome"] == "answered"
     assert simulator.turns[-1].utterance == SPEECH
     assert rig.speaker.heard[1] == simulator.turns[-1].reply
+
+
+async def test_what_a_replaced_device_still_has_to_say_is_not_heard(rig: ReloadRig) -> None:
+    """A press on the old button has no release; a loss of the old speaker is for ever."""
+    button, speaker = rig.button, rig.speaker
+    button.edge(pressed=True)  # it is on its way...
+    rig.daemon._devices.reopen(Device.BUTTON, rig.settings)  # ...as it is replaced
+    rig.write(playback_device="another")
+    await rig.command("reload")
+    speaker.lose("unplugged")
+    button.edge(pressed=True)
+    assert (await ask(rig))["outcome"] == "answered"
+    assert rig.states.count("listening") == 1
+    assert (await rig.command("status"))["speaker"] == "ready"
 
 
 async def test_where_it_listens_and_keeps_things_has_to_wait_for_a_restart(

@@ -337,6 +337,14 @@ def test_forget_drops_the_conversation_everywhere() -> None:
     assert story.one(fx.Connect).handle is None
 
 
+def test_what_is_forgotten_before_the_start_is_not_presented() -> None:
+    story = Story()
+    story.tell(ev.ForgetRequested())
+    story.tell(ev.Started(ev.SessionHandle("old", MODEL)))
+    assert story.all(fx.Connect)[-1].handle is None
+    assert saved(story) == [None]
+
+
 def test_forget_waits_for_the_end_of_the_turn() -> None:
     story = started("h")
     turn = story.ask()

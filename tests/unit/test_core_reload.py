@@ -254,15 +254,70 @@ def test_a_button_that_is_opened_anew_is_not_held() -> None:
     assert story.turn == before + 1
 
 
-def test_a_notice_that_a_speaker_takes_with_it_keeps_the_pre_roll_away_no_longer() -> None:
+def test_what_the_person_is_being_told_is_heard_to_its_end() -> None:
+    """By the speaker that is going to be replaced."""
     story = Story()
     story.tell(ev.Started(None))
     story.fail(FailureKind.KEY)
     assert story.told == [fx.Notice.KEY_REFUSED]
     story.tell(ev.ReloadRequested(story.rules, reopened=frozenset({ev.Device.SPEAKER})))
-    story.wait(10.0)
-    story.press()
-    assert story.one(fx.OpenGate).not_before == pytest.approx(story.now - story.rules.preroll_s)
+    assert not story.all(fx.ApplySettings)
+    story.tell(ev.NoticeEnded())
+    assert story.ordered(fx.ApplySettings)
+
+
+def test_on_a_fallback_model_the_handle_that_is_owed_is_that_models() -> None:
+    story = Story(models=("first", "fallback"))
+    story.tell(ev.Started(None))
+    story.fail(FailureKind.MODEL)
+    story.open()
+    turn = story.ask()
+    reload(story, setup=True)
+    story.answer(turn)
+    story.issue("new")
+    assert story.all(fx.SaveHandle)[-1].handle == ev.SessionHandle("new", "fallback")
+    story.close(None)
+    assert story.all(fx.Connect)[-1].model == "first"
+    story.fail(FailureKind.MODEL)
+    connect = story.all(fx.Connect)[-1]
+    assert (connect.model, connect.handle) == ("fallback", ev.SessionHandle("new", "fallback"))
+
+
+def test_a_fallback_model_that_becomes_the_model_keeps_its_conversation() -> None:
+    story = Story(models=("first", "fallback"))
+    story.tell(ev.Started(ev.SessionHandle("old", "fallback")))
+    story.fail(FailureKind.MODEL)
+    story.open()
+    story.wait(5.0)
+    reload(story, models=("fallback",))
+    story.close(None)
+    connect = story.all(fx.Connect)[-1]
+    assert (connect.model, connect.handle) == ("fallback", ev.SessionHandle("old", "fallback"))
+
+
+def test_a_turn_on_the_old_connection_is_booked_on_the_old_model() -> None:
+    story = Story(models=("old",))
+    story.connected()
+    turn = story.ask()
+    reload(story, models=("new",))
+    story.answer(turn)
+    assert story.is_in(LinkState.READY), "it waits for a handle"
+    assert story.core.status.model == "old"
+    turn = story.ask()
+    story.answer(turn)
+    assert story.all(fx.TurnEnded)[-1].record.model == "old"
+    story.wait(5.0)
+    story.close(None)
+    story.wait(1.0)
+    assert story.core.status.model == "new"
+
+
+def test_what_is_asked_for_counts_before_the_start_too() -> None:
+    story = Story()
+    reload(story, features=frozenset({Feature.SEARCH}))
+    story.tell(ev.Started(None))
+    story.close(Failure(FailureKind.SETUP, "no search here", 1007, Feature.SEARCH))
+    assert story.all(fx.Connect)[-1].without == {Feature.SEARCH}
 
 
 def test_after_the_shutdown_nothing_is_reloaded() -> None:
