@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from speakerd import __version__
 from speakerd.config import Origin, control_socket, examine, load
-from speakerd.config.sources import API_KEY
+from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET
 from speakerd.errors import ConfigError, SpeakerdError, UnavailableError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from speakerd.config import Loaded
 
+_KEY_PROMPT = "API key, from https://aistudio.google.com/apikey (not shown)"
 #: The daemon answers after 60 s at the latest, in whatever turn it is.
 _RELOAD_TIMEOUT_S = 75.0
 #: Shells report a program that ended by SIGINT so.
@@ -179,19 +180,33 @@ def _key(_args: argparse.Namespace) -> int:
 
     if os.geteuid() != 0:
         raise UnavailableError("the key is stored for systemd, by root: sudo speakerd key")
-    if sys.stdin.isatty():
-        key = getpass.getpass("API key, from https://aistudio.google.com/apikey (not shown): ")
-    else:
-        key = sys.stdin.readline()
-    key = key.strip()
-    if not key or (problem := checks.no_key(key)):
-        raise ConfigError(f"this is no API key: it {problem if key else 'is empty'}")
+    key = _read_key()
+    if problem := checks.no_key(key) if key else "is empty":
+        raise ConfigError(f"this is no API key: it {problem}")
     _print([f"stored in {credential.store(key, credential.STORE)}"])
-    if sources.API_KEY in sources.read_env_file(os.environ):
+    try:
+        in_file = sources.read_env_file(os.environ)
+    except ConfigError:
+        in_file = {}  # the service tells of it
+    if sources.text_of(in_file, API_KEY):
         env_file = sources.env_file_of(os.environ)
-        _print([f"but {env_file} sets {sources.API_KEY}, and that one wins: remove it there"])
+        _print([f"but {env_file} sets {API_KEY}, and that one wins: remove it there"])
     _print([credential.restart()])
     return 0
+
+
+def _read_key() -> str:
+    """From the terminal or from a pipe; empty where there is none. Raises ConfigError."""
+    try:
+        if sys.stdin is None:
+            return ""
+        if sys.stdin.isatty():
+            return getpass.getpass(f"{_KEY_PROMPT}: ").strip()
+        return sys.stdin.readline().removeprefix(f"{API_KEY}=").strip()
+    except EOFError:
+        return ""
+    except UnicodeDecodeError:
+        raise ConfigError("this is no API key: it is not UTF-8 text") from None
 
 
 def _config(_args: argparse.Namespace) -> int:
@@ -266,7 +281,11 @@ def _status(args: argparse.Namespace) -> int:
 def _reload(_args: argparse.Namespace) -> int:
     from speakerd.service import client
 
-    answer = client.request(control_socket(os.environ), {"command": "reload"}, _RELOAD_TIMEOUT_S)
+    # a daemon that shall listen elsewhere does so after its restart, and says so
+    path = control_socket(os.environ)
+    if not path.exists() and DEFAULT_CONTROL_SOCKET.exists():
+        path = DEFAULT_CONTROL_SOCKET
+    answer = client.request(path, {"command": "reload"}, _RELOAD_TIMEOUT_S)
     problems = answer.get("problems")
     if isinstance(problems, list):
         raise ConfigError("\n".join(["refused, the old settings stay:", *problems]))

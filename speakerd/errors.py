@@ -70,7 +70,8 @@ class Failure:
 
     ``code`` is the WebSocket close code (RFC 6455), or None where there was no close frame to
     read it from. ``text`` is the server's reason or the operating system's message, fit for the
-    journal: it is made one line. ``feature`` is the part of the setup that the reason names.
+    journal: it is made one line that no terminal takes for orders. ``feature`` is the part of the
+    setup that the reason names.
     """
 
     kind: FailureKind
@@ -79,7 +80,9 @@ class Failure:
     feature: Feature | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", " ".join(self.text.split()))
+        line = " ".join(self.text.split())
+        shown = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+        object.__setattr__(self, "text", "".join(shown))
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}" if self.code is not None else self.text

@@ -65,4 +65,10 @@ def unwritable(path: Path) -> str:
     """What keeps this user from writing files in the directory ``path``."""
     if os.access(path, os.W_OK | os.X_OK):
         return ""
-    return "which cannot be written" if path.exists() else "which is not there"
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "which is not there"
+    except OSError as error:
+        return f"which cannot be used ({error.strerror})"
+    return "which cannot be written"

@@ -245,8 +245,11 @@ class Core:
             self._refuse()
 
     def _tone_requested(self, _event: ev.ToneRequested) -> None:
+        word = self._devices[ev.Device.SPEAKER]
         if self._over or self._dialogue.state is not TurnState.IDLE:
             self._refuse()
+        elif word != READY:
+            self._out.append(fx.Refused(f"the speaker is missing: {word}"))
         else:
             self._dialogue.playing.notices += 1  # the pre-roll keeps away from it
             self._out.append(fx.PlayTone())

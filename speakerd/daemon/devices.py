@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     Post = Callable[[Event], None]
     #: With what tells, when it is the event's turn, whether it is of any interest still.
     PostWhile = Callable[[Event, Callable[[], bool]], None]
+
+
+log = logging.getLogger(__name__)
 
 
 class Edge(Protocol):
@@ -81,7 +85,7 @@ class Devices:
         self._makers = makers
         self._voices = {device: _Voice(post) for device in Device}
         self._post = post
-        self._swapping: set[asyncio.Task[None]] = set()
+        self._swapping: dict[Device, asyncio.Task[None]] = {}  # the last one of each
         self._stopped = False
         self.microphone = makers.microphone(settings, self._voices[Device.MICROPHONE])
         self.speaker = makers.speaker(settings, self._voices[Device.SPEAKER])
@@ -97,7 +101,8 @@ class Devices:
         """Let go of all of them, within 1 s; of one that is being made anew, a little later."""
         self._stopped = True
         edges: tuple[Edge, ...] = (self.microphone, self.speaker, self.button)
-        await asyncio.gather(*(asyncio.to_thread(edge.stop) for edge in edges), *self._swapping)
+        stopping = (self._let_go(edge) for edge in edges)
+        await asyncio.gather(*stopping, *self._swapping.values())
 
     def stalls_s(self) -> dict[str, float]:
         """For how many seconds each has made no progress although it believes that it runs.
@@ -128,11 +133,18 @@ class Devices:
             case Device.BUTTON:
                 old, new = self.button, self._makers.button(settings, post)
                 self.button = new
-        swapping = asyncio.create_task(self._swap(old, new))
-        self._swapping.add(swapping)
-        swapping.add_done_callback(self._swapping.discard)
+        before = self._swapping.get(device)
+        self._swapping[device] = asyncio.create_task(self._swap(old, new, before))
 
-    async def _swap(self, old: Edge, new: Edge) -> None:
-        await asyncio.to_thread(old.stop)
+    async def _swap(self, old: Edge, new: Edge, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
+        await self._let_go(old)
         if not self._stopped:
             new.start()
+
+    async def _let_go(self, edge: Edge) -> None:
+        try:
+            await asyncio.to_thread(edge.stop)
+        except Exception:
+            log.exception("a device could not be let go of")  # what follows does not depend on it

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from speakerd.config.changes import compare
+from speakerd.config.sources import API_KEY
 from speakerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from speakerd.config import Loaded
     from speakerd.config.changes import Changes
+
+log = logging.getLogger(__name__)
 
 #: How long whoever asked is kept waiting for the end of a turn; systemd's ExecReload= allows 90 s.
 _WAIT_S = 60.0
@@ -39,7 +43,8 @@ class Reloads:
         self._request = request
         self._wait_s = wait_s
         self._reading = asyncio.Lock()  # what was read last is what counts
-        self._changes: Changes | None = None
+        self._changes: Changes | None = None  # read, and not yet applied
+        self._applied: Changes | None = None  # the last ones that were
         self._taken = asyncio.Event()
         self._over = False
 
@@ -51,22 +56,28 @@ class Reloads:
             except ConfigError as error:
                 problems = str(error).splitlines()
                 return {"ok": False, "error": "; ".join(problems), "problems": problems}
+            except Exception:
+                log.exception("the configuration could not be read")
+                return {"ok": False, "error": "an internal error: see the journal"}
             changes = compare(self._loaded, new)
             if self._changes is None:
                 self._taken = asyncio.Event()
             self._changes = changes
             taken = self._taken
-            self._request(changes)
+            if not self._over:
+                self._request(changes)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(taken.wait(), self._wait_s)
+            await asyncio.wait_for(taken.wait(), 0 if self._over else self._wait_s)
         if self._over:
             return {"ok": False, "error": "the speaker is being shut down"}
+        if taken.is_set() and self._applied is not None:
+            changes = self._applied  # of two that wait, the one that was read last
         return {
             "ok": True,
             "changed": list(changes.lines),
             "restart": list(changes.restart),
-            "warnings": list(new.warnings),
-            "key": new.provenance["GEMINI_API_KEY"],
+            "warnings": list(changes.loaded.warnings),
+            "key": changes.loaded.provenance[API_KEY],
             "applied": taken.is_set(),
         }
 
@@ -74,6 +85,7 @@ class Reloads:
         """What is to be applied now, if it has not been yet."""
         changes, self._changes = self._changes, None
         if changes is not None:
+            self._applied = changes
             self._loaded = changes.loaded
         self._taken.set()
         return changes

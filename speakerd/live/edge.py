@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 from typing import TYPE_CHECKING
 
+from speakerd.config.secret import redact
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import sdk, setup
@@ -44,13 +46,11 @@ class LiveEdge:
         self._api_key = api_key
         self._wishes = wishes or setup.Wishes()
         self._timeouts = timeouts or Timeouts()
-        self._client: genai.Client | None = None
+        self._client: tuple[SecretStr, genai.Client] | None = None  # with the key it was made with
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
     def reload(self, api_key: SecretStr, wishes: setup.Wishes) -> None:
         """Ask for other things, or with another key, from the next connection on."""
-        if api_key != self._api_key:
-            self._client = None
         self._api_key, self._wishes = api_key, wishes
 
     async def load(self) -> None:
@@ -117,6 +117,8 @@ class LiveEdge:
             else:
                 log.error("the connection failed in a way that nobody foresaw", exc_info=bug)
                 failure = Failure(FailureKind.SERVER, f"{type(bug).__name__}: {bug}")
+            key = self._api_key.get_secret_value()  # the server may quote it in its reason
+            failure = dataclasses.replace(failure, text=redact(failure.text, [key]))
         self._outlets.post(ev.ConnectionClosed(generation, failure))
 
     def _make_client(self) -> genai.Client:
@@ -124,16 +126,19 @@ class LiveEdge:
         from google import genai
         from google.genai import types
 
-        if self._client is None:
-            self._client = genai.Client(
-                api_key=self._api_key.get_secret_value(),
-                vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
-                http_options=types.HttpOptions(
-                    api_version=setup.API_VERSION,
-                    # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
-                    # at a proxy variable; websockets reads those itself.
-                    client_args={"trust_env": False},
-                    async_client_args={"trust_env": False} | connect_options(self._timeouts),
-                ),
-            )
-        return self._client
+        api_key = self._api_key  # it may be another one by the time the client is made
+        if self._client is not None and self._client[0] == api_key:
+            return self._client[1]
+        client = genai.Client(
+            api_key=api_key.get_secret_value(),
+            vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
+            http_options=types.HttpOptions(
+                api_version=setup.API_VERSION,
+                # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
+                # at a proxy variable; websockets reads those itself.
+                client_args={"trust_env": False},
+                async_client_args={"trust_env": False} | connect_options(self._timeouts),
+            ),
+        )
+        self._client = (api_key, client)
+        return client

@@ -38,7 +38,7 @@ class ControlServer:
 
     A command is called in the loop's thread with the whole message, and returns the answer: an
     object with ``ok``, and with ``error`` where that is False. It must not block; where the answer
-    takes its time it is something to be awaited, and has to come before :meth:`close` is called.
+    takes its time it is something to be awaited, and cancelled by :meth:`close`.
     """
 
     def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
@@ -69,6 +69,8 @@ class ControlServer:
         for client in self._clients:
             client.transport.abort()
         serving = [task for task in self._clients.values() if task is not None]
+        for task in serving:  # one may wait for an answer that nobody gives any more
+            task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         await self._server.wait_closed()
         self._server = None
@@ -93,6 +95,9 @@ class ControlServer:
         try:
             with contextlib.suppress(ConnectionError):  # the client has hung up
                 await self._converse(reader, client)
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
         finally:
             self._subscribers.discard(client)
             client.close()

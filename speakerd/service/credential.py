@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -46,9 +47,9 @@ def store(key: str, directory: Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-    except PermissionError:
-        raise UnavailableError(f"{path}: permission denied: sudo speakerd key") from None
     except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)  # it may hold a part of the key
         raise UnavailableError(f"{path}: {error.strerror}") from None
     return path
 
@@ -79,6 +80,8 @@ def restart(run: Run | None = None) -> str:
         if loaded.strip() != "loaded":
             return "the service is not installed yet: it will find it when it starts"
         status, said = run(("systemctl", "restart", UNIT))
+    except subprocess.TimeoutExpired:
+        raise UnavailableError("the key is stored, but systemd does not answer") from None
     except OSError:
         return "systemd is not here: the service will find it when it starts"
     if status != 0:

@@ -11,14 +11,17 @@ docs/journal.md has the events and their fields.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from speakerd.config.secret import redact
 from speakerd.conversation.ledger import Outcome
 from speakerd.service.repeats import Repeats
+from speakerd.service.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,8 +69,6 @@ _LOGGER = logging.getLogger("speakerd")
 #: At the debug level it logs every frame, with what was said in it.
 _TALKATIVE = logging.getLogger("websockets")
 _repeats = Repeats()
-#: A shorter secret is not looked for: it would be found in half of all words.
-_SHORTEST_SECRET = 8
 #: syslog(3) priorities.
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
@@ -79,14 +80,14 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
     WARNING on, or all of them at ``debug``. None of ``secrets`` gets through, whoever logs it.
     Repeated lines are counted, but at ``debug``. May be called again.
     """
-    kept = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    kept = list(secrets)
     if _stderr_is_journal():
         from systemd.journal import send  # noqa: PLC0415 - not needed on a terminal
 
         handler: logging.Handler = JournalHandler(send, kept)
         _log_what_python_prints()
     else:
-        handler = logging.StreamHandler()
+        handler = _StderrHandler()
         handler.setFormatter(
             _Redacting("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S", secrets=kept)
         )
@@ -161,6 +162,25 @@ class JournalHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - the contract of logging.Handler.emit
             self.handleError(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as the base's
+        """Say that a line is lost. The base would show its arguments, before any redaction."""
+        _say_lost(record)
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes lines to stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as the base's
+        """Say that a line is lost. The base would show its arguments, before any redaction."""
+        _say_lost(record)
+
+
+def _say_lost(record: logging.LogRecord) -> None:
+    reason = sys.exc_info()[0]
+    name = reason.__name__ if reason is not None else "?"
+    with contextlib.suppress(OSError, ValueError):  # stderr is closed, or full
+        sys.stderr.write(f"a line of {record.name} is lost: {name}\n")
+
 
 class _Redacting(logging.Formatter):
     """Formats with nothing of ``secrets`` in it, be it in the message or in a traceback."""
@@ -180,9 +200,8 @@ class _Redacting(logging.Formatter):
 
     def redact(self, text: str) -> str:
         """``text`` with the secrets gone."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
+        text = redact(text, self._secrets)
+        return text.encode(errors="replace").decode()  # half a surrogate pair is no text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -311,7 +330,11 @@ def ledger_line(turn: Mapping[str, object]) -> str:
         _ENDS.get(str(turn.get("outcome")), ""),
         f"reply {number['reply_s']:.1f} s" if number.get("reply_s") else "",
         f"sent {number['deliveries']} times" if number.get("deliveries", 0) > 1 else "",
-        *(f"{number[name]} {name}" for name in ("underruns", "overruns") if number.get(name)),
+        *(
+            count(int(number[f"{name}s"]), name)
+            for name in ("underrun", "overrun")
+            if number.get(f"{name}s")
+        ),
         f"{number['total_tokens']} tokens" if "total_tokens" in number else "",
         f"context={turn.get('context')}",
     ]

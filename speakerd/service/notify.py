@@ -23,6 +23,7 @@ class Notifier:
         name = os.environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{name[1:]}" if name.startswith("@") else name
         self._status = ""
+        self._complained = False
 
     def ready(self) -> None:
         """The start is over."""
@@ -53,11 +54,13 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.settimeout(timeout_s)
                 sender.connect(self._address)
-                sender.send(state.encode())
+                sender.send(state.encode(errors="replace"))
         except (BlockingIOError, TimeoutError):
             return False
-        except OSError as error:
-            self._address = ""
-            _log.warning("systemd cannot be told of the state any longer: %s", error)
+        except OSError as error:  # it may pass: no more descriptors, systemd starting itself anew
+            if not self._complained:
+                _log.warning("systemd cannot be told of the state: %s", error)
+            self._complained = True
             return False
+        self._complained = False
         return True

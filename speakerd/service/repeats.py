@@ -13,7 +13,7 @@ _MOST_LINES = 100
 _MOST_LETTERS = 300
 _DIGITS = re.compile(r"\d+")
 #: Each of these is news: there are not more of them than people who speak.
-_ALWAYS_TOLD = frozenset({"turn", "transcript"})
+_ALWAYS_TOLD = frozenset({"turn", "transcript", "reload"})
 
 
 class Repeats(logging.Filter):

@@ -72,10 +72,12 @@ def watch(path: Path, out: TextIO) -> int:
                         raise UnavailableError(f"{event.get('error')}")
                     case _:
                         pass  # a piece of what is said changes nothing here
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _GoneError):
         pass
-    except _GoneError:
-        pass
+    except BrokenPipeError:  # `speakerd status --watch | head` has read enough
+        raise
+    except OSError as error:
+        raise UnavailableError(f"standard output: {error.strerror}") from None
     return 0
 
 

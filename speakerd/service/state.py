@@ -61,7 +61,7 @@ class HandleStore:
         except OSError as error:
             if not self._complained:
                 _log.warning(
-                    "%s cannot be written, a restart will begin a new conversation: %s",
+                    "%s cannot be written, a restart will go on from what was saved last: %s",
                     self._path,
                     error.strerror,
                 )

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from speakerd.service import files
@@ -24,6 +24,7 @@ FILE_NAME = "usage.json"
 
 #: A clock that says less has not been set yet: this program is younger.
 _EARLIEST = date(2026, 1, 1)
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ class Tally:
         """The day and its sums; what was counted before the clock was set belongs to today."""
         day, totals = self._kept
         today = self._today()
-        if today < _EARLIEST or today == day:
-            return day, totals
+        if today < _EARLIEST or (day is not None and day - _A_DAY <= today <= day):
+            return day, totals  # also where another time zone has put it a day back
         return today, totals if day is None else Totals()
 
 

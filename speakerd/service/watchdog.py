@@ -48,6 +48,7 @@ class Watchdog:
     def __init__(self, notifier: Notifier, stalls_s: Callable[[], Mapping[str, float]]) -> None:
         self._notifier = notifier
         self._stalls_s = stalls_s
+        self._stood: set[str] = set()  # when it was looked last
         self._told: set[str] = set()
 
     async def run(self, every_s: float) -> None:
@@ -58,7 +59,9 @@ class Watchdog:
 
     def look(self) -> None:
         """Give one sign of life, if there is life."""
-        stalled = {name for name, stall_s in self._stalls_s().items() if stall_s > STALL_LIMIT_S}
+        stands = {name for name, stall_s in self._stalls_s().items() if stall_s > STALL_LIMIT_S}
+        # Twice in a row: after the whole process stood still, all edges seem to have done so.
+        stalled, self._stood = stands & self._stood, stands
         for name in sorted(stalled - self._told):
             journal.log(
                 "watchdog",

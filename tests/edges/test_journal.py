@@ -43,6 +43,25 @@ def test_a_terminal_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
+def test_a_line_that_cannot_be_made_shows_none_of_its_arguments(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The library would print them as they are, with the key in them."""
+    journal.configure("info", secrets=[KEY])
+    record = logging.LogRecord("speakerd.live", logging.WARNING, "", 1, "%d", (KEY,), None)
+    (handler,) = (
+        each for each in logging.getLogger().handlers if "speakerd" in type(each).__module__
+    )
+    handler.handle(record)
+    assert capsys.readouterr().err == "a line of speakerd.live is lost: TypeError\n"
+
+
+def test_a_key_that_is_cut_off_is_hidden_too(capsys: pytest.CaptureFixture[str]) -> None:
+    journal.configure("info", secrets=[KEY])
+    logging.getLogger("speakerd").warning("Consumer api_key:%s", KEY[:-6])
+    assert "AIza" not in capsys.readouterr().err
+
+
 def test_a_journal_that_stderr_is_not_connected_to_is_not_used(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,7 +382,7 @@ def test_trouble_is_in_the_line() -> None:
     record.deliveries, record.underruns, record.overruns, record.usage = 2, 3, 1, None
     assert journal.turn_line(record) == (
         "turn 12: spoke 2.1 s, answered after 640 ms (sent +3 ms, first byte 610 ms), cut off, "
-        "reply 3.4 s, sent 2 times, 3 underruns, 1 overruns, context=resumed"
+        "reply 3.4 s, sent 2 times, 3 underruns, 1 overrun, context=resumed"
     )
 
 

@@ -56,6 +56,27 @@ def test_a_systemd_that_is_gone_is_noted_once(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+def test_a_trouble_that_passes_does_not_stop_the_signs_of_life(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more descriptors for a moment: systemd would kill a healthy daemon for it."""
+    notifier = Notifier()
+
+    def none_left(*_arguments: object) -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("speakerd.service.notify.socket.socket", none_left)
+        notifier.alive()
+    notifier.alive()
+    assert told(systemd) == ["WATCHDOG=1"]
+
+
+def test_half_a_surrogate_pair_is_no_trouble(systemd: socket.socket) -> None:
+    Notifier().status("lost: \ud800")
+    assert told(systemd) == ["STATUS=lost: ?"]
+
+
 def test_a_status_does_not_wait_for_a_systemd_that_reads_nothing(systemd: socket.socket) -> None:
     notifier = Notifier()
     for number in range(1000):  # more than the kernel keeps for it

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import stat
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -263,3 +263,16 @@ def test_without_a_directory_nothing_is_written() -> None:
     day.add(turn())
     day.save()
     assert day.totals.turns == 1
+
+
+def test_a_clock_that_goes_a_day_back_and_forth_loses_nothing(tmp_path: Path) -> None:
+    """Another time zone, or a clock that was set by hand and then by NTP."""
+    clock = Clock(MONDAY)
+    counted = tally(tmp_path, clock)
+    counted.add(turn())
+    clock.today = MONDAY - timedelta(days=1)
+    counted.add(turn())
+    clock.today = MONDAY
+    assert counted.totals.turns == 2
+    clock.today = MONDAY - timedelta(days=30)
+    assert counted.totals.turns == 0, "it was the clock before that was wrong"

@@ -133,11 +133,13 @@ class Rig:
 
     async def command(self, command: str, **arguments: str) -> dict[str, Any]:
         reader, writer = await asyncio.open_unix_connection(self.settings.control_socket)
-        writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
-        answer = json.loads(await reader.readline())
-        writer.close()
-        await writer.wait_closed()
-        return cast("dict[str, Any]", answer)
+        try:
+            writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            return cast("dict[str, Any]", json.loads(await reader.readline()))
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def say_aloud(self, pcm: bytes = SPEECH) -> None:
         """Hold the button, say ``pcm``, let go."""

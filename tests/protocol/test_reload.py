@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,9 @@ from pydantic import SecretStr
 from speakerd.config import Loaded, Origin
 from speakerd.config.settings import VARIABLES
 from speakerd.conversation.events import Device
+from speakerd.daemon.devices import Devices, Makers
 from speakerd.errors import ConfigError
+from speakerd.simulator import faults
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.protocol.rig import SPEECH, Rig
@@ -187,8 +190,61 @@ async def test_what_a_replaced_device_still_has_to_say_is_not_heard(rig: ReloadR
     speaker.lose("unplugged")
     button.edge(pressed=True)
     assert (await ask(rig))["outcome"] == "answered"
-    assert rig.states.count("listening") == 1
+    assert len(rig.turns) == 1
     assert (await rig.command("status"))["speaker"] == "ready"
+
+
+class SlowEdge:
+    """A device that cannot be let go of before a test allows it."""
+
+    def __init__(self, log: list[str], name: str) -> None:
+        self.free = threading.Event()
+        self._log, self._name = log, name
+
+    def start(self) -> None:
+        self._log.append(f"start {self._name}")
+
+    def stop(self) -> None:
+        self.free.wait(5)
+        self._log.append(f"stop {self._name}")
+
+
+async def test_of_several_swaps_each_waits_for_the_one_before(tmp_path: Path) -> None:
+    """The third must not find the card taken by the first."""
+    log: list[str] = []
+    made: list[SlowEdge] = []
+
+    def make(_settings: Settings, _post: object) -> SlowEdge:
+        made.append(SlowEdge(log, str(len(made) + 1)))
+        return made[-1]
+
+    rig = Rig(tmp_path)
+    makers = Makers(rig._make_microphone, rig._make_speaker, make)
+    devices = Devices(makers, rig.settings, lambda _event, _counts: None)
+    devices.button.start()
+    devices.reopen(Device.BUTTON, rig.settings)
+    devices.reopen(Device.BUTTON, rig.settings)
+    for edge in reversed(made):
+        edge.free.set()
+    await devices.stop()
+    assert log[:2] == ["start 1", "stop 1"]
+    devices_after = [line for line in log if line.startswith("stop")]
+    assert sorted(devices_after) == ["stop 1", "stop 2", "stop 3"]
+
+
+async def test_a_device_that_cannot_be_let_go_of_is_replaced_all_the_same(
+    rig: ReloadRig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stuck() -> None:
+        raise OSError("pigpiod is gone")
+
+    monkeypatch.setattr(rig.button, "stop", stuck)
+    rig.write(button_pin=27)
+    await rig.command("reload")
+    while (await rig.command("status"))["button"] != "ready":
+        pass
+    assert "pigpiod is gone" in caplog.text
+    monkeypatch.setattr(rig.button, "stop", stuck)  # nor at the end: the rest ends all the same
 
 
 async def test_where_it_listens_and_keeps_things_has_to_wait_for_a_restart(
@@ -267,6 +323,79 @@ async def test_who_waits_for_a_reload_is_not_waited_for_at_the_end(
     rig.daemon.stop()
     assert await asking == {"ok": False, "error": "the speaker is being shut down"}
     assert rig.daemon._settings.voice == ""
+
+
+async def test_a_file_that_takes_for_ever_to_be_read_does_not_hold_up_the_end(
+    tmp_path: Path,
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+) -> None:
+    """As on a share that hangs. The rig waits for 5 s at most until the daemon has ended."""
+    go_on = threading.Event()
+    rig = ReloadRig(tmp_path)
+
+    def read() -> Loaded:
+        rig._loop.call_soon_threadsafe(rig.has_read.set)
+        go_on.wait(30)
+        return rig.file
+
+    try:
+        async with rig.running():
+            await rig.link("ready")
+            assert rig.daemon._reloads is not None
+            rig.daemon._reloads._read = read
+            asking = await begin_to_reload(rig)
+        with pytest.raises((ConnectionError, ValueError)):  # it has been hung up on
+            await asking
+    finally:
+        go_on.set()
+
+
+async def test_a_bug_in_the_reading_is_an_answer(
+    rig: ReloadRig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug() -> Loaded:
+        raise ZeroDivisionError
+
+    assert rig.daemon._reloads is not None
+    monkeypatch.setattr(rig.daemon._reloads, "_read", bug)
+    assert (await rig.command("reload"))["ok"] is False
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_of_two_reloads_that_wait_both_are_told_what_has_become_true(
+    rig: ReloadRig,
+) -> None:
+    rig.button.edge(pressed=True)
+    await rig.state("listening")
+    rig.write(voice="Puck")
+    first = await begin_to_reload(rig)
+    rig.has_read.clear()
+    rig.write(voice="Kore")
+    second = await begin_to_reload(rig)
+    rig.hear()
+    rig.button.edge(pressed=False)
+    for asking in (first, second):
+        assert (await asking)["changed"] == ["SPEAKERD_VOICE: - -> Kore"]
+
+
+async def test_a_key_that_the_server_quotes_is_shown_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "AIzaSyThe-key-that-is-suspended-012345"
+    reason = f"Consumer 'api_key:{key}' has been suspended by {key}"[:-5]
+    async with Simulator(SimulatorOptions(speed=0, keys=(key,))) as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        rig = ReloadRig(tmp_path, key=key)
+        async with rig.running():
+            await rig.link("ready")
+            simulator.act(faults.Close(1008, reason))
+            await rig.until(lambda: rig.daemon._core.status.last_error is not None)
+            status = await rig.command("status")
+    assert "Consumer 'api_key:[secret]' has been suspended by [secret]" in str(status)
+    ours = [each for each in caplog.messages if each.startswith("connection closed: 1008")]
+    assert ours
+    assert not [line for line in ours if "AIza" in line]
 
 
 async def test_a_daemon_without_a_file_has_nothing_to_reload(

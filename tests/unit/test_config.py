@@ -351,3 +351,9 @@ def test_the_control_socket_is_found_without_a_key_or_a_sound_file(place: Place)
 def test_importing_the_package_does_not_import_pydantic() -> None:
     program = "import sys, speakerd.config; sys.exit('pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_state_directory_that_no_disk_can_have_is_a_warning(place: Place) -> None:
+    loaded = place.load(SPEAKERD_STATE_DIRECTORY="/" + 300 * "x")
+    (warning,) = loaded.warnings
+    assert "File name too long" in warning

@@ -481,6 +481,7 @@ def test_shutdown_ends_every_state_and_closes_the_connection(
 def test_the_tone_is_played_between_two_turns_and_no_pre_roll_has_it() -> None:
     story = Story()
     story.connected()
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
     assert story.tell(ev.ToneRequested(), 10.0) == [fx.PlayTone()]
     story.tell(ev.NoticeEnded(), 11.1)
     story.press(11.3)
@@ -490,6 +491,7 @@ def test_the_tone_is_played_between_two_turns_and_no_pre_roll_has_it() -> None:
 def test_a_press_into_the_tone_silences_it() -> None:
     story = Story()
     story.connected()
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
     story.tell(ev.ToneRequested(), 10.0)
     story.press(10.5)
     assert story.ordered(fx.DropPlayback)
@@ -504,3 +506,12 @@ def test_the_tone_disturbs_no_turn(state: TurnState) -> None:
     story.tell(ev.ToneRequested())
     assert not story.ordered(fx.PlayTone)
     assert "after this turn" in story.one(fx.Refused).reason
+
+
+def test_without_a_speaker_there_is_no_tone() -> None:
+    story = Story()
+    story.connected()
+    story.lose(ev.Device.SPEAKER)
+    story.tell(ev.ToneRequested())
+    assert not story.ordered(fx.PlayTone)
+    assert "unplugged" in story.one(fx.Refused).reason

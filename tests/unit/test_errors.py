@@ -146,3 +146,9 @@ def test_exceptions_carry_their_exit_code(error: type[SpeakerdError], exit_code:
 
 def test_a_reason_of_several_lines_is_made_one() -> None:
     assert classify(1007, "bad\nthing\n").text == "bad thing"
+
+
+def test_a_server_gives_no_orders_to_a_terminal() -> None:
+    failure = classify(1007, "\x1b]0;owned\x07\x1b[2Jbad\nvoice")
+    assert failure.text.isprintable()
+    assert "bad voice" in failure.text

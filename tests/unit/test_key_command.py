@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,6 +205,66 @@ def test_a_service_that_does_not_come_up_is_told(
     assert key_command(monkeypatch, KEY) == 69
     assert "the key is stored, but the service does not start: Job" in capsys.readouterr().err
     assert (store / "gemini-api-key").read_text() == KEY
+
+
+@pytest.mark.usefixtures("store")
+def test_a_terminal_that_is_closed_at_the_prompt_is_no_bug(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", end)
+    assert cli.main(["key"]) == 78
+    assert systemd.restarts == 0
+
+
+@pytest.mark.usefixtures("systemd")
+def test_what_is_no_text_is_no_key(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), "utf-8"))
+    assert cli.main(["key"]) == 78
+    assert not store.exists()
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_line_of_an_env_file_is_understood(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert key_command(monkeypatch, f"GEMINI_API_KEY={KEY}\n") == 0
+    assert (store / "gemini-api-key").read_text() == KEY
+
+
+@pytest.mark.parametrize("text", ["GEMINI_API_KEY=", "this is no line"])
+def test_an_env_file_without_a_key_or_in_pieces_is_in_nobodys_way(
+    store: Path,
+    systemd: Systemd,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+) -> None:
+    (store.parent / "speakerd.env").write_text(text)
+    assert key_command(monkeypatch, KEY) == 0
+    assert "wins" not in capsys.readouterr().out
+    assert systemd.restarts == 1
+
+
+def test_a_full_disk_keeps_no_piece_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UnavailableError, match="No space left"):
+        credential.store(KEY, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_systemd_that_hangs_is_no_bug() -> None:
+    def hangs(command: Sequence[str]) -> tuple[int, str]:
+        raise subprocess.TimeoutExpired(command, 100)
+
+    with pytest.raises(UnavailableError, match="does not answer"):
+        credential.restart(hangs)
 
 
 def test_a_store_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -270,6 +270,15 @@ async def test_events_that_were_not_read_in_time_are_not_passed_over(daemon: Dae
         await watching.ends()
 
 
+async def test_an_output_that_takes_nothing_is_no_bug(daemon: Daemon) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UnavailableError, match="No space left"):
+        await asyncio.to_thread(screen.watch, daemon.path, Full())
+
+
 def test_without_a_daemon_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="no daemon answers"):
         screen.watch(tmp_path / "control.sock", io.StringIO())
