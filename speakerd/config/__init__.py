@@ -74,7 +74,7 @@ def examine(environ: Mapping[str, str]) -> Loaded:
         Origin.ENVIRONMENT: "the environment",
         Origin.FILE: str(env_file),
         Origin.CREDENTIAL: f"the credential {sources.CREDENTIAL}",
-        Origin.DEFAULT: "$STATE_DIRECTORY",
+        Origin.DEFAULT: "systemd's environment",
     }
     names = [*VARIABLES, *LIBRARY_VARIABLES]
     provenance = {name: origin_of(texts, name) for name in names}
@@ -97,7 +97,7 @@ def examine(environ: Mapping[str, str]) -> Loaded:
         if reason := checks.no_directory(path):
             problems[name] = said(name, path, f"{reason}; allowed: the path of a directory")
         elif reason := checks.unwritable(path):
-            warnings.append(said(name, path, f"{reason}: a restart begins a new conversation"))
+            warnings.append(said(name, path, f"{reason}: nothing new outlasts a restart"))
     return Loaded(settings, provenance, library, tuple(warnings), problems, env_file)
 
 

@@ -68,7 +68,7 @@ def _state(system: System) -> Iterator[Finding]:
     chosen = system.loaded.settings.state_directory if system.loaded is not None else None
     shown = str(chosen or STATE_DIRECTORY)
     path = system.root / shown.lstrip("/")
-    forgets = "a restart begins a new conversation"
+    forgets = "nothing new outlasts a restart"
     try:
         status = path.stat()
     except FileNotFoundError:

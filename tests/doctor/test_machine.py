@@ -12,7 +12,7 @@ from tests.doctor.made_up import SERVICE_UID
 if TYPE_CHECKING:
     from tests.doctor.healthy import Healthy
 
-FORGETS = "a restart begins a new conversation"
+FORGETS = "nothing new outlasts a restart"
 COOL = "let air to it, or add a heat sink"
 
 

@@ -281,7 +281,7 @@ def test_a_state_directory_that_cannot_be_used_yet_is_a_warning(
     assert place.load(SPEAKERD_STATE_DIRECTORY=f"{tmp_path}/none").warnings == (
         (
             f"SPEAKERD_STATE_DIRECTORY in the environment is '{tmp_path}/none', "
-            "which is not there: a restart begins a new conversation"
+            "which is not there: nothing new outlasts a restart"
         ),
     )
     monkeypatch.setattr("os.access", lambda *_: False)  # the kernel refuses root nothing
