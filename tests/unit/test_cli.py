@@ -57,6 +57,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "speakerd.env").write_text("SPEAKERD_TAIL_MS=400\n", encoding="utf-8")
     monkeypatch.setenv("SPEAKERD_ENV_FILE", str(tmp_path / "speakerd.env"))
     monkeypatch.setenv("SPEAKERD_CONTROL_SOCKET", str(tmp_path / "control.sock"))
+    monkeypatch.setattr("speakerd.service.credential.STORE", tmp_path / "credstore")
 
 
 @pytest.fixture
