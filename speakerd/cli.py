@@ -27,6 +27,7 @@ from speakerd.errors import ConfigError, SpeakerdError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from speakerd.config import Loaded
 
@@ -269,7 +270,7 @@ def _status(args: argparse.Namespace) -> int:
     from speakerd.service import screen
 
     if args.watch:
-        return screen.watch(control_socket(os.environ), sys.stdout)
+        return screen.watch(_daemons_socket(), sys.stdout)
     answer = _ask({"command": "status"})
     if args.json:
         _print([json.dumps(answer, indent=2, ensure_ascii=False)])
@@ -281,11 +282,7 @@ def _status(args: argparse.Namespace) -> int:
 def _reload(_args: argparse.Namespace) -> int:
     from speakerd.service import client
 
-    # a daemon that shall listen elsewhere does so after its restart, and says so
-    path = control_socket(os.environ)
-    if not path.exists() and DEFAULT_CONTROL_SOCKET.exists():
-        path = DEFAULT_CONTROL_SOCKET
-    answer = client.request(path, {"command": "reload"}, _RELOAD_TIMEOUT_S)
+    answer = client.request(_daemons_socket(), {"command": "reload"}, _RELOAD_TIMEOUT_S)
     problems = answer.get("problems")
     if isinstance(problems, list):
         raise ConfigError("\n".join(["refused, the old settings stay:", *problems]))
@@ -315,11 +312,19 @@ def _reloaded(answer: Mapping[str, object]) -> Iterator[str]:
         yield "the API key is a systemd credential: another one needs a restart, too"
 
 
+def _daemons_socket() -> Path:
+    """Where the daemon is to be found: if it shall listen elsewhere, then after its restart."""
+    path = control_socket(os.environ)
+    if not os.path.exists(path) and os.path.exists(DEFAULT_CONTROL_SOCKET):  # noqa: PTH110 - Path's raises where it may not look
+        return DEFAULT_CONTROL_SOCKET
+    return path
+
+
 def _ask(message: Mapping[str, object]) -> dict[str, object]:
     """The daemon's answer. Raises UnavailableError where it is none, or no."""
     from speakerd.service import client
 
-    answer = client.request(control_socket(os.environ), message)
+    answer = client.request(_daemons_socket(), message)
     return _check(answer, str(message["command"]))
 
 

@@ -4,7 +4,7 @@
 # Nothing is written into the checkout.
 
 # Debian's own interpreter, by the name that an upgrade of Debian does not give to another one.
-PYTHON=${PYTHON:-$(readlink -f /usr/bin/python3 || true)}
+PYTHON=$(readlink -f "$(command -v "${PYTHON:-/usr/bin/python3}")" || true)
 FILES=(speakerd.service speakerd.sysusers speakerd.udev speakerd.env.example)
 
 # Ends with one clear line where speakerd cannot run.
@@ -48,7 +48,8 @@ release_name() {
 # only its scripts and its bytecode know where they are).
 make_environment() {
 	local dir=$1 home=$2 work file status=0
-	work=$(mktemp -d)
+	mkdir -p "$dir"
+	work=$(mktemp -d "$dir/work.XXXXXX") # in there, whatever ends this removes it as well
 	_make_environment || status=$?
 	rm -rf "$work"
 	return $status

@@ -80,7 +80,7 @@ switch_to() {
 
 has_key() {
 	[ -s "$root/etc/credstore/gemini-api-key" ] ||
-		grep -qsE '^[[:space:]]*GEMINI_API_KEY=.*[^[:space:]]' "$root/etc/speakerd/speakerd.env"
+		grep -qsE "^[[:space:]]*GEMINI_API_KEY[[:space:]]*=[[:space:]]*[\"']?[^[:space:]\"']" "$root/etc/speakerd/speakerd.env"
 }
 
 # Starts it, and waits until it is ready or has failed. Without a key it does, and that is told later.
@@ -107,7 +107,7 @@ remove_others() { # RELEASE
 }
 
 main() {
-	local release old was_active=
+	local release old state was_active=
 	[ "$(id -u)" = 0 ] || die "this needs root: sudo make install"
 	check_machine
 	[ "$(dpkg-query -W -f '${db:Status-Status}' speakerd 2>/dev/null)" != installed ] ||
@@ -125,12 +125,26 @@ main() {
 	fi
 	make_user
 	configure
+	# what a person has decided about the service stays so
+	state=$(systemctl is-enabled speakerd 2>/dev/null || true)
+	# disabled, too, is what an installation was that has been interrupted before it got there
+	[[ $state = masked* ]] || [ -e "$root/opt/${old:-none}/enabled" ] || state=''
 	[ ! -d "$root/run/systemd/system" ] || ! systemctl is-active --quiet speakerd || was_active=yes
 	switch_to "$release"
-	say "Starting speakerd whenever the machine does (systemctl enable)"
-	quietly systemctl enable speakerd
+	case $state in
+	masked*) ;;
+	disabled) say "Not starting it by itself: it was disabled (sudo systemctl enable --now speakerd)" ;;
+	*)
+		say "Starting speakerd whenever the machine does (systemctl enable)"
+		quietly systemctl enable speakerd
+		;;
+	esac
+	touch "$root/opt/$release/enabled"
 
-	if [ ! -d "$root/run/systemd/system" ]; then
+	if [[ $state = masked* || $state = disabled ]] && [ -z "$was_active" ]; then
+		remove_others "$release"
+		say "speakerd is installed and not started, because it is $state."
+	elif [ ! -d "$root/run/systemd/system" ]; then
 		remove_others "$release"
 		say "systemd does not run here: speakerd is installed, and starts with the next boot."
 	elif start "$release"; then

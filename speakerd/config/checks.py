@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Google's have 39, and other tokens some hundred.
+_LONGEST_KEY = 1000
+
+
 def no_key(text: str) -> str:
     """What keeps ``text`` from being an API key; does not quote it."""
+    if len(text) > _LONGEST_KEY:
+        return f"is longer than {_LONGEST_KEY} letters"
     if text.isascii() and text.isprintable() and not set(text) & set(" '\""):
         return ""
     return "holds a blank, a quote or another character that no key has"

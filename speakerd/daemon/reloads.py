@@ -47,6 +47,7 @@ class Reloads:
         self._applied: Changes | None = None  # the last ones that were
         self._taken = asyncio.Event()
         self._over = False
+        self.file_mtime_ns = _mtime_ns(loaded)  # of the env file, when it was last read well
 
     async def command(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         """The answer: the changes in words and whether they are ``applied``; or what is wrong."""
@@ -59,6 +60,7 @@ class Reloads:
             except Exception:
                 log.exception("the configuration could not be read")
                 return {"ok": False, "error": "an internal error: see the journal"}
+            self.file_mtime_ns = _mtime_ns(new)
             changes = compare(self._loaded, new)
             if self._changes is None:
                 self._taken = asyncio.Event()
@@ -94,3 +96,10 @@ class Reloads:
         """The daemon ends: nobody has to wait any longer."""
         self._over = True
         self._taken.set()
+
+
+def _mtime_ns(loaded: Loaded) -> int | None:
+    try:
+        return loaded.env_file.stat().st_mtime_ns
+    except OSError:  # there is none
+        return None

@@ -412,4 +412,6 @@ class Daemon:
         self._dispatch(ev.ReloadRequested(rules, setup, reopened), time.monotonic())
 
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
-        return {"ok": True, **self._chronicle.as_dict(self._core.status)}
+        read = self._reloads.file_mtime_ns if self._reloads is not None else None
+        status = self._chronicle.as_dict(self._core.status)
+        return {"ok": True, **status, "env_file_mtime_ns": read}

@@ -190,4 +190,9 @@ class Terminal:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - to tell is what the doctor is for
+    try:
+        print(text, flush=True)  # noqa: T201 - to tell is what the doctor is for
+    except BrokenPipeError:  # `speakerd doctor | head` has read enough
+        raise
+    except OSError as error:
+        raise UnavailableError(f"standard output: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from speakerd.config import Origin, sources
 from speakerd.doctor.account import who_runs
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.doctor.host import CREDENTIAL_STORE
+from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,7 @@ def check(system: System) -> Iterator[Finding]:
             yield fail(AREA, system.unreadable, f"sudoedit {path}, {_RELOAD}")
         return
     yield from _env_file(system, system.loaded)
+    yield from _reload_due(system, system.loaded)
     yield from _said(system.loaded)
     yield from _shell(system)
     yield from _key(system, system.loaded)
@@ -52,7 +55,8 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
         status = path.stat()
     except FileNotFoundError:
         what = f"there is no {path}: every option has its default"
-        yield warn(AREA, what, f"sudo touch {path}, and see `speakerd config` for what goes there")
+        remedy = f"sudo install -D -m 0640 /dev/null {path}, and see `speakerd config`"
+        yield warn(AREA, what, remedy)
         return
     mode = stat.S_IMODE(status.st_mode)
     has_key = loaded.provenance[sources.API_KEY] is Origin.FILE
@@ -78,6 +82,17 @@ def _may(account: Account, path: Path, right: int) -> bool:
         return True
     shift = 6 if status.st_uid == account.uid else 3 if status.st_gid in account.gids else 0
     return bool(status.st_mode >> shift & right)
+
+
+def _reload_due(system: System, loaded: Loaded) -> Iterator[Finding]:
+    """Whether the daemon lives by the file as it is now."""
+    if system.daemon is None:
+        return
+    with contextlib.suppress(UnavailableError, OSError):  # told with the service, and above
+        read = system.daemon.request({"command": "status"}).get("env_file_mtime_ns")
+        if read is not None and read != loaded.env_file.stat().st_mtime_ns:
+            what = f"{loaded.env_file} was changed after the daemon has read it"
+            yield warn(AREA, what, "sudo speakerd reload")
 
 
 def _said(loaded: Loaded) -> Iterator[Finding]:
@@ -135,10 +150,13 @@ def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
 
 def _no_key(system: System, path: Path, stored: str | None) -> Finding:
     """None was found; that is no proof where only root may look."""
+    if system.daemon is not None:  # which does not start without one
+        if not system.privileged:
+            return ok(KEY, "the speaker that runs has one; only root may read it")
+        what = f"the speaker that runs has one; for the next start none is in {path}"
+        return warn(KEY, what, f"{_STORE_KEY}, unless a drop-in gives one")
     if stored is not None or system.privileged:
         return fail(KEY, f"there is no {sources.API_KEY} anywhere", _STORE_KEY)
-    if system.daemon is not None:
-        return ok(KEY, "the speaker that runs has one; only root may read it")
     return warn(KEY, f"whether one is in {path}, only root may see", _AS_ROOT)
 
 

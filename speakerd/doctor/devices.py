@@ -24,6 +24,7 @@ ADD_A_CARD = (
     "plug in a USB one, or name yours in /boot/firmware/config.txt"
     " (such as dtoverlay=hifiberry-dac) and reboot"
 )
+_NUMBER = re.compile(r"DEV=(\d+)")
 _CONVERTER = re.compile(r"use (plug\S+), which converts")
 
 
@@ -64,7 +65,8 @@ def _free(system: System, use: Use, device: str) -> str:
         return "sudo fuser -v /dev/snd/* shows which program to stop"
     who = " and ".join(map(str, found))
     plugin = "dsnoop" if use.capture else "dmix"
-    shared = f"plug:'{plugin}:CARD={found[0].card},DEV=0'"
+    number = _NUMBER.search(device)
+    shared = f"plug:'{plugin}:CARD={found[0].card},DEV={number[1] if number else 0}'"
     return f"stop {who}, or let both share it: {write(system, use, shared)}"
 
 
@@ -85,7 +87,8 @@ def _nearest(system: System, use: Use, alsa: Alsa, device: str) -> str:
 def write(system: System, use: Use, value: str) -> str:
     """How to set the option of ``use`` to ``value``."""
     path = system.loaded.env_file if system.loaded is not None else "the env file"
-    return f"{use.option}={value} in {path}, then sudo systemctl restart {UNIT}"
+    apply = "speakerd reload" if system.daemon is not None else f"systemctl restart {UNIT}"
+    return f"{use.option}={value} in {path}, then sudo {apply}"
 
 
 def hardware(system: System, use: Use) -> str | None:

@@ -194,7 +194,7 @@ def _daemons_microphone(
     if word != "ready":
         yield _not_ready(system, MICROPHONE, alsa, device, word)
         return
-    yield ok("microphone", f"the daemon has {device} open")
+    yield ok("microphone", "the daemon has it open")
     if system.loaded is not None and not system.loaded.settings.preroll_ms:
         return  # it is off while nobody speaks, as was asked for
     refusals: list[str] = []  # of which the last one counts, if it says nothing else
@@ -236,7 +236,7 @@ def _daemons_speaker(
         what = f"the daemon plays no test tone on {device}: {error}"
         yield warn("speaker", what, "speakerd doctor, once more")
     else:
-        yield _played(f"the daemon has {device} open")
+        yield _played("the daemon has it open")
 
 
 def _not_ready(system: System, use: Use, alsa: Alsa, device: str, word: str) -> Finding:

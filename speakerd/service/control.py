@@ -17,7 +17,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
-from speakerd.errors import ConfigError
+from speakerd.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -52,7 +52,8 @@ class ControlServer:
     async def start(self) -> None:
         """Listen. The mode is 0660, the folder has to be there, a dead daemon's socket is replaced.
 
-        Raises ConfigError where that is impossible or another speakerd answers.
+        Raises ConfigError where that is impossible, and UnavailableError where another speakerd
+        answers.
         """
         self._closing = False
         self._server = await asyncio.start_unix_server(
@@ -182,7 +183,7 @@ def _remove_stale(path: Path) -> None:
         return
     except OSError as error:
         raise ConfigError(f"SPEAKERD_CONTROL_SOCKET: {path}: {error.strerror or error}") from None
-    raise ConfigError(
+    raise UnavailableError(  # it may end: systemd tries again
         f"another speakerd is running, it answers on {path}: "
         "stop it, or give this one another SPEAKERD_CONTROL_SOCKET"
     )

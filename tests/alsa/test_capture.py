@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio.alsa import open_capture
 from speakerd.audio.buffers import Utterance
 from speakerd.audio.microphone import Microphone
 from speakerd.conversation import events as ev
@@ -81,3 +83,14 @@ def test_a_device_without_a_clock_records_no_more_than_its_buffer_ahead(events: 
         assert utterance.duration_s < took_s + 2.5
     finally:
         microphone.stop()
+
+
+@pytest.mark.parametrize("device", ["null", "plug:null", "plug:'null'", "plug:SLAVE=null"])
+def test_null_is_silence_and_not_what_this_process_has_in_memory(device: str) -> None:
+    """ALSA leaves the buffer as it is, and pyalsaaudio's is fresh from the heap."""
+    with contextlib.closing(open_capture(device)) as pcm:
+        secrets = [bytes(range(256)) * 40 for _ in range(50)]
+        del secrets
+        heard = b"".join(pcm.read() for _ in range(20))
+    assert heard
+    assert heard.strip(b"\0") == b""

@@ -128,9 +128,9 @@ async def test_a_running_daemon_is_asked_and_keeps_its_devices(
         system = dataclasses.replace(on_card.system(), daemon=SocketDaemon(speaker.process.socket))
         beginning = card.heard_bytes()
         found = await asyncio.to_thread(lambda: lines(sound.check_microphone(system, ALSA)))
-        assert found[0] == f"OK microphone: the daemon has {card.capture_device} open"
+        assert found[0] == "OK microphone: the daemon has it open"
         assert "peak 0 dBFS" in found[1]
         (played,) = await asyncio.to_thread(lambda: lines(sound.check_speaker(system, ALSA)))
-        assert played.startswith(f"OK speaker: the daemon has {card.playback_device} open")
+        assert played.startswith("OK speaker: the daemon has it open")
         await speaker.heard_up_to(card.heard_bytes() + 2 * len(tone()))
         assert tone().strip(b"\0") in card.heard(beginning)

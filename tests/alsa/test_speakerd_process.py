@@ -70,7 +70,7 @@ def test_what_it_cannot_run_with_is_one_line_and_78(
 def test_a_second_daemon_leaves_the_first_alone(tmp_path: Path, card: StandInCard) -> None:
     with DaemonProcess(tmp_path, BARE | on(card)) as first:
         second = speakerd("run", first.environment())
-        assert second.returncode == 78
+        assert second.returncode == 69, "systemd tries again: the first may end"
         (line,) = complaints(second.stderr)
         assert f"another speakerd is running, it answers on {first.socket}" in line
         assert client.request(first.socket, {"command": "status"})["ok"] is True

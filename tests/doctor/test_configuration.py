@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def test_no_env_file(machine: Healthy, env_file: Path) -> None:
     assert machine.faults_by(configuration.check) == [
         (
             f"WARN configuration: there is no {env_file}: every option has its default"
-            f" -> sudo touch {env_file}, and see `speakerd config` for what goes there"
+            f" -> sudo install -D -m 0640 /dev/null {env_file}, and see `speakerd config`"
         )
     ]
 
@@ -205,7 +206,27 @@ def test_without_a_service_the_shell_is_all_there_is(machine: Healthy) -> None:
 def test_no_key(machine: Healthy, stored: Path) -> None:
     stored.unlink()
     assert machine.faults_by(configuration.check) == [
+        (
+            f"WARN key: the speaker that runs has one; for the next start none is in {stored}"
+            " -> sudo speakerd key, unless a drop-in gives one"
+        )
+    ]
+    machine.is_silent("no daemon answers")
+    assert machine.faults_by(configuration.check) == [
         "FAIL key: there is no GEMINI_API_KEY anywhere -> sudo speakerd key"
+    ]
+
+
+def test_a_file_that_was_changed_and_not_read_again(machine: Healthy) -> None:
+    path = machine.env_file("SPEAKERD_TAIL_MS=400\n")
+    machine.says({"env_file_mtime_ns": path.stat().st_mtime_ns})
+    assert machine.faults_by(configuration.check) == []
+    os.utime(path, ns=(1, 1))
+    assert machine.faults_by(configuration.check) == [
+        (
+            f"WARN configuration: {path} was changed after the daemon has read it"
+            " -> sudo speakerd reload"
+        )
     ]
 
 

@@ -260,7 +260,7 @@ async def test_a_dead_daemons_socket_is_replaced(path: Path, speaker: Speaker) -
 
 
 async def test_a_living_daemons_socket_is_not(line: Line, path: Path) -> None:
-    with pytest.raises(ConfigError, match="another speakerd is running"):
+    with pytest.raises(UnavailableError, match="another speakerd is running"):
         await ControlServer(path, {}).start()
     assert (await line.ask(b'{"command": "status"}'))["ok"] is True
 

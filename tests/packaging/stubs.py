@@ -54,6 +54,7 @@ STUBS = {
     "systemctl": """\
 case "$*" in
 "is-active "*) [ -e "$STUB_STATE/active" ] ;;
+"is-enabled "*) cat "$STUB_STATE/enabled" 2>/dev/null ;;
 "restart speakerd")
 	rm -f "$STUB_STATE/active"
 	! grep -q BROKEN "$DESTDIR/opt/speakerd/share/speakerd/speakerd.env.example" || {

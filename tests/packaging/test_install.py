@@ -127,6 +127,33 @@ def test_the_strictest_umask_of_root_locks_nobody_out(machine: Machine) -> None:
             assert mode & 0o044 == 0o044, relative
 
 
+def test_what_a_person_has_disabled_stays_so(machine: Machine) -> None:
+    machine.install()
+    (machine.state / "enabled").write_text("disabled")
+    (machine.state / "active").unlink()
+    machine.change("2")
+    assert "not started, because it is disabled" in machine.install()
+    assert not machine.called("systemctl enable")
+    assert not machine.called("systemctl restart")
+
+
+def test_a_masked_service_is_installed_all_the_same(machine: Machine) -> None:
+    (machine.state / "enabled").write_text("masked")
+    assert "not started, because it is masked" in machine.install()
+    assert not machine.called("systemctl enable")
+    assert machine.current()
+
+
+def test_what_was_interrupted_before_it_was_enabled_is_enabled_by_the_next_run(
+    machine: Machine,
+) -> None:
+    machine.install()
+    (machine.root / "opt" / machine.current() / "enabled").unlink()
+    (machine.state / "enabled").write_text("disabled")
+    machine.install()
+    assert machine.called("systemctl enable")
+
+
 def test_a_changed_unit_is_a_reason_to_restart(machine: Machine) -> None:
     machine.install()
     (machine.root / UNIT).write_text("[Unit]\n", encoding="utf-8")
@@ -232,7 +259,10 @@ def test_where_no_systemd_runs_it_is_installed_and_not_started(machine: Machine)
     machine.systemd_runs(False)
     said = machine.install()
     assert "starts with the next boot" in said
-    assert machine.called("systemctl") == ["systemctl enable speakerd"]
+    assert machine.called("systemctl") == [
+        "systemctl is-enabled speakerd",
+        "systemctl enable speakerd",
+    ]
     assert machine.text(UNIT)
 
 

@@ -88,3 +88,13 @@ async def test_another_refusal_is_69(path: Path, capsys: pytest.CaptureFixture[s
 def test_without_a_daemon_it_says_so(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["reload"]) == 69
     assert str(path) in capsys.readouterr().err
+
+
+async def test_a_daemon_that_shall_listen_elsewhere_is_found_where_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The new place counts from its restart on; until then it has to be told of that."""
+    monkeypatch.setattr(cli, "DEFAULT_CONTROL_SOCKET", path)
+    monkeypatch.setenv("SPEAKERD_CONTROL_SOCKET", str(path.with_name("elsewhere.sock")))
+    assert await reload(path, CHANGED | {"restart": ["SPEAKERD_CONTROL_SOCKET: ..."]}) == 0
+    assert "needs a restart" in capsys.readouterr().out
