@@ -30,7 +30,7 @@ def request(
 @contextlib.contextmanager
 def subscribe(
     path: Path, timeout_s: float | None = None, connect_timeout_s: float = _TIMEOUT_S
-) -> Iterator[Iterator[dict[str, object]]]:
+) -> Iterator[Events]:
     """The events as they happen, from now on, until the daemon hangs up.
 
     Use it as ``with subscribe(path) as events: for event in events: ...``. Raises
@@ -42,7 +42,28 @@ def subscribe(
         if answer.get("ok") is not True:
             raise UnavailableError(f"the daemon on {path} refuses: {answer.get('error')}")
         lines.connection.settimeout(timeout_s)
-        yield iter(lines.read, None)
+        yield Events(lines)
+
+
+class Events:
+    """An iterator over what happens."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Events:
+        return self
+
+    def __next__(self) -> dict[str, object]:
+        event = self._lines.read()
+        if event is None:
+            raise StopIteration
+        return event
+
+    def hang_up(self) -> None:
+        """End it; from any thread."""
+        with contextlib.suppress(OSError):  # the daemon has hung up before
+            self._lines.connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Lines:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
+import stat
 import textwrap
+import threading
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,7 +18,7 @@ from speakerd.service.journal import ledger_line
 from speakerd.service.wording import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     Status = Mapping[str, object]
@@ -61,7 +65,7 @@ def watch(path: Path, out: TextIO) -> int:
     """
     show = _Screen(out) if _is_a_screen(out) else _Log(out)
     try:
-        with client.subscribe(path) as events:
+        with client.subscribe(path) as events, _while_read(out, events.hang_up):
             show.status(_asked(path))
             for event in events:
                 match event.get("event"):
@@ -79,6 +83,39 @@ def watch(path: Path, out: TextIO) -> int:
     except OSError as error:
         raise UnavailableError(f"standard output: {error.strerror}") from None
     return 0
+
+
+@contextlib.contextmanager
+def _while_read(out: TextIO, hang_up: Callable[[], None]) -> Iterator[None]:
+    """Call ``hang_up`` when nobody reads the pipe ``out`` any longer: it may be hours to a line."""
+    if not _is_a_pipe(out):
+        yield
+        return
+    woken, wake = os.pipe()
+    poll = select.poll()
+    poll.register(out.fileno(), 0)  # POLLERR, which comes unasked
+    poll.register(woken, select.POLLIN)
+
+    def wait() -> None:
+        if out.fileno() in dict(poll.poll()):
+            hang_up()
+
+    waiting = threading.Thread(target=wait, name="reader of the status", daemon=True)
+    waiting.start()
+    try:
+        yield
+    finally:
+        os.write(wake, b"\n")
+        waiting.join()
+        os.close(woken)
+        os.close(wake)
+
+
+def _is_a_pipe(out: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(out.fileno()).st_mode)
+    except (OSError, ValueError):  # it has no descriptor
+        return False
 
 
 class _GoneError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -268,6 +269,29 @@ async def test_events_that_were_not_read_in_time_are_not_passed_over(daemon: Dae
     daemon.server.publish({"event": "dropped", "error": "events were not read in time"})
     with pytest.raises(UnavailableError, match="events were not read in time"):
         await watching.ends()
+
+
+async def test_it_ends_when_nobody_reads_it_any_more(daemon: Daemon) -> None:
+    """As in `speakerd status --watch | head -1`, while nothing happens."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w", encoding="utf-8") as out:
+        watching = asyncio.create_task(asyncio.to_thread(screen.watch, daemon.path, out))
+        first = await asyncio.to_thread(os.read, read_end, 1000)
+        assert b"Ready" in first
+        os.close(read_end)
+        async with asyncio.timeout(30):
+            assert await watching == 0
+
+
+async def test_a_pipe_that_is_read_sees_the_end_of_the_daemon(daemon: Daemon) -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w", encoding="utf-8") as out:
+        watching = asyncio.create_task(asyncio.to_thread(screen.watch, daemon.path, out))
+        assert b"Ready" in await asyncio.to_thread(os.read, read_end, 1000)
+        await daemon.server.close()
+        async with asyncio.timeout(30):
+            assert await watching == 0
+    os.close(read_end)
 
 
 async def test_an_output_that_takes_nothing_is_no_bug(daemon: Daemon) -> None:
