@@ -211,11 +211,12 @@ def _read_key() -> str:
 
 
 def _config(_args: argparse.Namespace) -> int:
+    from speakerd.config.render import in_effect
     from speakerd.service import credential
 
     loaded = examine(credential.with_stored(os.environ, credential.STORE))
     found = "" if loaded.env_file.exists() else " (which is not there)"
-    rows = list(_options(loaded))
+    rows = list(in_effect(loaded))
     name_width, origin_width = (max(len(row[i]) for row in rows) for i in (0, 1))
     table = [
         f"{name:{name_width}}  {origin:{origin_width}}  {value}" for name, origin, value in rows
@@ -235,24 +236,6 @@ def _config(_args: argparse.Namespace) -> int:
 
 def _key_is_missing(loaded: Loaded) -> bool:
     return API_KEY in loaded.problems and loaded.provenance[API_KEY] is Origin.DEFAULT
-
-
-def _options(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """(variable, origin, value) of everything that is in effect; the key is not shown."""
-    from speakerd.config.render import shown
-    from speakerd.config.settings import VARIABLES
-
-    for variable, option in VARIABLES.items():
-        origin = loaded.provenance[variable]
-        if variable not in loaded.problems:
-            yield variable, origin, shown(getattr(loaded.settings, option))
-        elif origin is Origin.DEFAULT:
-            yield variable, "-", "not found"
-        else:
-            yield variable, origin, "cannot be used"
-    for variable, text in loaded.library.items():
-        origin = loaded.provenance[variable]
-        yield variable, origin, "cannot be used" if variable in loaded.problems else text
 
 
 # --- commands for the daemon

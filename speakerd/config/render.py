@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.config.settings import Settings, allowed, variable_of
-from speakerd.config.sources import LIBRARY_VARIABLES
+from speakerd.config.settings import VARIABLES, Settings, allowed, variable_of
+from speakerd.config.sources import LIBRARY_VARIABLES, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from speakerd.config import Loaded
 
 #: Every option, under the heading where a person looks for it.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -110,6 +112,21 @@ def shown(value: object) -> str:
         return f"{value:g}"
     text = "" if value is None else str(value)
     return repr(text) if "\n" in text else text or "-"
+
+
+def in_effect(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """(variable, origin, value) of everything that is in effect; the key is not shown."""
+    for variable, option in VARIABLES.items():
+        origin = loaded.provenance[variable]
+        if variable not in loaded.problems:
+            yield variable, origin, shown(getattr(loaded.settings, option))
+        elif origin is Origin.DEFAULT:
+            yield variable, "-", "not found"
+        else:
+            yield variable, origin, "cannot be used"
+    for variable, text in loaded.library.items():
+        origin = loaded.provenance[variable]
+        yield variable, origin, "cannot be used" if variable in loaded.problems else text
 
 
 def _example(option: str) -> str:

@@ -18,7 +18,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, TextIO
 
 from speakerd import __version__
-from speakerd.config import Origin, envfile, sources
+from speakerd.config import envfile, sources
 from speakerd.doctor import machine, service
 from speakerd.doctor.account import UNIT
 from speakerd.doctor.asking import ask
@@ -154,17 +154,9 @@ def _configuration(system: System) -> Iterator[str]:
 
 
 def _options(loaded: Loaded) -> Iterator[str]:
-    from speakerd.config.render import shown  # noqa: PLC0415 - imports pydantic, as loaded has
-    from speakerd.config.settings import VARIABLES  # noqa: PLC0415 - as above
+    from speakerd.config.render import in_effect  # noqa: PLC0415 - imports pydantic, as loaded has
 
-    for variable, option in VARIABLES.items():
-        origin = loaded.provenance[variable]
-        value = shown(getattr(loaded.settings, option))
-        if variable in loaded.problems:
-            value = "missing" if origin is Origin.DEFAULT else "cannot be used"
-        yield f"{variable}  {origin}  {value}"
-    for variable, value in loaded.library.items():
-        yield f"{variable}  {loaded.provenance[variable]}  {value}"
+    yield from map("  ".join, in_effect(loaded))
 
 
 def _status(system: System, redact: Callable[[str], str]) -> str:

@@ -186,13 +186,8 @@ CHECKS = (
 def _daemons_microphone(
     system: System, daemon: DaemonPort, alsa: Alsa, device: str
 ) -> Iterator[Finding]:
-    try:
-        word = told_of(daemon, "microphone")
-    except UnavailableError as error:
-        yield silent("microphone", error)
-        return
-    if word != "ready":
-        yield _not_ready(system, MICROPHONE, alsa, device, word)
+    if (obstacle := _obstacle(system, daemon, alsa, MICROPHONE, device)) is not None:
+        yield obstacle
         return
     yield ok("microphone", "the daemon has it open")
     if system.loaded is not None and not system.loaded.settings.preroll_ms:
@@ -221,13 +216,8 @@ def _level_of(daemon: DaemonPort, refusals: list[str]) -> Level | None:
 def _daemons_speaker(
     system: System, daemon: DaemonPort, alsa: Alsa, device: str
 ) -> Iterator[Finding]:
-    try:
-        word = told_of(daemon, "speaker")
-    except UnavailableError as error:
-        yield silent("speaker", error)
-        return
-    if word != "ready":
-        yield _not_ready(system, SPEAKER, alsa, device, word)
+    if (obstacle := _obstacle(system, daemon, alsa, SPEAKER, device)) is not None:
+        yield obstacle
         return
     _announce_the_tone(system)
     try:
@@ -239,7 +229,16 @@ def _daemons_speaker(
         yield _played("the daemon has it open")
 
 
-def _not_ready(system: System, use: Use, alsa: Alsa, device: str, word: str) -> Finding:
+def _obstacle(
+    system: System, daemon: DaemonPort, alsa: Alsa, use: Use, device: str
+) -> Finding | None:
+    """Why the daemon has no such device to be asked about; None where it has."""
+    try:
+        word = told_of(daemon, use.area)
+    except UnavailableError as error:
+        return silent(use.area, error)
+    if word == "ready":
+        return None
     if word == "starting":
         what = f"the daemon is still opening {device}"
         return warn(use.area, what, "speakerd doctor, once more in some seconds")

@@ -154,7 +154,7 @@ def test_what_is_not_there_is_told(machine: Healthy) -> None:
     assert "== status\nno daemon answers\n" in text
     assert "== /etc/asound.conf\n(No such file or directory)\n" in text
     assert "== aplay -L\n(exit status None)\n" in text
-    assert "GEMINI_API_KEY  default  missing\n" in text
+    assert "GEMINI_API_KEY  -  not found\n" in text
 
 
 def test_a_daemon_that_falls_silent(machine: Healthy) -> None:
