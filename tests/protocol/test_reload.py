@@ -15,6 +15,7 @@ from speakerd.config import Loaded, Origin
 from speakerd.config.settings import VARIABLES
 from speakerd.conversation.events import Device
 from speakerd.daemon.devices import Devices, Makers
+from speakerd.daemon.reloads import Reloads
 from speakerd.errors import ConfigError
 from speakerd.simulator import faults
 from speakerd.simulator.options import SimulatorOptions
@@ -22,9 +23,10 @@ from speakerd.simulator.server import Simulator
 from tests.protocol.rig import SPEECH, Rig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from speakerd.config.changes import Changes
     from speakerd.config.settings import Settings
 
 
@@ -39,6 +41,7 @@ class ReloadRig(Rig):
     def __init__(self, directory: Path, **options: Any) -> None:  # noqa: ANN401 - as Rig
         self.refusal: str | None = None
         self.has_read = asyncio.Event()
+        self.meanwhile: Callable[[], object] = lambda: None
         self._loop = asyncio.get_running_loop()
         super().__init__(directory, **options)
         self.file = loaded(self.settings)
@@ -47,7 +50,9 @@ class ReloadRig(Rig):
         return loaded(settings), self.read
 
     def read(self) -> Loaded:
+        """What the daemon calls, in a thread; ``self.meanwhile`` is what happens there."""
         self._loop.call_soon_threadsafe(self.has_read.set)  # it is read in a thread
+        self.meanwhile()
         if self.refusal is not None:
             raise ConfigError(self.refusal)
         return self.file
@@ -195,41 +200,38 @@ async def test_what_a_replaced_device_still_has_to_say_is_not_heard(rig: ReloadR
 
 
 class SlowEdge:
-    """A device that cannot be let go of before a test allows it."""
+    """A device that is not let go of before the next one has been, or half a second is over."""
 
-    def __init__(self, log: list[str], name: str) -> None:
-        self.free = threading.Event()
-        self._log, self._name = log, name
+    def __init__(self, log: list[str], made: list[SlowEdge]) -> None:
+        self._log, self._made = log, made
+        self._number = len(made) + 1
+        self.stopped = threading.Event()
+        made.append(self)
 
     def start(self) -> None:
-        self._log.append(f"start {self._name}")
+        self._log.append(f"start {self._number}")
 
     def stop(self) -> None:
-        self.free.wait(5)
-        self._log.append(f"stop {self._name}")
+        for following in self._made[self._number : 2]:
+            following.stopped.wait(0.5)
+        self._log.append(f"stop {self._number}")
+        self.stopped.set()
 
 
 async def test_of_several_swaps_each_waits_for_the_one_before(tmp_path: Path) -> None:
     """The third must not find the card taken by the first."""
     log: list[str] = []
     made: list[SlowEdge] = []
-
-    def make(_settings: Settings, _post: object) -> SlowEdge:
-        made.append(SlowEdge(log, str(len(made) + 1)))
-        return made[-1]
-
     rig = Rig(tmp_path)
-    makers = Makers(rig._make_microphone, rig._make_speaker, make)
+    makers = Makers(rig._make_microphone, rig._make_speaker, lambda *_: SlowEdge(log, made))
     devices = Devices(makers, rig.settings, lambda _event, _counts: None)
     devices.button.start()
     devices.reopen(Device.BUTTON, rig.settings)
     devices.reopen(Device.BUTTON, rig.settings)
-    for edge in reversed(made):
-        edge.free.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*devices._swapping.values())
+    assert log == ["start 1", "stop 1", "start 2", "stop 2", "start 3"]
     await devices.stop()
-    assert log[:2] == ["start 1", "stop 1"]
-    devices_after = [line for line in log if line.startswith("stop")]
-    assert sorted(devices_after) == ["stop 1", "stop 2", "stop 3"]
 
 
 async def test_a_device_that_cannot_be_let_go_of_is_replaced_all_the_same(
@@ -299,18 +301,16 @@ async def test_a_key_that_was_refused_is_mended_by_a_reload(
     assert "the-right-key-of-all" not in caplog.text
 
 
-async def test_a_turn_that_goes_on_and_on_keeps_nobody_waiting(rig: ReloadRig) -> None:
-    reloads = rig.daemon._reloads
-    assert reloads is not None
-    reloads._wait_s = 0.01
-    rig.button.edge(pressed=True)
-    await rig.state("listening")
+async def test_a_turn_that_goes_on_and_on_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """What has been read is applied all the same, when the turn is over."""
+    rig = ReloadRig(tmp_path)
+    file = rig.file
+    requested: list[Changes] = []
+    reloads = Reloads(file, rig.read, requested.append, wait_s=0.01)
     rig.write(voice="Puck")
-    assert (await rig.command("reload"))["applied"] is False
-    rig.hear()
-    rig.button.edge(pressed=False)
-    await rig.turn()
-    await rig.until(lambda: rig.daemon._settings.voice == "Puck")
+    assert (await reloads.command({}))["applied"] is False
+    assert reloads.take() is requested[0]
+    assert requested[0].loaded.settings.voice == "Puck"
 
 
 async def test_who_waits_for_a_reload_is_not_waited_for_at_the_end(
@@ -332,17 +332,10 @@ async def test_a_file_that_takes_for_ever_to_be_read_does_not_hold_up_the_end(
     """As on a share that hangs. The rig waits for 5 s at most until the daemon has ended."""
     go_on = threading.Event()
     rig = ReloadRig(tmp_path)
-
-    def read() -> Loaded:
-        rig._loop.call_soon_threadsafe(rig.has_read.set)
-        go_on.wait(30)
-        return rig.file
-
+    rig.meanwhile = lambda: go_on.wait(30)
     try:
         async with rig.running():
             await rig.link("ready")
-            assert rig.daemon._reloads is not None
-            rig.daemon._reloads._read = read
             asking = await begin_to_reload(rig)
         with pytest.raises((ConnectionError, ValueError)):  # it has been hung up on
             await asking
@@ -351,13 +344,9 @@ async def test_a_file_that_takes_for_ever_to_be_read_does_not_hold_up_the_end(
 
 
 async def test_a_bug_in_the_reading_is_an_answer(
-    rig: ReloadRig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    rig: ReloadRig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def bug() -> Loaded:
-        raise ZeroDivisionError
-
-    assert rig.daemon._reloads is not None
-    monkeypatch.setattr(rig.daemon._reloads, "_read", bug)
+    rig.meanwhile = lambda: 1 / 0
     assert (await rig.command("reload"))["ok"] is False
     assert "ZeroDivisionError" in caplog.text
 
