@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 _SHOWN = "[secret]"
 #: A shorter secret is not looked for: it would be found in half of all words.
 _SHORTEST = 8
-#: Google's API keys, also one that the end of a text has cut off.
-_LOOKS_LIKE_A_KEY = re.compile(r"AIza[\w-]{4,}")
+#: Google's API keys, the older and the newer ones, also where the end of a text has cut them off.
+LOOKS_LIKE_A_KEY = re.compile(r"AIza[\w-]{4,}|AQ\.[\w-]{16,}", re.ASCII)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -20,4 +20,4 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, _SHOWN)
-    return _LOOKS_LIKE_A_KEY.sub(_SHOWN, text)
+    return LOOKS_LIKE_A_KEY.sub(_SHOWN, text)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from speakerd import __version__
 from speakerd.config import envfile, sources
+from speakerd.config.secret import LOOKS_LIKE_A_KEY
 from speakerd.doctor import machine, service
 from speakerd.doctor.account import UNIT
 from speakerd.doctor.asking import ask
@@ -61,8 +62,7 @@ _SHORTEST_SECRET = 4
 
 #: (what it looks like, what stands there instead): what is secret by its form or its name.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"AIza[0-9A-Za-z_-]{20,}"), "<key>"),  # Google's API keys
-    (re.compile(r"AQ\.[0-9A-Za-z_-]{20,}"), "<key>"),  # ... and the newer ones
+    (LOOKS_LIKE_A_KEY, "<key>"),
     (re.compile(r"auth_tokens/[0-9A-Za-z._-]+"), "<token>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I), "<handle>"),
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b", re.I), "<mac>"),
