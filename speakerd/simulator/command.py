@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", default=_DEFAULTS.host, help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=0, help="port to listen on (default: a free one)")
     add(
+        "--name",
+        default=_DEFAULTS.name,
+        help="name or address by which clients on other machines reach it (default: none do)",
+    )
+    add(
         "--reply",
         metavar="FILE",
         default="parrot",
@@ -104,6 +109,7 @@ def _options(args: argparse.Namespace) -> SimulatorOptions:
     return SimulatorOptions(
         host=args.host,
         port=args.port,
+        name=args.name,
         keys=tuple(args.key or _DEFAULTS.keys),
         models={name: MODELS.get(name, Model()) for name in args.model or MODELS},
         reply=None if args.reply == "parrot" else Path(args.reply),

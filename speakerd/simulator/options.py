@@ -29,6 +29,7 @@ class SimulatorOptions:
 
     host: str = "127.0.0.1"
     port: int = 0  # 0: a free one
+    name: str = ""  # by which clients elsewhere reach it; "": by its host
     keys: tuple[str, ...] = (DEFAULT_KEY,)  # API keys that are accepted
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     search: bool = True  # the keys have a quota for Google Search

@@ -105,7 +105,9 @@ class Simulator:
 
     @property
     def _name(self) -> str:
-        """The host name or address that leads here from this machine."""
+        """The host name or address that leads here: for whom it is named, or from this machine."""
+        if self.options.name:
+            return self.options.name
         host = self.options.host
         with suppress(ValueError):
             if ipaddress.ip_address(host).is_unspecified:

@@ -77,6 +77,15 @@ async def test_json_comes_in_binary_frames(simulator: Simulator) -> None:
         await read(socket, "setupComplete")
 
 
+async def test_a_name_of_its_own_for_other_machines() -> None:
+    async with Simulator(SimulatorOptions(speed=0, name="gemini.test")) as simulator:
+        assert simulator.base_url == f"https://gemini.test:{simulator.port}"
+        # server_hostname, against which TLS holds the certificate, is the URL's
+        async with dial(simulator, host="127.0.0.1") as socket:
+            await send(socket, setup())
+            await read(socket, "setupComplete")
+
+
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
