@@ -21,17 +21,6 @@ bare_debian() {
 		--aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io --include="${MACHINE[*]}" "$suite" "$root"
 }
 
-# Not installed but unpacked: the package would bring, and run, what makes initial file systems.
-kernel() {
-	local package
-	package=$(in_tree "$root" apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p')
-	quietly in_tree "$root" sh -c "cd /tmp && apt-get -q download $package"
-	dpkg-deb --fsys-tarfile "$root/tmp/$package"_*.deb | tar -x --keep-directory-symlink -C "$root"
-	rm "$root/tmp/$package"_*.deb
-	kernel=${package#linux-image-}
-	cp "$root/boot/vmlinuz-$kernel" "$result/vmlinuz"
-}
-
 # A copy of the bare system that goes on with compilers: what is missing here is missing there.
 parts() {
 	cp -a "$root" "$builder"
@@ -40,13 +29,11 @@ parts() {
 	mkdir -p "$builder/checkout/${here%/*}"
 	cp -r systemd requirements.lock "$builder/checkout"
 	cp -r $here "$builder/checkout/${here%/*}"
-	in_tree "$builder" /checkout/$here/parts.sh "$kernel"
-	mv "$builder/parts/initrd" "$result/initrd"
-	install -D -m 755 "$builder/parts/button" "$root/usr/local/bin/button"
-	rm -rf "$root/usr/lib/modules/$kernel"
-	cp -a "$builder/usr/lib/modules/$kernel" "$root/usr/lib/modules/"
-	mkdir -p "$root/srv"
-	cp -a "$builder/srv/debs" "$builder/srv/wheelhouse" "$root/srv/"
+	in_tree "$builder" /checkout/$here/parts.sh
+	mv "$builder"/parts/{vmlinuz,initrd} "$result"
+	install -m 755 "$builder/parts/button" "$root/usr/local/bin/button"
+	cp -a "$builder/usr/lib/modules" "$root/usr/lib/"
+	cp -a "$builder"/srv/{debs,wheelhouse} "$root/srv/"
 }
 
 pack_builder() {
@@ -75,7 +62,7 @@ users() {
 configure() {
 	rm -rf "$root"/etc/apt/{apt.conf.d/99mmdebstrap,sources.list.d/*} "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" \
 		"$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*
-	cp -r $here/rootfs/. "$root/"
+	cp -r --remove-destination $here/rootfs/. "$root/"
 	chown -R 0:0 "$root/etc/systemd" "$root/etc/sudoers.d" "$root/etc/ssh/sshd_config.d"
 	chmod 440 "$root/etc/sudoers.d/"*
 	: >"$root/etc/machine-id" # each machine makes its own
@@ -90,7 +77,6 @@ configure() {
 
 say "Fetching Debian's $suite"
 bare_debian
-kernel
 parts
 say "Making the disk"
 configure

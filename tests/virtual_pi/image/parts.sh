@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# parts.sh KERNEL: runs in the builder's tree. Makes the parts of the machine that Debian does not have:
-# the kernel's modules in /usr/lib/modules, /parts/initrd and /parts/button; and gathers in /srv what
-# speakerd is installed from where there is no network: Debian's packages and Python's.
+# parts.sh: runs in the builder's tree. Makes the parts of the machine: /parts/vmlinuz, its modules in
+# /usr/lib/modules, /parts/initrd and /parts/button; and gathers in /srv what speakerd is installed from
+# where there is no network, Debian's packages and Python's.
 set -euo pipefail
 cd /checkout
 # shellcheck source=systemd/functions.sh
@@ -10,7 +10,7 @@ source systemd/functions.sh
 source systemd/environment.sh
 # shellcheck source=tests/virtual_pi/image/packages.sh
 source tests/virtual_pi/image/packages.sh
-image=$PWD/tests/virtual_pi/image kernel=$1
+image=$PWD/tests/virtual_pi/image
 fetch() { quietly apt_get install -y --no-install-recommends -o APT::Keep-Downloaded-Packages=true "$@"; }
 
 # What install.sh installs, by its own words; this system has what the machine has, so what comes along
@@ -25,7 +25,7 @@ debian_packages() {
 	fetch "${wanted[@]}"
 	mkdir -p /srv/debs
 	mv /var/cache/apt/archives/*.deb /srv/debs
-	fetch "${BUILDER[@]}" "linux-headers-$kernel" "linux-source-$series"
+	fetch "${BUILDER[@]}"
 	(cd /srv/debs && quietly sh -c "dpkg-scanpackages --multiversion . >Packages")
 }
 
@@ -41,9 +41,20 @@ wheelhouse() {
 	quietly "${download[@]}" -r runtime.lock -r pi.lock
 }
 
+# Debian's. The initial file system that would be made of it is of no use here.
+linux() {
+	quietly dpkg-divert --local --rename --add /usr/sbin/update-initramfs
+	ln -s /bin/true /usr/sbin/update-initramfs
+	kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: linux-image-//p')
+	fetch "linux-image-$kernel" "linux-headers-$kernel" "linux-source-$(series)"
+	cp "/boot/vmlinuz-$kernel" /parts/vmlinuz
+}
+series() { cut -d. -f1,2 <<<"$kernel"; }
+
 # gpio-sim, which Debian's kernel has switched off, from Debian's source of that kernel, and the board.
 modules() {
-	local source=linux-source-$series modules=/usr/lib/modules/$kernel
+	local source modules=/usr/lib/modules/$kernel
+	source=linux-source-$(series)
 	cp -r "$image/module" module
 	tar -xf "/usr/src/$source.tar.xz" --strip-components=1 -C module --wildcards \
 		"$source/drivers/gpio/gpio-sim.c" "$source/drivers/gpio/*.h" "$source/kernel/irq/irq_sim.c"
@@ -57,7 +68,7 @@ modules() {
 
 # What the kernel needs to find its disk, and no more: that starts quickest.
 initrd() {
-	local tree=$PWD/initrd file
+	local tree=$PWD/initrd module file
 	mkdir -p "$tree"/{bin,modules,proc,sys,dev,new}
 	cp /bin/busybox "$tree/bin"
 	for module in virtio_pci virtio_blk ext4; do
@@ -71,12 +82,12 @@ initrd() {
 	(cd "$tree" && find . | cpio --quiet -o -H newc | gzip -1) >/parts/initrd
 }
 
-series=$(cut -d. -f1,2 <<<"$kernel")
 mkdir /parts
-say "Fetching what speakerd is installed from: Debian's packages, and Python's"
+say "Gathering what speakerd is installed from: Debian's packages, and Python's"
 debian_packages
 wheelhouse
-say "Building the module gpio-sim for the kernel $kernel"
+say "Building gpio-sim for Debian's kernel"
+linux
 modules
 initrd
 cc -O2 -Wall -Wextra -Werror -o /parts/button "$image/button.c"

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# package.sh [SUITE]: speakerd's Debian package, by `make deb` from what git knows of this checkout, as it is
+# now. The last line on the standard output is a folder with speakerd_VERSION_amd64.deb, and with the next
+# version, VERSION.1, which has an option more. Everything else is said on the standard error.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+# shellcheck source=systemd/functions.sh
+source systemd/functions.sh
+# shellcheck source=tests/virtual_pi/image/functions.sh
+source tests/virtual_pi/image/functions.sh
+exec 3>&1 1>&2
+umask 022
+suite=${1:-trixie}
+
+files() {
+	local file
+	git -c safe.directory='*' ls-files -z | while read -r -d '' file; do
+		# what has been removed, git knows until that is committed
+		[ ! -e "$file" ] || printf '%s\0' "$file"
+	done
+}
+
+build() {
+	work=$cache/$suite.package
+	trap 'remove_tree "$work"' EXIT
+	remove_tree "$work"
+	mkdir -p "$work"/{checkout,result}
+	files | xargs -0 cp --parents -t "$work/checkout"
+	in_namespace $here/deb.sh "$image" "$work"
+	mv "$work/result" "$folder"
+	# of each suite the two that were used last
+	find "$cache/packages" -maxdepth 1 -name "$suite-*" -printf '%T@ %p\0' | sort -rnz | tail -zn +3 | cut -zd' ' -f2- | xargs -0r rm -rf
+}
+
+image=$($here/build.sh "$suite" 3>&-)
+make_cache
+renice -n 10 $$ >/dev/null
+mkdir -p "$cache/packages"
+digest=$({ files | xargs -0 sha256sum && echo "$image"; } | sha256sum)
+folder=$cache/packages/$suite-${digest:0:12}
+if [ ! -e "$folder" ]; then
+	take_turns "$suite-package"
+	[ -e "$folder" ] || build
+fi
+touch "$folder"
+echo "$folder" >&3
