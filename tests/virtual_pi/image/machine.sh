@@ -62,7 +62,7 @@ users() {
 configure() {
 	rm -rf "$root"/etc/apt/{apt.conf.d/99mmdebstrap,sources.list.d/*} "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" \
 		"$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*
-	cp -r --remove-destination $here/rootfs/. "$root/"
+	cp -r $here/rootfs/. "$root/"
 	chown -R 0:0 "$root/etc/systemd" "$root/etc/sudoers.d" "$root/etc/ssh/sshd_config.d"
 	chmod 440 "$root/etc/sudoers.d/"*
 	: >"$root/etc/machine-id" # each machine makes its own
