@@ -81,4 +81,4 @@ parts
 say "Making the disk"
 configure
 pack_builder
-mke2fs -q -t ext4 -E root_owner=0:0 -d "$root" "$result/disk.raw" 4G
+quietly mke2fs -q -t ext4 -E root_owner=0:0 -d "$root" "$result/disk.raw" 4G
