@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ["pytester", "tests.guard"]
+collect_ignore = ["virtual_pi"]  # its tests have machines, and a pytest.ini, of their own
 
 # What speakerd and its libraries read from the environment: no test may depend on what the person
 # or the service manager that started it has set there.

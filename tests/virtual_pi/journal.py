@@ -1,0 +1,104 @@
+"""What speakerd's journal on the machine says, as it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.virtual_pi.shell import Shell
+
+Entry: TypeAlias = Mapping[str, str]
+
+#: The journal's own fields that a reader of a failed test wants to see beside the message
+_TIME = "__REALTIME_TIMESTAMP"
+
+
+class Journal:
+    """The entries of the unit since the boot, of speakerd and of systemd about it."""
+
+    def __init__(self, shell: Shell, copy: Path) -> None:
+        self.entries: list[Entry] = []
+        self._shell = shell
+        self._copy = copy
+        self._said = asyncio.Condition()
+
+    def __len__(self) -> int:
+        """A mark for :meth:`wait` and :meth:`since`: what is said from now on."""
+        return len(self.entries)
+
+    def since(self, mark: int, event: str | None = None, **fields: str) -> list[Entry]:
+        """The entries from a mark on, of that event, whose ``SPEAKERD_`` fields are those."""
+        return [entry for entry in self.entries[mark:] if _is(entry, event, fields)]
+
+    def messages(self, mark: int = 0) -> str:
+        """What was said from a mark on, one line each."""
+        return "\n".join(entry["MESSAGE"] for entry in self.entries[mark:])
+
+    async def wait(
+        self,
+        event: str | None = None,
+        *,
+        since: int,
+        text: str = "",
+        timeout_s: float = 120.0,
+        **fields: str,
+    ) -> Entry:
+        """The first entry from a mark on of that event, with ``text`` in its message.
+
+        Raises AssertionError, with all that was said instead.
+        """
+
+        def found() -> Iterator[Entry]:
+            return (
+                entry for entry in self.since(since, event, **fields) if text in entry["MESSAGE"]
+            )
+
+        try:
+            async with asyncio.timeout(timeout_s), self._said:
+                await self._said.wait_for(lambda: any(found()))
+                return next(found())
+        except TimeoutError:
+            wanted = " ".join(
+                [f"event {event}", *(f"{key}={fields[key]}" for key in fields), repr(text)]
+            )
+            raise AssertionError(
+                f"not in the journal after {timeout_s:g} s: {wanted}; but\n{self.messages(since)}"
+            ) from None
+
+    @contextlib.asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Read along, from the beginning of this boot, until the context or the machine ends."""
+        command = "journalctl -u speakerd -b -o json --no-tail -f"
+        async with self._shell.stream(command) as lines:
+            reading = asyncio.create_task(self._read(lines), name="the journal's reader")
+            try:
+                yield
+            finally:
+                reading.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await reading
+
+    async def _read(self, lines: asyncio.StreamReader) -> None:
+        with self._copy.open("a") as copy:
+            while line := await lines.readline():
+                entry: dict[str, str] = json.loads(line)
+                if not isinstance(entry.get("MESSAGE"), str):
+                    continue  # bytes of somebody else's, as a list of numbers
+                copy.write(f"{int(entry[_TIME]) / 1e6:.3f} {entry['MESSAGE']}\n")
+                copy.flush()
+                async with self._said:
+                    self.entries.append(entry)
+                    self._said.notify_all()
+
+
+def _is(entry: Entry, event: str | None, fields: Mapping[str, str]) -> bool:
+    return (event is None or entry.get("SPEAKERD_EVENT") == event) and all(
+        entry.get(f"SPEAKERD_{name.upper()}") == value for name, value in fields.items()
+    )

@@ -1,0 +1,250 @@
+"""A virtual Raspberry Pi, and what a person who lives with it does: press, speak, listen, look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.virtual_pi.journal import Entry, Journal
+from tests.virtual_pi.qemu import Image, Qemu, powered
+from tests.virtual_pi.shell import Shell
+from tests.virtual_pi.sound import SAMPLE_BYTES, as_wav, room
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from speakerd.simulator.server import Simulator
+
+#: How the machine calls this host (image/build.sh)
+HOST = "gemini.test"
+ENV_FILE = "/etc/speakerd/speakerd.env"
+AUTHORITY = "/etc/speakerd/simulator-ca.pem"
+#: The daemon has one end of each loopback card, person and room the other one.
+MICROPHONE, SPEAKER = "plughw:CARD=Mic,DEV=1", "plughw:CARD=Dac,DEV=0"
+MOUTH, EAR = "hw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
+
+
+class Pi:
+    """One machine. ``root`` is for what a person cannot do and a test must; ``me`` has sudo."""
+
+    def __init__(self, qemu: Qemu, simulator: Simulator, folder: Path, artefacts: Path) -> None:
+        self.qemu = qemu
+        self.simulator = simulator
+        self.artefacts = artefacts
+        self.root = Shell(qemu.ssh_port, qemu.image.key, folder)
+        self.me = Shell(qemu.ssh_port, qemu.image.key, folder, "pi")
+        self.journal = Journal(self.root, artefacts / "journal.txt")
+        self._boot_id = ""
+        self._following = contextlib.AsyncExitStack()
+
+    # --- power
+
+    async def power_on(self, kernel: str = "", *, clock: str = "utc") -> None:
+        """Boot, until root can log in."""
+        await self.qemu.power_on(kernel, clock=clock)
+        await self._come_up()
+
+    async def shut_down(self) -> None:
+        """As ``sudo poweroff`` does."""
+        await self._hang_up("systemctl --no-block poweroff")
+        await self.qemu.wait_for_power_off()
+
+    async def reboot(self) -> None:
+        """As ``sudo reboot`` does."""
+        await self._hang_up("systemctl --no-block reboot")
+        await self._come_up()
+
+    async def cut_the_power(self) -> None:
+        """And give it back at once."""
+        await self.qemu.reset()
+        await self._hang_up()
+        await self._come_up()
+
+    async def _hang_up(self, last_words: str = "") -> None:
+        """The connections are of no use any more."""
+        if last_words:
+            with contextlib.suppress(ConnectionError):  # it may be gone before it answers
+                await self.root.run(last_words)
+        await self._following.aclose()
+        for shell in (self.root, self.me):
+            await shell.hang_up()
+
+    async def _come_up(self) -> None:
+        boot_id = "cat /proc/sys/kernel/random/boot_id"
+        await self.root.up()
+        # a machine that is going down may still let one in
+        while (now := await self.root.run(boot_id)) == self._boot_id:
+            await self.root.hang_up()
+            await self.root.up()
+        self._boot_id = now
+        await self.me.up()
+        await self._following.enter_async_context(self.journal.followed())
+
+    async def close(self) -> None:
+        """Nobody is interested any more."""
+        await self._hang_up()
+
+    # --- the service
+
+    def options(self, **more: str) -> str:
+        """An env file for this machine's cards and the simulator, with more lines."""
+        lines = {
+            "GOOGLE_GEMINI_BASE_URL": self.simulator.base_url,
+            "SSL_CERT_FILE": AUTHORITY,
+            "SPEAKERD_CAPTURE_DEVICE": MICROPHONE,
+            "SPEAKERD_PLAYBACK_DEVICE": SPEAKER,
+        }
+        return "".join(f"{name}={text}\n" for name, text in (lines | more).items())
+
+    async def configure(self, **more: str) -> None:
+        """Write the env file, as a person with an editor does, and what the simulator needs."""
+        await self.root.put(self.simulator.certificate.read_bytes(), AUTHORITY)
+        await self.root.run(f"cat >{ENV_FILE}", given=self.options(**more).encode())
+
+    async def bring(self, folder: Path) -> list[str]:
+        """Copy the files of a folder to the home of ``me``; their paths there, sorted."""
+        paths = []
+        for file in sorted(folder.iterdir()):
+            await self.me.put(file.read_bytes(), file.name)
+            paths.append(f"/home/pi/{file.name}")
+        return paths
+
+    async def install(self, package: str) -> None:
+        """As docs/installing.md says."""
+        await self.me.run(f"sudo apt-get install -y {package}", timeout_s=900)
+
+    async def calm(self) -> None:
+        """Its own options, and an idle service with all its devices, whatever was before."""
+        await self.release()
+        as_wanted = await self.root.run(f"cat {ENV_FILE}") == self.options()
+        told = await self.root.ask("speakerd status --json")
+        status = json.loads(told.out) if told.code == 0 else {}
+        if not as_wanted or not all(
+            status.get(device) == "ready" for device in ("microphone", "speaker", "button")
+        ):
+            await self.configure()
+            await self.restart()
+        elif status["state"] != "idle":
+            await self.root.run("speakerd stop")
+            await self.root.until("speakerd status --json | jq -e '.state == \"idle\"'")
+
+    async def unit(self, *names: str) -> dict[str, str]:
+        """Properties of the unit, as ``systemctl show`` gives them."""
+        asked = await self.root.run(f"systemctl show speakerd -p {','.join(names)}")
+        return dict(line.split("=", 1) for line in asked.splitlines())
+
+    async def pid(self) -> int:
+        """The daemon's process."""
+        return int((await self.unit("MainPID"))["MainPID"])
+
+    async def restart(self) -> None:
+        """Until it is ready, and its devices are."""
+        mark = len(self.journal)
+        await self.root.run("systemctl reset-failed speakerd; systemctl restart speakerd")
+        await self.ready(since=mark)
+
+    async def ready(self, *, since: int) -> None:
+        """Wait until the daemon says so, and has its microphone, speaker and button."""
+        await self.journal.wait("ready", since=since)
+        for device in ("microphone", "speaker", "button"):
+            await self.journal.wait("device", since=since, device=device, state="ready")
+
+    async def status(self) -> dict[str, Any]:
+        """What ``speakerd status --json`` says."""
+        return dict(json.loads(await self.root.run("speakerd status --json")))
+
+    # --- the person
+
+    async def press(self) -> None:
+        """The button, down."""
+        await self.root.run("button press")
+
+    async def release(self) -> None:
+        """The button, up."""
+        await self.root.run("button release")
+
+    async def say(self, pcm: bytes, *, rate_hz: int = 16_000) -> Entry:
+        """Hold the button, speak, let go, hear the answer out; its line in the journal."""
+        mark = len(self.journal)
+        await self.speak(pcm, rate_hz=rate_hz)
+        return await self.journal.wait("turn", since=mark)
+
+    async def speak(
+        self,
+        pcm: bytes,
+        *,
+        rate_hz: int = 16_000,
+        press: str = "button press",
+        release: str = "button release",
+    ) -> None:
+        """Hold the button, speak, let go."""
+        # snd-aloop may lose what is in the last period while it drains
+        breath = bytes(SAMPLE_BYTES * rate_hz // 10)
+        await self.root.put(as_wav(pcm + breath, rate_hz), "/run/words.wav")
+        await self.root.run(f"{press} && aplay -q -D {MOUTH} /run/words.wav; {release}")
+
+    @contextlib.asynccontextmanager
+    async def speaking(self, pcm: bytes) -> AsyncIterator[None]:
+        """The same while something else happens: by its end all is said, and the button let go."""
+        talk = asyncio.create_task(self.speak(pcm), name="a person who speaks")
+        try:
+            yield
+            await talk
+        finally:
+            talk.cancel()
+
+    @contextlib.asynccontextmanager
+    async def noise(self) -> AsyncIterator[None]:
+        """A room that is not quite silent, as rooms are; the loopback's silence is all zeros."""
+        await self.root.put(room(5.0), "/run/room.raw")
+        await self.root.run(
+            "systemd-run -q --collect --unit=room sh -c 'while cat /run/room.raw; do :; done | "
+            f"aplay -q -t raw -f S16_LE -r 16000 -D {MOUTH}'"
+        )
+        try:
+            yield
+        finally:
+            await self.root.run("systemctl stop room")
+
+    @contextlib.asynccontextmanager
+    async def listening(
+        self, name: str, *, rate_hz: int = 24_000, channels: int = 1
+    ) -> AsyncIterator[bytearray]:
+        """Record what comes out of the DAC; it is there when the context has ended.
+
+        S16_LE. ``name`` is that of the WAV file among the artefacts. Whoever opens a loopback card
+        first fixes its rate and its channels; the other has to convert.
+        """
+        heard = bytearray()
+        await self.root.run(
+            "systemd-run -q --collect --unit=ear --nice=-10 "
+            f"arecord -q -D {EAR} -f S16_LE -r {rate_hz} -c {channels} --buffer-time=1000000 "
+            "-t raw /run/heard.raw"
+        )
+        await self.root.until("grep -q RUNNING /proc/asound/Dac/pcm1c/sub0/status")
+        try:
+            yield heard
+        finally:
+            await self.root.run("systemctl stop ear")
+            heard += await self.root.get("/run/heard.raw")
+            await self.root.run("rm /run/heard.raw")
+            (self.artefacts / f"{name}.wav").write_bytes(as_wav(bytes(heard), rate_hz))
+
+
+@contextlib.asynccontextmanager
+async def machine(
+    image: Image, simulator: Simulator, artefacts: Path, *, on: Path | None = None
+) -> AsyncIterator[Pi]:
+    """A machine that has not been powered on yet, with a fresh disk (:func:`qemu.powered`)."""
+    artefacts.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="pi-") as folder:
+        async with powered(image, Path(folder), artefacts, on=on) as qemu:
+            pi = Pi(qemu, simulator, Path(folder), artefacts)
+            try:
+                yield pi
+            finally:
+                await pi.close()

@@ -1,0 +1,102 @@
+"""Sound cards that are not there, go, and come back; a pin that somebody else has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.virtual_pi.sound import sounding, words
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from speakerd.simulator.server import Simulator
+    from tests.virtual_pi.pi import Pi
+
+DRIVER = "/sys/bus/platform/drivers/snd_aloop"
+PULL, PLUG = (f"echo snd_aloop.{{card}} >{DRIVER}/{verb}" for verb in ("unbind", "bind"))
+MICROPHONE, DAC = 0, 1
+
+
+@pytest.fixture(autouse=True)
+async def plugged(pi: Pi) -> AsyncIterator[None]:
+    """Both cards are there again afterwards."""
+    yield
+    await pi.root.run(
+        f"for card in 0 1; do [ -e {DRIVER}/snd_aloop.$card ] || {PLUG.format(card='$card')}; done"
+    )
+
+
+async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
+    mark = len(pi.journal)
+    await pi.root.run(PULL.format(card=DAC))
+    pid = await pi.pid()
+
+    turn = await pi.say(words(0.6, seed=40))  # a press looks at once
+    assert "speaker missing" in pi.journal.messages(mark)
+    assert turn["SPEAKERD_OUTCOME"] != "answered"
+    assert (await pi.status())["speaker"] != "ready"
+
+    mark = len(pi.journal)
+    await pi.root.run(PLUG.format(card=DAC))
+    await pi.journal.wait("device", since=mark, device="speaker", state="ready")
+    async with pi.listening("speaker-back") as heard:
+        assert (await pi.say(words(0.6, seed=41)))["SPEAKERD_OUTCOME"] == "answered"
+    assert sounding(bytes(heard)) == sounding(bytes(simulator.turns[-1].reply))
+    assert await pi.pid() == pid
+
+
+async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
+    mark = len(pi.journal)
+    pid = await pi.pid()
+    await pi.root.run(PULL.format(card=MICROPHONE))
+    await pi.journal.wait("device", since=mark, device="microphone", state="missing")
+
+    async with pi.listening("no-microphone") as heard:
+        await pi.press()
+        await pi.release()
+        await pi.journal.wait("turn", since=mark)
+    assert sounding(bytes(heard)), "nothing was to be heard of it"
+
+    mark = len(pi.journal)
+    await pi.root.run(PLUG.format(card=MICROPHONE))
+    await pi.journal.wait("device", since=mark, device="microphone", state="ready")
+    said = words(0.6, seed=42)
+    assert (await pi.say(said))["SPEAKERD_OUTCOME"] == "answered"
+    assert said in bytes(simulator.turns[-1].utterance)
+    assert await pi.pid() == pid
+
+
+async def test_a_boot_without_sound_cards(pi: Pi) -> None:
+    mark = len(pi.journal)
+    await pi.shut_down()
+    await pi.power_on("modprobe.blacklist=snd_aloop")
+    await pi.journal.wait("ready", since=mark)
+    for device in ("microphone", "speaker"):
+        await pi.journal.wait("device", since=mark, device=device, state="missing")
+    assert (await pi.status())["state"] == "error"
+
+    await pi.root.run("modprobe snd-aloop")
+    for device in ("microphone", "speaker"):
+        await pi.journal.wait("device", since=mark, device=device, state="ready")
+    assert (await pi.say(words(0.6, seed=43)))["SPEAKERD_OUTCOME"] == "answered"
+    assert (await pi.unit("NRestarts"))["NRestarts"] == "0"
+
+
+async def test_a_pin_that_somebody_else_has(pi: Pi) -> None:
+    await pi.root.run("systemctl stop speakerd")
+    await pi.root.run(
+        "systemd-run -q --collect --unit=other /opt/speakerd/bin/python -I -c '"
+        "import lgpio, signal; chip = lgpio.gpiochip_open(0); lgpio.gpio_claim_input(chip, 17);"
+        "print(1, flush=True); signal.pause()'"
+    )
+    await pi.root.until("journalctl -u other -o cat | grep -qx 1")
+    try:
+        mark = len(pi.journal)
+        await pi.root.run("systemctl start speakerd")
+        await pi.journal.wait("device", since=mark, device="button", state="missing")
+    finally:
+        await pi.root.run("systemctl stop other")
+    await pi.journal.wait("device", since=mark, device="button", state="ready")
+    assert (await pi.say(words(0.6, seed=44)))["SPEAKERD_OUTCOME"] == "answered"

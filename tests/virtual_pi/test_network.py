@@ -1,0 +1,125 @@
+"""A network that is cut, slow, lossy, or not there yet: packets are lost for real."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.virtual_pi.sound import sounding, words
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from speakerd.simulator.server import Simulator
+    from tests.virtual_pi.pi import Pi
+
+#: What comes and what goes is dropped, and nobody is told.
+BLACK_HOLE = """
+nft -f - <<'RULES'
+table inet hole {
+  chain input { type filter hook input priority 0; iifname "home" drop; }
+  chain output { type filter hook output priority 0; oifname "home" drop; }
+}
+RULES
+"""
+#: A bad corner of a Wi-Fi.
+BAD = "tc qdisc replace dev home root netem delay 120ms 40ms loss 3% rate 512kbit"
+
+
+@pytest.fixture(autouse=True)
+async def mended(pi: Pi) -> AsyncIterator[None]:
+    """The network is whole again afterwards."""
+    yield
+    await pi.qemu.cable(plugged=True)
+    await pi.root.run("nft delete table inet hole; tc qdisc del dev home root; true")
+
+
+@contextlib.asynccontextmanager
+async def half_said(pi: Pi, simulator: Simulator, said: bytes) -> AsyncIterator[None]:
+    """The button is held, the words are being spoken, and the first of them have arrived."""
+    before = len(simulator.turns)
+    async with pi.speaking(said):
+        await simulator.wait_for(
+            lambda: len(simulator.turns) > before and len(simulator.turns[-1].chunk_bytes) > 10,
+            60.0,
+        )
+        yield
+
+
+async def test_a_cable_pulled_in_the_middle_of_a_sentence(pi: Pi, simulator: Simulator) -> None:
+    said = words(5.0, seed=30)
+    mark = len(pi.journal)
+
+    async with half_said(pi, simulator, said):
+        await pi.qemu.cable(plugged=False)
+    await pi.qemu.cable(plugged=True)
+
+    turn = await pi.journal.wait("turn", since=mark)
+    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+    assert said in bytes(simulator.turns[-1].utterance), "the words are not all there"
+
+
+async def test_packets_that_vanish_in_the_middle_of_a_sentence(
+    pi: Pi, simulator: Simulator
+) -> None:
+    said = words(6.0, seed=31)
+    mark = len(pi.journal)
+
+    async with half_said(pi, simulator, said):
+        await pi.root.run(BLACK_HOLE)
+    await pi.root.run("nft delete table inet hole")
+
+    turn = await pi.journal.wait("turn", since=mark)
+    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+    assert said in bytes(simulator.turns[-1].utterance), "the words are not all there"
+
+
+async def test_a_network_that_stays_away_in_an_answer(pi: Pi) -> None:
+    """The person hears that the answer was cut off; the next press finds the conversation."""
+    mark = len(pi.journal)
+    await pi.speak(words(8.0, seed=32))
+    await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
+    await pi.root.run(BLACK_HOLE)
+
+    turn = await pi.journal.wait("turn", since=mark)
+    assert turn["SPEAKERD_OUTCOME"] in {"cut", "result-lost"}, turn
+    await pi.root.run("nft delete table inet hole")
+    assert (await pi.say(words(0.6, seed=33)))["SPEAKERD_OUTCOME"] == "answered"
+
+
+async def test_a_slow_and_lossy_network(pi: Pi, simulator: Simulator) -> None:
+    await pi.root.run(BAD)
+    for seed in (34, 35, 36):
+        said = words(1.5, seed=seed)
+        async with pi.listening(f"lossy-{seed}") as heard:
+            turn = await pi.say(said)
+
+        assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+        assert said in bytes(simulator.turns[-1].utterance)
+        assert sounding(bytes(heard)), "no answer was heard"
+
+
+async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
+    """Refused aloud while there is none; the first press when there is one is answered."""
+    remembered = await pi.say(words(0.6, seed=37))
+    assert remembered["SPEAKERD_OUTCOME"] == "answered"
+    number = simulator.turns[-1].number
+    mark = len(pi.journal)
+    await pi.qemu.cable(plugged=False)
+    await pi.reboot()
+    await pi.ready(since=mark)
+
+    async with pi.listening("no-network") as heard:
+        turn = await pi.say(words(0.6, seed=38))
+    assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
+    assert sounding(bytes(heard)), "nothing was to be heard of it"
+    assert (await pi.status())["last_error"]
+
+    await pi.qemu.cable(plugged=True)
+    await pi.root.until("ip route get 10.0.2.2")
+    turn = await pi.say(words(0.6, seed=39))
+    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+    assert turn["SPEAKERD_CONTEXT"] == "resumed", turn
+    assert number in simulator.turns[-1].context
