@@ -46,7 +46,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER)/bin
 # Shell functions for the recipes below.
 functions := source systemd/functions.sh
 
-.PHONY: help demo pi install uninstall deb test test-js test-install soak fuzz bench lint lock clean packages sound-server node
+.PHONY: help demo pi install uninstall deb test test-js test-install test-pi pi-shell soak fuzz bench lint lock clean packages sound-server node
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -76,6 +76,15 @@ test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaS
 test-install: ## As root: install, upgrade and remove it in a pristine Debian (SUITE=bookworm or trixie)
 	@tests/packaging/chroot.sh '$(SUITE)'
 
+test-pi: $(STAMP)-dev ## Install and use it on a virtual Raspberry Pi; takes half an hour (ARGS="-k name": a part of it)
+	@tests/virtual_pi/image/build.sh trixie >/dev/null
+	tests/virtual_pi/image/build.sh bookworm >/dev/null
+	tests/virtual_pi/image/package.sh trixie >/dev/null
+	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup tests/virtual_pi $(ARGS)
+
+pi-shell: $(STAMP)-dev ## A shell on a virtual Raspberry Pi on which this checkout is installed
+	@$(VENV)/bin/python -m tests.virtual_pi
+
 soak: $(STAMP)-dev ## Speak a thousand sentences with a fault in every third (ARGS="--turns 200 --seed 7")
 	@$(VENV)/bin/python -m tests.soak $(ARGS)
 
@@ -89,7 +98,7 @@ lint: $(STAMP)-dev ## ruff, mypy and shellcheck
 	@$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	! command -v shellcheck >/dev/null || shellcheck -x systemd/*.sh systemd/deb/p*[a-z] tests/packaging/*.sh
+	! command -v shellcheck >/dev/null || shellcheck -x systemd/*.sh systemd/deb/p*[a-z] tests/packaging/*.sh tests/virtual_pi/image/*.sh
 
 packages:
 	@$(functions)

@@ -31,11 +31,11 @@ def _rain(seconds: float, rate_hz: int, seed: int, faintest: int, loudest: int) 
     return array.array("h", drops).tobytes()
 
 
-def as_wav(pcm: bytes, rate_hz: int = 16_000) -> bytes:
+def as_wav(pcm: bytes, rate_hz: int = 16_000, channels: int = 1) -> bytes:
     """The same as a file that aplay plays."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
-        out.setnchannels(1)
+        out.setnchannels(channels)
         out.setsampwidth(SAMPLE_BYTES)
         out.setframerate(rate_hz)
         out.writeframes(pcm)

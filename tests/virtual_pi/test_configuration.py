@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.virtual_pi.pi import ENV_FILE
-from tests.virtual_pi.sound import sounding, words
+from tests.virtual_pi.sound import words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,12 +79,12 @@ async def test_a_key_that_the_server_refuses(pi: Pi, simulator: Simulator, key: 
     await pi.restart()
     pid, before = await pi.pid(), len(simulator.connections)
 
-    async with pi.listening("refused-key") as heard:
+    async with pi.listening("refused-key"):
         for seed in (20, 21):
             turn = await pi.say(words(0.6, seed=seed))
             assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
+        await pi.something_is_heard()
 
-    assert sounding(bytes(heard)), "nothing was to be heard of it"
     assert "sudo speakerd key" in pi.journal.messages(mark)
     status = await pi.status()
     assert status["state"] == "error"

@@ -110,9 +110,10 @@ async def pulled(pi: Pi) -> None:
     """The DAC is unplugged and plugged in again."""
     mark = len(pi.journal)
     await pi.root.run(f"echo snd_aloop.1 >{DRIVER}/unbind; echo snd_aloop.1 >{DRIVER}/bind")
-    await pi.press()  # a press looks for the card at once
+    await pi.press()  # which looks for the card at once
     await pi.journal.wait("device", since=mark, device="speaker", state="ready")
     await pi.release()
+    await pi.journal.wait("turn", since=mark)
 
 
 async def nothing(pi: Pi) -> None:

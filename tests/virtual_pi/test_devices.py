@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.virtual_pi.sound import sounding, words
+from tests.virtual_pi.sound import gaps, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,8 +42,9 @@ async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simula
     await pi.root.run(PLUG.format(card=DAC))
     await pi.journal.wait("device", since=mark, device="speaker", state="ready")
     async with pi.listening("speaker-back") as heard:
-        assert (await pi.say(words(0.6, seed=41)))["SPEAKERD_OUTCOME"] == "answered"
-    assert sounding(bytes(heard)) == sounding(bytes(simulator.turns[-1].reply))
+        turn = await pi.say(words(0.6, seed=41))
+    found = gaps(bytes(heard), bytes(simulator.turns[-1].reply))
+    assert len(found) <= int(turn["SPEAKERD_UNDERRUNS"])
     assert await pi.pid() == pid
 
 
@@ -53,11 +54,10 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
     await pi.root.run(PULL.format(card=MICROPHONE))
     await pi.journal.wait("device", since=mark, device="microphone", state="missing")
 
-    async with pi.listening("no-microphone") as heard:
+    async with pi.listening("no-microphone"):
         await pi.press()
         await pi.release()
-        await pi.journal.wait("turn", since=mark)
-    assert sounding(bytes(heard)), "nothing was to be heard of it"
+        await pi.something_is_heard()
 
     mark = len(pi.journal)
     await pi.root.run(PLUG.format(card=MICROPHONE))

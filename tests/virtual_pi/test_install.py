@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.virtual_pi.clock import synchronised
 from tests.virtual_pi.conftest import ARTEFACTS
 from tests.virtual_pi.pi import ENV_FILE, machine
 from tests.virtual_pi.qemu import Image, made_by
@@ -84,7 +85,7 @@ async def healthy(pi: Pi) -> None:
         "SubState": "running",
         "NRestarts": "0",
     }
-    async with pi.noise():
+    async with synchronised(pi.root), pi.noise():
         told = await pi.me.ask("sudo speakerd doctor --no-ask", timeout_s=300)
     assert told.code == 0, told.out
     assert "FAIL" not in told.out, told.out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.virtual_pi.sound import sounding, words
+from tests.virtual_pi.sound import words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,12 +93,12 @@ async def test_a_slow_and_lossy_network(pi: Pi, simulator: Simulator) -> None:
     await pi.root.run(BAD)
     for seed in (34, 35, 36):
         said = words(1.5, seed=seed)
-        async with pi.listening(f"lossy-{seed}") as heard:
+        async with pi.listening(f"lossy-{seed}"):
             turn = await pi.say(said)
+            await pi.something_is_heard()
 
         assert turn["SPEAKERD_OUTCOME"] == "answered", turn
         assert said in bytes(simulator.turns[-1].utterance)
-        assert sounding(bytes(heard)), "no answer was heard"
 
 
 async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
@@ -111,10 +111,10 @@ async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
     await pi.reboot()
     await pi.ready(since=mark)
 
-    async with pi.listening("no-network") as heard:
+    async with pi.listening("no-network"):
         turn = await pi.say(words(0.6, seed=38))
-    assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
-    assert sounding(bytes(heard)), "nothing was to be heard of it"
+        assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
+        await pi.something_is_heard()
     assert (await pi.status())["last_error"]
 
     await pi.qemu.cable(plugged=True)
