@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 ARTEFACTS = Path(__file__).parents[2] / "build" / "virtual-pi"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, and the tests that share a machine in one process."""
+    shares = {item: "booted" in getattr(item, "fixturenames", ()) for item in items}
+    items.sort(key=shares.__getitem__)  # who installs has a machine of its own
+    for item in items:
+        if shares[item]:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def trixie() -> Image:
     """Debian 13 without speakerd."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,15 +91,15 @@ class Pi:
 
     # --- the service
 
+    @property
+    def gemini(self) -> str:
+        """The lines of an env file that lead to the simulator."""
+        return f"GOOGLE_GEMINI_BASE_URL={self.simulator.base_url}\nSSL_CERT_FILE={AUTHORITY}\n"
+
     def options(self, **more: str) -> str:
         """An env file for this machine's cards and the simulator, with more lines."""
-        lines = {
-            "GOOGLE_GEMINI_BASE_URL": self.simulator.base_url,
-            "SSL_CERT_FILE": AUTHORITY,
-            "SPEAKERD_CAPTURE_DEVICE": MICROPHONE,
-            "SPEAKERD_PLAYBACK_DEVICE": SPEAKER,
-        }
-        return "".join(f"{name}={text}\n" for name, text in (lines | more).items())
+        lines = {"SPEAKERD_CAPTURE_DEVICE": MICROPHONE, "SPEAKERD_PLAYBACK_DEVICE": SPEAKER}
+        return self.gemini + "".join(f"{name}={text}\n" for name, text in (lines | more).items())
 
     async def configure(self, **more: str) -> None:
         """Write the env file, as a person with an editor does, and what the simulator needs."""
@@ -130,7 +131,11 @@ class Pi:
             await self.restart()
         elif status["state"] != "idle":
             await self.root.run("speakerd stop")
-            await self.root.until("speakerd status --json | jq -e '.state == \"idle\"'")
+            await self.idle()
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        await self.root.until("speakerd status --json | jq -e '.state == \"idle\"'")
 
     async def unit(self, *names: str) -> dict[str, str]:
         """Properties of the unit, as ``systemctl show`` gives them."""
@@ -244,7 +249,8 @@ async def machine(
     image: Image, simulator: Simulator, artefacts: Path, *, on: Path | None = None
 ) -> AsyncIterator[Pi]:
     """A machine that has not been powered on yet, with a fresh disk (:func:`qemu.powered`)."""
-    artefacts.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(artefacts, ignore_errors=True)
+    artefacts.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="pi-") as folder:
         async with powered(image, Path(folder), artefacts, on=on) as qemu:
             pi = Pi(qemu, simulator, Path(folder), artefacts)

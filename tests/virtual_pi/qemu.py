@@ -71,6 +71,8 @@ class Qemu:
         console = self._artefacts / "console.txt"
         with console.open("ab") as out, (self._artefacts / "qemu.txt").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                # it goes when we do, however we do
+                *("setpriv", "--pdeathsig", "KILL"),
                 *("qemu-system-x86_64", "-nodefaults", "-display", "none"),
                 *("-machine", f"q35,accel={ACCELERATOR}", "-cpu", "max"),
                 *("-smp", "2", "-m", "512"),

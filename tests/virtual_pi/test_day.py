@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -139,12 +138,15 @@ async def test_a_day(pi: Pi, plan: Plan, simulator: Simulator) -> None:
             phase, fault, after_s = chance.choice(SERVER)
             plan.add(phase, fault, after_s=after_s)
         mark = len(pi.journal)
-        await pi.speak(words(0.5, seed=1000 + number))
+        said = words(0.5, seed=1000 + number)
+        await pi.speak(said)
         if chance.random() < 1 / 10:
             await pi.root.run("speakerd stop")
         turn = await pi.journal.wait("turn", since=mark)
         outcomes[turn["SPEAKERD_OUTCOME"]] += 1
         assert turn["SPEAKERD_OUTCOME"] in TOLD, turn
+        if turn["SPEAKERD_OUTCOME"] == "answered" and turn["SPEAKERD_OVERRUNS"] == "0":
+            assert any(said in bytes(record.utterance) for record in simulator.turns[-5:]), turn
         if number == WARM:
             warm, written = await figures(pi), await journal_bytes(pi)
 
@@ -153,8 +155,8 @@ async def test_a_day(pi: Pi, plan: Plan, simulator: Simulator) -> None:
     assert outcomes["answered"] > TURNS // 2, outcomes
     assert len(simulator.turns) > begun
     assert warm is not None
-    await pi.calm()
-    await asyncio.wait_for(simulator.wait_for(lambda: simulator.open_connections <= 1), 60)
+    await pi.idle()
+    await simulator.wait_for(lambda: simulator.open_connections <= 1, 60.0)
     evening = await figures(pi)
     assert evening.zombies == 0
     assert evening.threads <= warm.threads

@@ -13,7 +13,7 @@ import pytest
 
 from tests.virtual_pi.clock import synchronised
 from tests.virtual_pi.conftest import ARTEFACTS
-from tests.virtual_pi.pi import ENV_FILE, machine
+from tests.virtual_pi.pi import AUTHORITY, ENV_FILE, MICROPHONE, SPEAKER, machine
 from tests.virtual_pi.qemu import Image, made_by
 from tests.virtual_pi.sound import words
 
@@ -65,13 +65,17 @@ async def everything(pi: Pi) -> set[str]:
 
 
 async def make_it_speak(pi: Pi) -> None:
-    """From the README's third step to its fifth."""
+    """From the README's third step to its fifth; Gemini is the simulator."""
+    await pi.root.put(pi.simulator.certificate.read_bytes(), AUTHORITY)
+    await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=pi.gemini.encode())
     key = pi.simulator.options.keys[0].encode() + b"\n"
     assert "stored in" in await pi.me.run("sudo speakerd key", given=key, timeout_s=120)
-    await pi.root.put(pi.simulator.certificate.read_bytes(), "/etc/speakerd/simulator-ca.pem")
     mark = len(pi.journal)
-    await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=pi.options().encode())
-    assert "SPEAKERD_CAPTURE_DEVICE" in await pi.me.run("sudo speakerd reload", timeout_s=120)
+    cards = f"SPEAKERD_CAPTURE_DEVICE={MICROPHONE}\nSPEAKERD_PLAYBACK_DEVICE={SPEAKER}\n"
+    await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=cards.encode())
+    told = await pi.me.run("sudo speakerd reload", timeout_s=120)
+    assert "SPEAKERD_CAPTURE_DEVICE" in told
+    assert "restart" not in told
     for device in ("microphone", "speaker"):
         await pi.journal.wait("device", since=mark, device=device, state="ready")
     await healthy(pi)
