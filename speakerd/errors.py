@@ -71,13 +71,15 @@ class Failure:
     ``code`` is the WebSocket close code (RFC 6455), or None where there was no close frame to
     read it from. ``text`` is the server's reason or the operating system's message, fit for the
     journal: it is made one line that no terminal takes for orders. ``feature`` is the part of the
-    setup that the reason names.
+    setup that the reason names. ``went_out`` is False where nothing has left this machine for the
+    server: it has no network, or finds no address for the server's name.
     """
 
     kind: FailureKind
     text: str
     code: int | None = None
     feature: Feature | None = None
+    went_out: bool = True
 
     def __post_init__(self) -> None:
         line = " ".join(self.text.split())

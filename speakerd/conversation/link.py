@@ -372,6 +372,8 @@ class Link:
     def _not_made(self, failure: Failure, now: float, out: list[Effect]) -> None:
         """A connection could not be made, or its setup was refused."""
         self._pace.tries += 1
+        if not failure.went_out:
+            self._pace.did_not_go_out()
         self.failures.append(failure)
         if self.features.suspect(failure, now):
             self._once_more(now, out)

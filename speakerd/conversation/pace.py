@@ -2,7 +2,8 @@
 
 Retries back off, with jitter; a press does not wait for that. Whatever happens there is a limit to
 the connections of a minute, and the last few of them are for who presses the button: after a
-minute of vain retries the network may be back, and the next press must work.
+minute of vain retries the network may be back, and the next press must work. What has not even
+left this machine does not count: it was no burden to anybody.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Pace:
         self._begun: collections.deque[float] = collections.deque(
             maxlen=rules.max_connects_per_minute
         )
+        self._last_at = -FOREVER  # whether it counts or not
         self._pressed = False  # since the last connection was begun
         self._for_press = False  # that one was begun because of a press
 
@@ -44,14 +46,14 @@ class Pace:
         self.asked_at = now
         at_half = self._allowed_at(self.rules.max_connects_per_minute // 2)
         self._pressed = self._pressed or sure or at_half <= now
-        if self.tries and self._begun:  # mashing the button does not defeat the backoff
-            return self._begun[-1] + self.rules.backoff_first_s
+        if self.tries:  # mashing the button does not defeat the backoff
+            return self._last_at + self.rules.backoff_first_s
         return now
 
     @property
     def press_waits(self) -> bool:
         """Whether no connection has been begun since the last press."""
-        return not self._begun or self._begun[-1] < self.asked_at
+        return self._last_at < self.asked_at
 
     def keep_press(self) -> None:
         """The connection is to be made once more, at once: a press that is behind it counts on."""
@@ -67,7 +69,12 @@ class Pace:
     def begin(self, now: float) -> None:
         """A connection is begun."""
         self._begun.append(now)
+        self._last_at = now
         self._for_press, self._pressed = self._pressed, False
+
+    def did_not_go_out(self) -> None:
+        """Nothing of the last connection has left this machine: it does not count."""
+        self._begun.pop()
 
     def backoff_s(self, *, urgent: bool) -> float:
         """The pause before the next try: none, then doubling with jitter up to the cap."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -11,6 +12,10 @@ from speakerd.errors import Failure, FailureKind, classify, classify_http
 
 if TYPE_CHECKING:
     from google.genai.errors import APIError
+
+
+#: connect(2), of a machine without a route, or whose network card is down
+_NO_WAY_OUT = {errno.ENETUNREACH, errno.ENETDOWN}
 
 
 def of_close(error: APIError) -> Failure:
@@ -77,12 +82,13 @@ def of_connecting(error: Exception) -> Failure:
             failure = Failure(FailureKind.NETWORK, reason)
         case socket.gaierror():
             reason = f"the server's name cannot be resolved: {error.strerror}"
-            failure = Failure(FailureKind.NETWORK, reason)
+            failure = Failure(FailureKind.NETWORK, reason, went_out=False)
         case InvalidMessage() if isinstance(error.__cause__, EOFError):
             reason = "the connection was cut off before the server had answered"
             failure = Failure(FailureKind.NETWORK, reason)
         case OSError():
-            failure = Failure(FailureKind.NETWORK, _of_the_system(error))
+            went_out = error.errno not in _NO_WAY_OUT
+            failure = Failure(FailureKind.NETWORK, _of_the_system(error), went_out=went_out)
         case _:
             failure = Failure(FailureKind.SERVER, f"{type(error).__name__}: {error}")
     return failure

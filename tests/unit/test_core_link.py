@@ -16,6 +16,7 @@ from speakerd.errors import Failure, FailureKind, Feature
 from tests.unit.story import Story
 
 IDLE_CLOSE = Failure(FailureKind.IDLE, "The operation was aborted.", 1008)
+NO_NETWORK = Failure(FailureKind.NETWORK, "Network is unreachable", went_out=False)
 
 
 def started(policy: LinkPolicy = LinkPolicy.ON_DEMAND, **rules: Any) -> Story:  # noqa: ANN401 - as Story
@@ -487,6 +488,37 @@ def test_mashing_the_button_does_not_defeat_the_backoff() -> None:
             story.close()
         story.wait(0.2)
     assert len(story.all(fx.Connect)) <= 1 + story.rules.max_connects_per_minute
+    retries = story.times(fx.Connect)[1:]
+    assert min(later - at for at, later in pairwise(retries)) >= story.rules.backoff_first_s - 1e-6
+
+
+def test_tries_without_a_network_use_up_nothing() -> None:
+    """Somebody presses in vain, the network is back, and the server takes the dead for alive."""
+    story = started()
+    story.close()
+    for _ in range(2):
+        story.speak()
+        while story.is_in(LinkState.CONNECTING) or story.is_in(LinkState.WAITING):
+            if story.is_in(LinkState.CONNECTING):
+                story.close(NO_NETWORK)
+            story.wait(0.5)
+    before = len(story.all(fx.Connect))
+    assert before > story.rules.max_connects_per_minute - story.rules.connects_for_presses
+    story.speak()
+    for _ in range(3):
+        story.fail(FailureKind.SERVER, 1011)
+        story.wait(story.rules.backoff_urgent_s)
+    assert len(story.all(fx.Connect)) == before + 4
+
+
+def test_mashing_without_a_network_does_not_defeat_the_backoff() -> None:
+    story = started()
+    story.close(NO_NETWORK)
+    for _ in range(100):
+        story.tap()
+        if story.core.link_state is LinkState.CONNECTING:
+            story.close(NO_NETWORK)
+        story.wait(0.2)
     retries = story.times(fx.Connect)[1:]
     assert min(later - at for at, later in pairwise(retries)) >= story.rules.backoff_first_s - 1e-6
 

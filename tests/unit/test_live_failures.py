@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 
@@ -67,6 +68,22 @@ def broken(cause: Exception | None, given_up: Close | None = None) -> APIError:
 )
 def test_what_a_connection_attempt_raises_is_sorted(error: Exception, kind: FailureKind) -> None:
     assert of_connecting(error).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "went_out"),
+    [
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), False),
+        (OSError(errno.ENETDOWN, "Network is down"), False),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), False),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), True),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), True),
+        (TimeoutError(), True),
+        (close(1011, "Internal error encountered."), True),
+    ],
+)
+def test_whether_anything_has_left_this_machine(error: Exception, went_out: bool) -> None:
+    assert of_connecting(error).went_out is went_out
 
 
 def test_a_close_keeps_its_code_and_text() -> None:
