@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import struct
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,8 +35,8 @@ class _Server(asyncio.DatagramProtocol):
     """SNTP (RFC 5905): the client's time of sending goes back with the time here."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # CPython 3.11's is no instance of it
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         seconds, fraction = divmod(time.time() + _EPOCH_S, 1)
