@@ -107,9 +107,9 @@ class Pi:
         await self.root.run(f"cat >{ENV_FILE}", given=self.options(**more).encode())
 
     async def bring(self, folder: Path) -> list[str]:
-        """Copy the files of a folder to the home of ``me``; their paths there, sorted."""
+        """Copy packages to the home of ``me``; their paths there, the older version first."""
         paths = []
-        for file in sorted(folder.iterdir()):
+        for file in sorted(folder.iterdir(), key=lambda file: len(file.name)):  # VERSION, VERSION.1
             await self.me.put(file.read_bytes(), file.name)
             paths.append(f"/home/pi/{file.name}")
         return paths
