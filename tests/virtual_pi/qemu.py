@@ -75,7 +75,7 @@ class Qemu:
                 *("setpriv", "--pdeathsig", "KILL"),
                 *("qemu-system-x86_64", "-nodefaults", "-display", "none"),
                 *("-machine", f"q35,accel={ACCELERATOR}", "-cpu", "max"),
-                *("-smp", "2", "-m", "512"),
+                *("-smp", "1", "-m", "512"),
                 *("-kernel", str(self.image.folder / "vmlinuz")),
                 *("-initrd", str(self.image.folder / "initrd")),
                 *("-append", f"console=ttyS0 root=/dev/vda rw quiet {kernel}"),
