@@ -187,9 +187,9 @@ class Pi:
         release: str = "button release",
     ) -> None:
         """Hold the button, speak, let go."""
-        # snd-aloop may lose what is in the last period while it drains
-        breath = bytes(SAMPLE_BYTES * rate_hz // 10)
-        await self.root.put(as_wav(pcm + breath, rate_hz), "/run/words.wav")
+        # People press first and then speak; and snd-aloop may lose its last period as it drains.
+        breath = bytes(SAMPLE_BYTES * rate_hz // 2)
+        await self.root.put(as_wav(breath + pcm + breath, rate_hz), "/run/words.wav")
         await self.root.run(f"{press} && aplay -q -D {MOUTH} /run/words.wav; {release}")
 
     @contextlib.asynccontextmanager
