@@ -65,5 +65,5 @@ class Rules:
     backoff_max_s: float = 60.0  # the longest pause
     backoff_urgent_s: float = 5.0  # the longest pause while somebody waits for an answer
     quota_backoff_s: float = 60.0  # at least, and up to twice as long
-    max_connects_per_minute: int = 10  # whatever happens
+    max_connects_per_minute: int = 10  # that have left this machine, whatever happens
     connects_for_presses: int = 2  # that many of them only after a press

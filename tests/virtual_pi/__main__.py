@@ -36,11 +36,8 @@ async def _shell(folder: Path) -> int:
     ):
         print("Booting", flush=True)
         await pi.power_on()
-        print("Installing the package", flush=True)
-        await pi.install((await pi.bring(packages))[0])
-        await pi.configure()
-        key = simulator.options.keys[0].encode() + b"\n"
-        await pi.me.run("sudo speakerd key", given=key, timeout_s=120)
+        print("Installing speakerd", flush=True)
+        await pi.set_up((await pi.bring(packages))[0])
         print(_HELP.format(mouth=f"plug{MOUTH}", ear=f"plug{EAR}"))
         shell = await asyncio.create_subprocess_exec(*pi.me.interactive)
         return await shell.wait()

@@ -57,11 +57,7 @@ async def installed(
     disk = tmp_path_factory.mktemp("installed") / "disk.qcow2"
     async with machine(trixie, simulator, ARTEFACTS / "installed") as pi:
         await pi.power_on()
-        await pi.install((await pi.bring(packages))[0])
-        await pi.configure()
-        mark = len(pi.journal)
-        await pi.me.run("sudo speakerd key", given=simulator.options.keys[0].encode() + b"\n")
-        await pi.ready(since=mark)
+        await pi.set_up((await pi.bring(packages))[0])
         await pi.shut_down()
         shutil.move(pi.qemu.disk, disk)
     return disk

@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES
 from tests.virtual_pi.journal import Entry, Journal
 from tests.virtual_pi.qemu import Image, Qemu, powered
 from tests.virtual_pi.shell import Shell
-from tests.virtual_pi.sound import SAMPLE_BYTES, as_wav, room
+from tests.virtual_pi.sound import as_wav, room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +28,9 @@ AUTHORITY = "/etc/speakerd/simulator-ca.pem"
 #: The daemon has one end of each loopback card, person and room the other one.
 MICROPHONE, SPEAKER = "plughw:CARD=Mic,DEV=1", "plughw:CARD=Dac,DEV=0"
 MOUTH, EAR = "hw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
+
+MIC, DAC = 0, 1
+_CARDS = "/sys/bus/platform/drivers/snd_aloop"
 
 
 class Pi:
@@ -44,9 +48,9 @@ class Pi:
 
     # --- power
 
-    async def power_on(self, kernel: str = "", *, clock: str = "utc") -> None:
+    async def power_on(self, kernel: str = "") -> None:
         """Boot, until root can log in."""
-        await self.qemu.power_on(kernel, clock=clock)
+        await self.qemu.power_on(kernel)
         await self._come_up()
 
     async def shut_down(self) -> None:
@@ -76,7 +80,10 @@ class Pi:
 
     async def _come_up(self) -> None:
         boot_id = "cat /proc/sys/kernel/random/boot_id"
-        await self.root.up()
+        try:
+            await self.root.up()
+        except TimeoutError as late:
+            raise AssertionError(f"it does not boot; see {self.artefacts}/console.txt") from late
         # a machine that is going down may still let one in
         while (now := await self.root.run(boot_id)) == self._boot_id:
             await self.root.hang_up()
@@ -118,6 +125,19 @@ class Pi:
         """As docs/installing.md says."""
         await self.me.run(f"sudo apt-get install -y {package}", timeout_s=900)
 
+    async def store_key(self) -> None:
+        """``sudo speakerd key``, with one that the simulator accepts."""
+        key = self.simulator.options.keys[0].encode() + b"\n"
+        assert "stored in" in await self.me.run("sudo speakerd key", given=key, timeout_s=120)
+
+    async def set_up(self, package: str) -> None:
+        """Install it, name the cards and the simulator, store the key: it runs."""
+        await self.install(package)
+        await self.configure()
+        mark = len(self.journal)
+        await self.store_key()
+        await self.ready(since=mark)
+
     async def calm(self) -> None:
         """Its own options, and an idle service with all its devices, whatever was before."""
         await self.release()
@@ -136,6 +156,16 @@ class Pi:
     async def idle(self) -> None:
         """Wait until nothing is under way."""
         await self.root.until("speakerd status --json | jq -e '.state == \"idle\"'")
+
+    async def pull(self, card: int) -> None:
+        """Unplug a sound card: its driver lets go of it."""
+        await self.root.run(f"echo snd_aloop.{card} >{_CARDS}/unbind")
+
+    async def plug(self, card: int) -> None:
+        """Plug it in again, if it is not."""
+        await self.root.run(
+            f"[ -e {_CARDS}/snd_aloop.{card} ] || echo snd_aloop.{card} >{_CARDS}/bind"
+        )
 
     async def unit(self, *names: str) -> dict[str, str]:
         """Properties of the unit, as ``systemctl show`` gives them."""
@@ -172,24 +202,26 @@ class Pi:
         """The button, up."""
         await self.root.run("button release")
 
-    async def say(self, pcm: bytes, *, rate_hz: int = 16_000) -> Entry:
-        """Hold the button, speak, let go, hear the answer out; its line in the journal."""
+    async def say(self, pcm: bytes) -> Entry:
+        """Hold the button, speak, let go, hear the answer out; its line in the journal.
+
+        ``pcm`` is S16_LE mono at 16 kHz.
+        """
         mark = len(self.journal)
-        await self.speak(pcm, rate_hz=rate_hz)
+        await self.speak(pcm)
         return await self.journal.wait("turn", since=mark)
 
     async def speak(
         self,
         pcm: bytes,
         *,
-        rate_hz: int = 16_000,
         press: str = "button press",
         release: str = "button release",
     ) -> None:
         """Hold the button, speak, let go."""
         # People press first and then speak; and snd-aloop may lose its last period as it drains.
-        breath = bytes(SAMPLE_BYTES * rate_hz // 2)
-        await self.root.put(as_wav(breath + pcm + breath, rate_hz), "/run/words.wav")
+        breath = bytes(SAMPLE_BYTES * CAPTURE_RATE_HZ // 2)
+        await self.root.put(as_wav(breath + pcm + breath, CAPTURE_RATE_HZ), "/run/words.wav")
         await self.root.run(f"{press} && aplay -q -D {MOUTH} /run/words.wav; {release}")
 
     @contextlib.asynccontextmanager

@@ -7,17 +7,18 @@ import io
 import random
 import wave
 
-SAMPLE_BYTES = 2
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES
+
 #: So many samples in a row are to be found in one place only.
 _FEW = 8
 
 
-def words(seconds: float, rate_hz: int = 16_000, seed: int = 1) -> bytes:
+def words(seconds: float, rate_hz: int = CAPTURE_RATE_HZ, seed: int = 1) -> bytes:
     """S16_LE mono that sounds like rain: no two stretches are alike, and no sample is silent."""
     return _rain(seconds, rate_hz, seed, 500, 8000)
 
 
-def room(seconds: float, rate_hz: int = 16_000, seed: int = 2) -> bytes:
+def room(seconds: float, rate_hz: int = CAPTURE_RATE_HZ, seed: int = 2) -> bytes:
     """The same, as faint as a quiet room."""
     return _rain(seconds, rate_hz, seed, 1, 60)
 
@@ -31,7 +32,7 @@ def _rain(seconds: float, rate_hz: int, seed: int, faintest: int, loudest: int) 
     return array.array("h", drops).tobytes()
 
 
-def as_wav(pcm: bytes, rate_hz: int = 16_000, channels: int = 1) -> bytes:
+def as_wav(pcm: bytes, rate_hz: int = CAPTURE_RATE_HZ, channels: int = 1) -> bytes:
     """The same as a file that aplay plays."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:

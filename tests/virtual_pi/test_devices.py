@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.virtual_pi.pi import DAC, MIC
 from tests.virtual_pi.sound import gaps, words
 
 if TYPE_CHECKING:
@@ -14,23 +15,18 @@ if TYPE_CHECKING:
     from speakerd.simulator.server import Simulator
     from tests.virtual_pi.pi import Pi
 
-DRIVER = "/sys/bus/platform/drivers/snd_aloop"
-PULL, PLUG = (f"echo snd_aloop.{{card}} >{DRIVER}/{verb}" for verb in ("unbind", "bind"))
-MICROPHONE, DAC = 0, 1
-
 
 @pytest.fixture(autouse=True)
 async def plugged(pi: Pi) -> AsyncIterator[None]:
     """Both cards are there again afterwards."""
     yield
-    await pi.root.run(
-        f"for card in 0 1; do [ -e {DRIVER}/snd_aloop.$card ] || {PLUG.format(card='$card')}; done"
-    )
+    for card in (MIC, DAC):
+        await pi.plug(card)
 
 
 async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
     mark = len(pi.journal)
-    await pi.root.run(PULL.format(card=DAC))
+    await pi.pull(DAC)
     pid = await pi.pid()
 
     turn = await pi.say(words(0.6, seed=40))  # a press looks at once
@@ -39,7 +35,7 @@ async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simula
     assert (await pi.status())["speaker"] != "ready"
 
     mark = len(pi.journal)
-    await pi.root.run(PLUG.format(card=DAC))
+    await pi.plug(DAC)
     await pi.journal.wait("device", since=mark, device="speaker", state="ready")
     async with pi.listening("speaker-back") as heard:
         turn = await pi.say(words(0.6, seed=41))
@@ -51,7 +47,7 @@ async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simula
 async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
     mark = len(pi.journal)
     pid = await pi.pid()
-    await pi.root.run(PULL.format(card=MICROPHONE))
+    await pi.pull(MIC)
     await pi.journal.wait("device", since=mark, device="microphone", state="missing")
 
     async with pi.listening("no-microphone"):
@@ -60,7 +56,7 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
         await pi.something_is_heard()
 
     mark = len(pi.journal)
-    await pi.root.run(PLUG.format(card=MICROPHONE))
+    await pi.plug(MIC)
     await pi.journal.wait("device", since=mark, device="microphone", state="ready")
     said = words(0.6, seed=42)
     assert (await pi.say(said))["SPEAKERD_OUTCOME"] == "answered"

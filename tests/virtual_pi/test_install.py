@@ -68,8 +68,7 @@ async def make_it_speak(pi: Pi) -> None:
     """From the README's third step to its fifth; Gemini is the simulator."""
     await pi.root.put(pi.simulator.certificate.read_bytes(), AUTHORITY)
     await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=pi.gemini.encode())
-    key = pi.simulator.options.keys[0].encode() + b"\n"
-    assert "stored in" in await pi.me.run("sudo speakerd key", given=key, timeout_s=120)
+    await pi.store_key()
     mark = len(pi.journal)
     cards = f"SPEAKERD_CAPTURE_DEVICE={MICROPHONE}\nSPEAKERD_PLAYBACK_DEVICE={SPEAKER}\n"
     await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=cards.encode())
