@@ -44,10 +44,11 @@ release_name() {
 	echo "speakerd-$(speakerd_version)-${digest:0:10}"
 }
 
-# make_environment DIR HOME: makes DIR, which is later found as HOME (a Python environment may be moved;
-# only its scripts and its bytecode know where they are).
+# make_environment DIR HOME [LIKE]: makes DIR, which is later found as HOME (a Python environment may be moved;
+# only its scripts and its bytecode know where they are). LIKE is one that was made before: where it has the
+# same libraries, they are copied, which takes a small Pi seconds and not minutes.
 make_environment() {
-	local dir=$1 home=$2 work file status=0
+	local dir=$1 home=$2 like=${3:-} work file status=0
 	mkdir -p "$dir"
 	work=$(mktemp -d "$dir/work.XXXXXX") # in there, whatever ends this removes it as well
 	_make_environment || status=$?
@@ -60,20 +61,28 @@ make_environment() {
 _make_environment() {
 	# -I: nothing of the caller's PYTHONPATH or user site gets in.
 	local pip=(env PIP_USER=0 PYPI=1 "$dir/bin/python" -I -m pip --disable-pip-version-check --no-input -q)
+	local compile=("$dir/bin/python" -I -m compileall -q -s "$dir" -p "$home") libraries
 	for section in build runtime pi; do
 		locked "$section" >"$work/$section.lock" || return
 	done
+	libraries=$({ "$PYTHON" -VV && dpkg --print-architecture && cat "$work"/*.lock; } | sha256sum) || return
 	mkdir "$work/source" || return
 	cp -r speakerd pyproject.toml README.md LICENSE "$work/source" || return
 
-	quietly "$PYTHON" -m venv "$dir" || return
-	quietly "${pip[@]}" install --no-compile --require-hashes -r "$work/build.lock" || return
-	quietly "${pip[@]}" install --no-compile --require-hashes --no-build-isolation \
-		-r "$work/runtime.lock" -r "$work/pi.lock" || return
+	if [ -n "$like" ] && [ "$(cat "$like/libraries" 2>/dev/null)" = "$libraries" ]; then
+		cp -a "$like"/{bin,include,lib*,pyvenv.cfg} "$dir" || return
+	else
+		quietly "$PYTHON" -m venv "$dir" || return
+		quietly "${pip[@]}" install --no-compile --require-hashes -r "$work/build.lock" || return
+		quietly "${pip[@]}" install --no-compile --require-hashes --no-build-isolation \
+			-r "$work/runtime.lock" -r "$work/pi.lock" || return
+		quietly "${compile[@]}" -j0 -x /site-packages/pip/ "$dir/lib" || return
+		echo "$libraries" >"$dir/libraries" || return
+	fi
 	quietly "${pip[@]}" wheel --no-index --no-deps --no-build-isolation -w "$work" "$work/source" || return
-	quietly "${pip[@]}" install --no-compile --no-index --no-deps --find-links "$work" speakerd || return
+	quietly "${pip[@]}" install --no-compile --no-index --no-deps --force-reinstall --find-links "$work" speakerd || return
+	quietly "${compile[@]}" "$dir"/lib/python*/site-packages/speakerd || return
 	quietly "${pip[@]}" check || return
-	quietly "${pip[@]}" uninstall -y pip || return
 
 	# of the programs only speakerd, without those of the libraries
 	find "$dir/bin" -type f -delete || return
@@ -88,7 +97,6 @@ _make_environment() {
 		sys.exit(main())
 	SCRIPT
 	chmod 755 "$dir/bin/speakerd" || return
-	quietly "$dir/bin/python" -I -m compileall -q -j0 -s "$dir" -p "$home" "$dir/lib" || return
 	for file in "${FILES[@]}"; do
 		install -D -m 644 "systemd/$file" "$dir/share/speakerd/$file" || return
 	done

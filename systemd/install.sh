@@ -30,7 +30,7 @@ build() { # RELEASE
 	building=$root/opt/$1
 	rm -rf "$building"
 	mkdir -p "$root/opt"
-	make_environment "$building" "$root/opt/$1" || die "building failed, see above; what was installed before is as it was"
+	make_environment "$building" "$root/opt/$1" "$root/opt/speakerd" || die "building failed, see above; what was installed before is as it was"
 	touch "$building/complete"
 	building=
 }

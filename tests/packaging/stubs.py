@@ -20,7 +20,7 @@ _NOTE = 'echo "${0##*/} $*" >>"$STUB_LOG"\n'
 _PYTHON = f"""\
 case "$*" in
 "-m venv "*)
-	mkdir -p "$3/bin" "$3/lib"
+	mkdir -p "$3/bin" "$3/include" "$3/lib"
 	ln -s "$0" "$3/bin/python"
 	echo "command = x" >"$3/pyvenv.cfg" ;;
 *"-m pip "*) [ ! -e "$STUB_STATE/no-network" ] || {{ echo "no network" >&2; exit 1; }} ;;

@@ -179,6 +179,29 @@ def test_an_upgrade_keeps_configuration_conversation_and_key(machine: Machine) -
     assert "Keeping /etc/speakerd/speakerd.env" in said
 
 
+def test_an_upgrade_takes_the_libraries_from_the_version_before(machine: Machine) -> None:
+    machine.install()
+    library = machine.root / "opt" / machine.current() / "lib/library.py"
+    library.touch()
+    machine.change("2")
+    machine.install()
+    assert (machine.root / "opt" / machine.current() / "lib/library.py").exists()
+    assert not library.exists()
+    assert not machine.called("python3 -m venv")
+    (install,) = (call for call in machine.called("python") if " install " in call)
+    assert "--no-index --no-deps" in install
+
+
+def test_an_upgrade_with_another_lock_builds_them_anew(machine: Machine) -> None:
+    machine.install()
+    (machine.root / "opt" / machine.current() / "lib/library.py").touch()
+    lock = machine.checkout / "requirements.lock"
+    lock.write_text(lock.read_text(encoding="utf-8").replace("pydantic==", "pydantic==9"))
+    machine.install()
+    assert not (machine.root / "opt" / machine.current() / "lib/library.py").exists()
+    assert machine.called("python3 -m venv")
+
+
 def test_a_failed_build_leaves_the_old_version_running(machine: Machine) -> None:
     machine.install()
     before = machine.files()
