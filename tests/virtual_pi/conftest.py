@@ -1,8 +1,7 @@
-"""Machines for the tests: built when needed, booted once for each file of tests."""
+"""Machines for the tests: one that all of them share, and one for each that installs."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +21,10 @@ ARTEFACTS = Path(__file__).parents[2] / "build" / "virtual-pi"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, and the tests that share a machine in one process."""
-    shares = {item: "booted" in getattr(item, "fixturenames", ()) for item in items}
-    items.sort(key=shares.__getitem__)  # who installs has a machine of its own
+    """For two processes: the tests that share a machine, and those that install."""
     for item in items:
-        if shares[item]:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        shares = "booted" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("shared" if shares else "own"))
 
 
 @pytest.fixture(scope="session")
@@ -50,33 +47,18 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-async def installed(
-    trixie: Image, packages: Path, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A disk on which speakerd was installed from its package, and runs with a key."""
-    disk = tmp_path_factory.mktemp("installed") / "disk.qcow2"
-    async with machine(trixie, simulator, ARTEFACTS / "installed") as pi:
+async def booted(trixie: Image, packages: Path, simulator: Simulator) -> AsyncIterator[Pi]:
+    """A machine on which speakerd was installed from its package, and runs with a key."""
+    async with machine(trixie, simulator, ARTEFACTS / "machine") as pi:
         await pi.power_on()
         await pi.set_up((await pi.bring(packages))[0])
-        await pi.shut_down()
-        shutil.move(pi.qemu.disk, disk)
-    return disk
-
-
-@pytest.fixture(scope="module")
-async def booted(
-    request: pytest.FixtureRequest, trixie: Image, installed: Path, simulator: Simulator
-) -> AsyncIterator[Pi]:
-    """A machine with speakerd, for all tests of a file."""
-    name = Path(request.path).stem.removeprefix("test_")
-    async with machine(trixie, simulator, ARTEFACTS / name, on=installed) as pi:
-        await pi.power_on()
         yield pi
 
 
 @pytest.fixture
-async def pi(booted: Pi, simulator: Simulator) -> Pi:
+async def pi(request: pytest.FixtureRequest, booted: Pi, simulator: Simulator) -> Pi:
     """The same, calm: an idle service with all its devices, and a server that works."""
+    booted.journal.headline(request.node.name)
     simulator.script = Plan()
     await booted.calm()
     return booted

@@ -41,6 +41,11 @@ class Journal:
         """What was said from a mark on, one line each."""
         return "\n".join(entry["MESSAGE"] for entry in self.entries[mark:])
 
+    def headline(self, text: str) -> None:
+        """For who reads the copy: what all that follows belongs to."""
+        with self._copy.open("a") as copy:
+            copy.write(f"\n== {text}\n")
+
     async def wait(
         self,
         event: str | None = None,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES
+from speakerd.config.sources import DEFAULT_CONTROL_SOCKET
+from speakerd.errors import UnavailableError
+from speakerd.service import client
 from tests.virtual_pi.journal import Entry, Journal
 from tests.virtual_pi.qemu import Image, Qemu, powered
-from tests.virtual_pi.shell import Shell
+from tests.virtual_pi.shell import LOOK_S, Shell
 from tests.virtual_pi.sound import as_wav, room
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ class Pi:
         self.qemu = qemu
         self.simulator = simulator
         self.artefacts = artefacts
-        self.root = Shell(qemu.ssh_port, qemu.image.key, folder)
+        self._control = folder / "control"
+        self.root = Shell(
+            *(qemu.ssh_port, qemu.image.key, folder),
+            forward=f"{self._control}:{DEFAULT_CONTROL_SOCKET}",
+        )
         self.me = Shell(qemu.ssh_port, qemu.image.key, folder, "pi")
         self.journal = Journal(self.root, artefacts / "journal.txt")
         self._boot_id = ""
@@ -142,20 +148,23 @@ class Pi:
         """Its own options, and an idle service with all its devices, whatever was before."""
         await self.release()
         as_wanted = await self.root.run(f"cat {ENV_FILE}") == self.options()
-        told = await self.root.ask("speakerd status --json")
-        status = json.loads(told.out) if told.code == 0 else {}
+        status: dict[str, Any] = {}
+        with contextlib.suppress(UnavailableError):  # it does not run
+            status = await self.status()
         if not as_wanted or not all(
             status.get(device) == "ready" for device in ("microphone", "speaker", "button")
         ):
             await self.configure()
             await self.restart()
         elif status["state"] != "idle":
-            await self.root.run("speakerd stop")
+            await self.command("stop")
             await self.idle()
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
-        await self.root.until("speakerd status --json | jq -e '.state == \"idle\"'")
+        async with asyncio.timeout(120.0):
+            while (await self.status())["state"] != "idle":
+                await asyncio.sleep(LOOK_S)
 
     async def pull(self, card: int) -> None:
         """Unplug a sound card: its driver lets go of it."""
@@ -188,9 +197,20 @@ class Pi:
         for device in ("microphone", "speaker", "button"):
             await self.journal.wait("device", since=since, device=device, state="ready")
 
+    async def command(self, command: str, **arguments: object) -> dict[str, Any]:
+        """The daemon's answer to one of docs/control-socket.md, asked from here.
+
+        The same from a shell takes this machine seconds: Python has to start. Raises
+        UnavailableError where there is no daemon; AssertionError where it refuses.
+        """
+        message = {"command": command, **arguments}
+        answer = await asyncio.to_thread(client.request, self._control, message, 120.0)
+        assert answer.pop("ok") is True, answer
+        return answer
+
     async def status(self) -> dict[str, Any]:
-        """What ``speakerd status --json`` says."""
-        return dict(json.loads(await self.root.run("speakerd status --json")))
+        """As docs/control-socket.md has it."""
+        return await self.command("status")
 
     # --- the person
 
@@ -221,8 +241,11 @@ class Pi:
         """Hold the button, speak, let go."""
         # People press first and then speak; and snd-aloop may lose its last period as it drains.
         breath = bytes(SAMPLE_BYTES * CAPTURE_RATE_HZ // 2)
-        await self.root.put(as_wav(breath + pcm + breath, CAPTURE_RATE_HZ), "/run/words.wav")
-        await self.root.run(f"{press} && aplay -q -D {MOUTH} /run/words.wav; {release}")
+        pause = breath[: len(breath) // 2]
+        await self.root.run(
+            f"cat >/run/words.wav; {press} && aplay -q -D {MOUTH} /run/words.wav; {release}",
+            given=as_wav(breath + pcm + pause, CAPTURE_RATE_HZ),
+        )
 
     @contextlib.asynccontextmanager
     async def speaking(self, pcm: bytes) -> AsyncIterator[None]:
@@ -277,14 +300,12 @@ class Pi:
 
 
 @contextlib.asynccontextmanager
-async def machine(
-    image: Image, simulator: Simulator, artefacts: Path, *, on: Path | None = None
-) -> AsyncIterator[Pi]:
+async def machine(image: Image, simulator: Simulator, artefacts: Path) -> AsyncIterator[Pi]:
     """A machine that has not been powered on yet, with a fresh disk (:func:`qemu.powered`)."""
     shutil.rmtree(artefacts, ignore_errors=True)
     artefacts.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="pi-") as folder:
-        async with powered(image, Path(folder), artefacts, on=on) as qemu:
+        async with powered(image, Path(folder), artefacts) as qemu:
             pi = Pi(qemu, simulator, Path(folder), artefacts)
             try:
                 yield pi

@@ -144,16 +144,14 @@ class Qemu:
 
 
 @contextlib.asynccontextmanager
-async def powered(
-    image: Image, folder: Path, artefacts: Path, *, on: Path | None = None
-) -> AsyncIterator[Qemu]:
-    """A machine with a fresh copy of the image's disk, or of the disk ``on``, not yet powered on.
+async def powered(image: Image, folder: Path, artefacts: Path) -> AsyncIterator[Qemu]:
+    """A machine with a fresh copy of the image's disk, not yet powered on.
 
     ``folder`` (a short path, because of its sockets) gets its disk, ``artefacts`` what its console
     says. It is unplugged at the end.
     """
     disk = folder / "disk.qcow2"
-    base = ("-b", str(image.disk), "-F", "raw") if on is None else ("-b", str(on), "-F", "qcow2")
+    base = ("-b", str(image.disk), "-F", "raw")
     create = await asyncio.create_subprocess_exec(
         *("qemu-img", "create", "-q", "-f", "qcow2", *base, str(disk))
     )

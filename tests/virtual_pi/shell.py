@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-_LOOK_S = 0.5  # how often a condition is looked at
+LOOK_S = 0.5  # how often a condition is looked at
 #: ssh's own exit code, when it is ssh that has failed
 _SSH_FAILED = 255
 
@@ -34,9 +34,12 @@ class Shell:
     """ssh to one user; one connection carries all that runs at a time.
 
     ``folder`` is for its socket: a short path, because a Unix socket's has at most 107 bytes.
+    ``forward``: "HERE:THERE", a Unix socket here that leads to one on the machine.
     """
 
-    def __init__(self, port: int, key: Path, folder: Path, user: str = "root") -> None:
+    def __init__(
+        self, port: int, key: Path, folder: Path, user: str = "root", *, forward: str = ""
+    ) -> None:
         self._options = [
             *("-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-F", "none"),
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
@@ -44,6 +47,7 @@ class Shell:
             *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=12"),
             *("-o", "ControlMaster=no", "-o", f"ControlPath={folder / user}"),
         ]
+        self._forward = ("-L", forward, "-o", "StreamLocalBindUnlink=yes") if forward else ()
         self._socket = folder / user
         self._master: asyncio.subprocess.Process | None = None
         self._port = str(port)
@@ -93,7 +97,7 @@ class Shell:
             except FailedError:
                 if loop.time() > end:
                     raise
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(LOOK_S)
 
     async def put(self, content: bytes, path: str, mode: str = "644") -> None:
         """Write a file, whole or not at all."""
@@ -135,7 +139,7 @@ class Shell:
         """Connect, as soon as it answers. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not await self._connected():
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(LOOK_S)
 
     async def _connected(self) -> bool:
         """Whether there is a connection now; begins to make one if not."""
@@ -143,7 +147,8 @@ class Shell:
             # A child of ours, and not one that ssh puts into the background, where it would keep
             # the pipes of the first command open.
             self._master = await asyncio.create_subprocess_exec(
-                *("ssh", "-M", "-N", *self._options, "-p", self._port, self._where),
+                *("ssh", "-M", "-N", *self._forward, *self._options),
+                *("-p", self._port, self._where),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

@@ -85,7 +85,7 @@ async def cable(pi: Pi) -> None:
 async def reload(pi: Pi) -> None:
     """An option is changed, and the file read again."""
     await pi.configure(SPEAKERD_TAIL_MS=str(200 + len(pi.journal) % 200))
-    await pi.root.run("speakerd reload")
+    await pi.command("reload")
 
 
 async def tap(pi: Pi) -> None:
@@ -101,7 +101,7 @@ async def bounce(pi: Pi) -> None:
 async def text(pi: Pi) -> None:
     """Another program asks."""
     mark = len(pi.journal)
-    await pi.root.run("speakerd say 'What time is it?'")
+    await pi.command("say", text="What time is it?")
     await pi.journal.wait("turn", since=mark)
 
 
@@ -139,10 +139,10 @@ async def test_a_day(pi: Pi, plan: Plan, simulator: Simulator) -> None:
             phase, fault, after_s = chance.choice(SERVER)
             plan.add(phase, fault, after_s=after_s)
         mark = len(pi.journal)
-        said = words(0.5, seed=1000 + number)
+        said = words(0.3, seed=1000 + number)
         await pi.speak(said)
         if chance.random() < 1 / 10:
-            await pi.root.run("speakerd stop")
+            await pi.command("stop")
         turn = await pi.journal.wait("turn", since=mark)
         outcomes[turn["SPEAKERD_OUTCOME"]] += 1
         assert turn["SPEAKERD_OUTCOME"] in TOLD, turn

@@ -12,9 +12,10 @@ exec 3>&1 1>&2
 umask 022
 suite=${1:-trixie}
 
+# Without what does not get into the package.
 files() {
 	local file
-	git -c safe.directory='*' ls-files -z | while read -r -d '' file; do
+	git -c safe.directory='*' ls-files -z -- . ':!tests' ':!docs' | while read -r -d '' file; do
 		# what has been removed, git knows until that is committed
 		[ ! -e "$file" ] || printf '%s\0' "$file"
 	done
