@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: who wants a quick shell.
 ACCELERATOR = os.environ.get("SPEAKERD_PI_ACCEL", "tcg")
 _SHUTDOWN_S = 120.0
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Qemu:
         self._process: asyncio.subprocess.Process | None = None
 
     async def power_on(self, kernel: str = "") -> None:
-        """Boot it, with more arguments for its kernel."""
+        """Boot it, with more arguments for its kernel. Raises RuntimeError where QEMU refuses."""
         self._monitor.unlink(missing_ok=True)
         forward = f"tcp:127.0.0.1:{self.ssh_port}-10.0.3.15:22"
         console = self._artefacts / "console.txt"
@@ -95,6 +96,17 @@ class Qemu:
                 # Ctrl-C is for whoever runs the tests; the machine is ended by them
                 start_new_session=True,
             )
+        while not await self._answers():
+            if not self.running:
+                raise RuntimeError((self._artefacts / "qemu.txt").read_text())
+            await asyncio.sleep(_LOOK_S)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.command("query-status")
+        except OSError:
+            return False
+        return True
 
     @property
     def running(self) -> bool:

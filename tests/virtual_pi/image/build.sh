@@ -26,9 +26,7 @@ build() {
 	ssh-keygen -q -t ed25519 -N '' -C 'the virtual Raspberry Pi' -f "$work/result/id_ed25519"
 	in_namespace $here/machine.sh "$suite" "$work"
 	mv "$work/result" "$folder"
-	for old in "$cache/$suite"-*; do
-		[ "$old" = "$folder" ] || rm -rf "$old"
-	done
+	keep_two "$cache" "$suite"
 	say "The virtual Raspberry Pi is ready, after $SECONDS s"
 }
 
@@ -41,4 +39,5 @@ if [ ! -e "$folder" ]; then
 	take_turns "$suite"
 	[ -e "$folder" ] || build
 fi
+touch "$folder"
 echo "$folder" >&3

@@ -39,6 +39,11 @@ take_turns() { # NAME
 	flock 9
 }
 
+# Of what has been made for a suite, those two that were used last: another checkout may be using the older one.
+keep_two() { # FOLDER SUITE
+	find "$1" -maxdepth 1 -type d -name "$2-*" -printf '%T@ %p\0' | sort -rnz | tail -zn +3 | cut -zd' ' -f2- | xargs -0r rm -rf
+}
+
 # in_namespace COMMAND...: as root in namespaces of its own, in which it may mount; without being root in
 # truth where that is possible. Its processes and mounts end with it.
 in_namespace() {

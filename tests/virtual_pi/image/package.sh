@@ -29,8 +29,7 @@ build() {
 	files | xargs -0 cp --parents -t "$work/checkout"
 	in_namespace $here/deb.sh "$image" "$work"
 	mv "$work/result" "$folder"
-	# of each suite the two that were used last
-	find "$cache/packages" -maxdepth 1 -name "$suite-*" -printf '%T@ %p\0' | sort -rnz | tail -zn +3 | cut -zd' ' -f2- | xargs -0r rm -rf
+	keep_two "$cache/packages" "$suite"
 }
 
 image=$($here/build.sh "$suite" 3>&-)
