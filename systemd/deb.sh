@@ -69,7 +69,7 @@ build() {
 	make_environment "$stage/opt/speakerd" /opt/speakerd
 	# an upgrade brings everything
 	quietly "$stage/opt/speakerd/bin/python" -I -m pip --disable-pip-version-check uninstall -y pip
-	rm "$stage/opt/speakerd/libraries"
+	rm "$stage/opt/speakerd/lock.sha256"
 	local share=$stage/opt/speakerd/share/speakerd
 	install -D -m 644 "$share/speakerd.service" "$stage/usr/lib/systemd/system/speakerd.service"
 	install -D -m 644 "$share/speakerd.sysusers" "$stage/usr/lib/sysusers.d/speakerd.conf"

@@ -44,13 +44,19 @@ release_name() {
 	echo "speakerd-$(speakerd_version)-${digest:0:10}"
 }
 
+# Whether an environment that was made before has these libraries, each file as pip has installed it.
+has_libraries() { # DIR LIBRARIES
+	[ "$(cat "$1/lock.sha256" 2>/dev/null)" = "$2" ] &&
+		quietly "$PYTHON" -I systemd/untouched.py "$1"/lib/python*/site-packages
+}
+
 # make_environment DIR HOME [LIKE]: makes DIR, which is later found as HOME (a Python environment may be moved;
-# only its scripts and its bytecode know where they are). LIKE is one that was made before: where it has the
-# same libraries, they are copied, which takes a small Pi seconds and not minutes.
+# only its scripts and its bytecode know where they are). LIKE is one that was made before: libraries that it
+# has are copied, which takes a small Pi seconds and not minutes.
 make_environment() {
 	local dir=$1 home=$2 like=${3:-} work file status=0
-	mkdir -p "$dir"
-	work=$(mktemp -d "$dir/work.XXXXXX") # in there, whatever ends this removes it as well
+	mkdir -p "$dir" || return
+	work=$(mktemp -d "$dir/work.XXXXXX") || return # in there, whatever ends this removes it as well
 	_make_environment || status=$?
 	rm -rf "$work"
 	return $status
@@ -61,7 +67,7 @@ make_environment() {
 _make_environment() {
 	# -I: nothing of the caller's PYTHONPATH or user site gets in.
 	local pip=(env PIP_USER=0 PYPI=1 "$dir/bin/python" -I -m pip --disable-pip-version-check --no-input -q)
-	local compile=("$dir/bin/python" -I -m compileall -q -s "$dir" -p "$home") libraries
+	local compile=("$dir/bin/python" -I -m compileall -q -s "$dir" -p "$home") libraries section
 	for section in build runtime pi; do
 		locked "$section" >"$work/$section.lock" || return
 	done
@@ -69,16 +75,17 @@ _make_environment() {
 	mkdir "$work/source" || return
 	cp -r speakerd pyproject.toml README.md LICENSE "$work/source" || return
 
-	if [ -n "$like" ] && [ "$(cat "$like/libraries" 2>/dev/null)" = "$libraries" ]; then
-		cp -a "$like"/{bin,include,lib*,pyvenv.cfg} "$dir" || return
+	if has_libraries "$like" "$libraries" && cp -a "$like"/{bin,include,lib*,pyvenv.cfg} "$dir"; then
+		say "Taking the libraries of the version before"
 	else
+		rm -rf "${dir:?}"/{bin,include,lib*,pyvenv.cfg} || return # what could not be copied whole
 		quietly "$PYTHON" -m venv "$dir" || return
 		quietly "${pip[@]}" install --no-compile --require-hashes -r "$work/build.lock" || return
 		quietly "${pip[@]}" install --no-compile --require-hashes --no-build-isolation \
 			-r "$work/runtime.lock" -r "$work/pi.lock" || return
 		quietly "${compile[@]}" -j0 -x /site-packages/pip/ "$dir/lib" || return
-		echo "$libraries" >"$dir/libraries" || return
 	fi
+	echo "$libraries" >"$dir/lock.sha256" || return
 	quietly "${pip[@]}" wheel --no-index --no-deps --no-build-isolation -w "$work" "$work/source" || return
 	quietly "${pip[@]}" install --no-compile --no-index --no-deps --force-reinstall --find-links "$work" speakerd || return
 	quietly "${compile[@]}" "$dir"/lib/python*/site-packages/speakerd || return

@@ -13,6 +13,8 @@ source systemd/environment.sh
 
 root=${DESTDIR:-} # the tests install into a folder
 umask 022         # root's may be stricter, and the service is not root
+# What pip would keep for root would stay behind. An upgrade does not need it; a build that has failed begins anew.
+export PIP_NO_CACHE_DIR=1
 
 # copy FROM TO: replaces TO in one step, if it is another one.
 copy() {

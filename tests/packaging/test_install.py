@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,26 +182,49 @@ def test_an_upgrade_keeps_configuration_conversation_and_key(machine: Machine) -
     assert "Keeping /etc/speakerd/speakerd.env" in said
 
 
-def test_an_upgrade_takes_the_libraries_from_the_version_before(machine: Machine) -> None:
+@pytest.fixture
+def library(machine: Machine) -> Path:
+    """Of a version that is installed: its only library's only file, below /opt/speakerd."""
     machine.install()
-    library = machine.root / "opt" / machine.current() / "lib/library.py"
-    library.touch()
+    folder = Path("lib/python3/site-packages")
+    record = machine.root / "opt/speakerd" / folder / "library-1.dist-info/RECORD"
+    record.parent.mkdir(parents=True)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"answer = 42\n").digest()).rstrip(b"=")
+    record.write_text(f"library.py,sha256={digest.decode()},12\nlibrary-1.dist-info/RECORD,,\n")
+    (record.parent / "METADATA").write_text("Name: library\nVersion: 1\n")
+    (machine.root / "opt/speakerd" / folder / "library.py").write_text("answer = 42\n")
+    return folder / "library.py"
+
+
+def test_an_upgrade_takes_the_libraries_of_the_version_before(
+    machine: Machine, library: Path
+) -> None:
     machine.change("2")
-    machine.install()
-    assert (machine.root / "opt" / machine.current() / "lib/library.py").exists()
-    assert not library.exists()
+    assert "the libraries of the version before" in machine.install()
+    assert (machine.root / "opt/speakerd" / library).exists()
     assert not machine.called("python3 -m venv")
     (install,) = (call for call in machine.called("python") if " install " in call)
     assert "--no-index --no-deps" in install
 
 
-def test_an_upgrade_with_another_lock_builds_them_anew(machine: Machine) -> None:
+@pytest.mark.parametrize("change", ["lock", "file", "missing", "unreadable"])
+def test_an_upgrade_does_not_take_libraries_that_are_others(
+    machine: Machine, library: Path, change: str
+) -> None:
+    file = machine.root / "opt/speakerd" / library
+    match change:
+        case "lock":
+            lock = machine.checkout / "requirements.lock"
+            lock.write_text(lock.read_text(encoding="utf-8").replace("pydantic==", "pydantic==9"))
+        case "file":
+            file.write_bytes(bytes(12))
+        case "missing":
+            file.unlink()
+        case "unreadable":
+            (file.parent / "library-1.dist-info/RECORD").write_bytes(b"\xff")
+    machine.change("2")
     machine.install()
-    (machine.root / "opt" / machine.current() / "lib/library.py").touch()
-    lock = machine.checkout / "requirements.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace("pydantic==", "pydantic==9"))
-    machine.install()
-    assert not (machine.root / "opt" / machine.current() / "lib/library.py").exists()
+    assert not (machine.root / "opt/speakerd" / library).exists()
     assert machine.called("python3 -m venv")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 #: Ignored by git, and removed by `make clean`
 ARTEFACTS = Path(__file__).parents[2] / "build" / "virtual-pi"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What an earlier run has left there would be taken for this one's."""
+    if not hasattr(config, "workerinput"):  # whoever starts the processes, if anybody does
+        shutil.rmtree(ARTEFACTS, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,7 @@ class Journal:
         self._shell = shell
         self._copy = copy
         self._said = asyncio.Condition()
+        self._reading = False
 
     def __len__(self) -> int:
         """A mark for :meth:`wait` and :meth:`since`: what is said from now on."""
@@ -67,8 +68,10 @@ class Journal:
 
         try:
             async with asyncio.timeout(timeout_s), self._said:
-                await self._said.wait_for(lambda: any(found()))
-                return next(found())
+                await self._said.wait_for(lambda: any(found()) or not self._reading)
+                if entry := next(found(), None):
+                    return entry
+                raise AssertionError("nobody reads the journal any more")
         except TimeoutError:
             wanted = " ".join(
                 [f"event {event}", *(f"{key}={fields[key]}" for key in fields), repr(text)]
@@ -83,6 +86,7 @@ class Journal:
         command = "journalctl -u speakerd -b -o json --no-tail -f"
         async with self._shell.stream(command) as lines:
             reading = asyncio.create_task(self._read(lines), name="the journal's reader")
+            self._reading = True
             try:
                 yield
             finally:
@@ -91,16 +95,21 @@ class Journal:
                     await reading
 
     async def _read(self, lines: asyncio.StreamReader) -> None:
-        with self._copy.open("a") as copy:
-            while line := await lines.readline():
-                entry: dict[str, str] = json.loads(line)
-                if not isinstance(entry.get("MESSAGE"), str):
-                    continue  # bytes of somebody else's, as a list of numbers
-                copy.write(f"{int(entry[_TIME]) / 1e6:.3f} {entry['MESSAGE']}\n")
-                copy.flush()
-                async with self._said:
-                    self.entries.append(entry)
-                    self._said.notify_all()
+        try:
+            with self._copy.open("a") as copy:
+                while line := await lines.readline():
+                    entry: dict[str, str] = json.loads(line)
+                    if not isinstance(entry.get("MESSAGE"), str):
+                        continue  # bytes of somebody else's, as a list of numbers
+                    copy.write(f"{int(entry[_TIME]) / 1e6:.3f} {entry['MESSAGE']}\n")
+                    copy.flush()
+                    async with self._said:
+                        self.entries.append(entry)
+                        self._said.notify_all()
+        finally:
+            self._reading = False
+            async with self._said:
+                self._said.notify_all()
 
 
 def _is(entry: Entry, event: str | None, fields: Mapping[str, str]) -> bool:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES
 from speakerd.config.sources import DEFAULT_CONTROL_SOCKET
-from speakerd.errors import UnavailableError
 from speakerd.service import client
 from tests.virtual_pi.journal import Entry, Journal
 from tests.virtual_pi.qemu import Image, Qemu, powered
@@ -31,7 +30,11 @@ AUTHORITY = "/etc/speakerd/simulator-ca.pem"
 MICROPHONE, SPEAKER = "plughw:CARD=Mic,DEV=1", "plughw:CARD=Dac,DEV=0"
 MOUTH, EAR = "hw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
 
+_BOOT_S = 300.0
 MIC, DAC = 0, 1
+#: What a test has running on the machine
+_EAR, _ROOM = "ear", "room"
+_UNITS = (_EAR, _ROOM)
 _CARDS = "/sys/bus/platform/drivers/snd_aloop"
 
 
@@ -50,12 +53,14 @@ class Pi:
         self.me = Shell(qemu.ssh_port, qemu.image.key, folder, "pi")
         self.journal = Journal(self.root, artefacts / "journal.txt")
         self._boot_id = ""
+        self._kernel = ""
         self._following = contextlib.AsyncExitStack()
 
     # --- power
 
     async def power_on(self, kernel: str = "") -> None:
-        """Boot, until root can log in."""
+        """Boot, until root can log in; ``kernel``: more arguments for it, until the next time."""
+        self._kernel = kernel
         await self.qemu.power_on(kernel)
         await self._come_up()
 
@@ -70,8 +75,10 @@ class Pi:
         await self._come_up()
 
     async def cut_the_power(self) -> None:
-        """And give it back at once."""
+        """And give it back at once. The server has found out before the machine is up again."""
         await self.qemu.reset()
+        if self.simulator.open_connections:
+            self.simulator.drop()
         await self._hang_up()
         await self._come_up()
 
@@ -85,18 +92,24 @@ class Pi:
             await shell.hang_up()
 
     async def _come_up(self) -> None:
-        boot_id = "cat /proc/sys/kernel/random/boot_id"
         try:
-            await self.root.up()
+            async with asyncio.timeout(_BOOT_S):
+                while not await self._has_booted():
+                    await self.root.hang_up()
         except TimeoutError as late:
             raise AssertionError(f"it does not boot; see {self.artefacts}/console.txt") from late
-        # a machine that is going down may still let one in
-        while (now := await self.root.run(boot_id)) == self._boot_id:
-            await self.root.hang_up()
-            await self.root.up()
-        self._boot_id = now
         await self.me.up()
         await self._following.enter_async_context(self.journal.followed())
+
+    async def _has_booted(self) -> bool:
+        """Wait for a login; a machine that is going down may still let one in."""
+        await self.root.up()
+        try:
+            now = await self.root.run("cat /proc/sys/kernel/random/boot_id")
+        except (ConnectionError, TimeoutError):
+            return False
+        before, self._boot_id = self._boot_id, now
+        return now != before
 
     async def close(self) -> None:
         """Nobody is interested any more."""
@@ -146,19 +159,20 @@ class Pi:
 
     async def calm(self) -> None:
         """Its own options, and an idle service with all its devices, whatever was before."""
-        await self.release()
-        as_wanted = await self.root.run(f"cat {ENV_FILE}") == self.options()
-        status: dict[str, Any] = {}
-        with contextlib.suppress(UnavailableError):  # it does not run
+        if self._kernel:
+            await self.shut_down()
+            await self.power_on()
+        await self.root.run(f"systemctl stop {' '.join(_UNITS)} 2>&1; pkill aplay; button release")
+        wanted = await self.root.run(f"cat {ENV_FILE}") == self.options()
+        if wanted and (await self.unit("ActiveState"))["ActiveState"] == "active":
             status = await self.status()
-        if not as_wanted or not all(
-            status.get(device) == "ready" for device in ("microphone", "speaker", "button")
-        ):
-            await self.configure()
-            await self.restart()
-        elif status["state"] != "idle":
-            await self.command("stop")
-            await self.idle()
+            ready = all(status[device] == "ready" for device in ("microphone", "speaker", "button"))
+            if ready and status["state"] != "error":
+                await self.command("stop")
+                await self.idle()
+                return
+        await self.configure()
+        await self.restart()
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -243,32 +257,39 @@ class Pi:
         breath = bytes(SAMPLE_BYTES * CAPTURE_RATE_HZ // 2)
         pause = breath[: len(breath) // 2]
         await self.root.run(
-            f"cat >/run/words.wav; {press} && aplay -q -D {MOUTH} /run/words.wav; {release}",
+            f"cat >/run/words.wav; {press} && aplay -q -D {MOUTH} /run/words.wav; said=$?;"
+            f" {release}; exit $said",
             given=as_wav(breath + pcm + pause, CAPTURE_RATE_HZ),
         )
 
     @contextlib.asynccontextmanager
     async def speaking(self, pcm: bytes) -> AsyncIterator[None]:
         """The same while something else happens: by its end all is said, and the button let go."""
-        talk = asyncio.create_task(self.speak(pcm), name="a person who speaks")
-        try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.speak(pcm), name="a person who speaks")
             yield
-            await talk
-        finally:
-            talk.cancel()
+
+    async def arriving(self, *, since: int) -> None:
+        """Wait until the first words of a turn have arrived; ``since``: the turns before it."""
+        await self.simulator.wait_for(
+            lambda: (
+                len(self.simulator.turns) > since and len(self.simulator.turns[-1].chunk_bytes) > 10
+            ),
+            120.0,
+        )
 
     @contextlib.asynccontextmanager
     async def noise(self) -> AsyncIterator[None]:
         """A room that is not quite silent, as rooms are; the loopback's silence is all zeros."""
         await self.root.put(room(5.0), "/run/room.raw")
         await self.root.run(
-            "systemd-run -q --collect --unit=room sh -c 'while cat /run/room.raw; do :; done | "
+            f"systemd-run -q --collect --unit={_ROOM} sh -c 'while cat /run/room.raw; do :; done | "
             f"aplay -q -t raw -f S16_LE -r 16000 -D {MOUTH}'"
         )
         try:
             yield
         finally:
-            await self.root.run("systemctl stop room")
+            await self.root.run(f"systemctl stop {_ROOM}")
 
     @contextlib.asynccontextmanager
     async def listening(
@@ -281,15 +302,15 @@ class Pi:
         """
         heard = bytearray()
         await self.root.run(
-            "systemd-run -q --collect --unit=ear --nice=-10 "
+            f"systemd-run -q --collect --unit={_EAR} --nice=-10 "
             f"arecord -q -D {EAR} -f S16_LE -r {rate_hz} -c {channels} --buffer-time=1000000 "
             "-t raw /run/heard.raw"
         )
-        await self.root.until("grep -q RUNNING /proc/asound/Dac/pcm1c/sub0/status")
         try:
+            await self.root.until("grep -q RUNNING /proc/asound/Dac/pcm1c/sub0/status")
             yield heard
         finally:
-            await self.root.run("systemctl stop ear")
+            await self.root.ask(f"systemctl stop {_EAR}")  # which a lost card has ended before
             heard += await self.root.get("/run/heard.raw")
             await self.root.run("rm /run/heard.raw")
             (self.artefacts / f"{name}.wav").write_bytes(as_wav(bytes(heard), rate_hz, channels))

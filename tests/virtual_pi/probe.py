@@ -72,18 +72,28 @@ def main() -> None:
     """Try everything."""
     library = ctypes.CDLL(None, use_errno=True)
     everywhere = [
-        *(
-            "/",
-            "/etc",
-            "/etc/speakerd",
-            "/opt/speakerd",
-            "/usr",
-            "/usr/local/bin",
-            "/var",
-            "/var/lib",
-        ),
-        *("/var/lib/speakerd", "/var/log", "/run", "/run/speakerd", "/tmp", "/var/tmp", "/dev/shm"),
-        *("/home", "/root", "/boot", "/srv", "/proc/sys/kernel", "/sys/kernel", "/dev"),
+        "/",
+        "/etc",
+        "/etc/speakerd",
+        "/opt/speakerd",
+        "/usr",
+        "/usr/local/bin",
+        "/var",
+        "/var/lib",
+        "/var/lib/speakerd",
+        "/var/log",
+        "/run",
+        "/run/speakerd",
+        "/tmp",
+        "/var/tmp",
+        "/dev/shm",
+        "/home",
+        "/root",
+        "/boot",
+        "/srv",
+        "/proc/sys/kernel",
+        "/sys/kernel",
+        "/dev",
     ]
     families = [
         "AF_UNIX",
@@ -95,17 +105,19 @@ def main() -> None:
         "AF_VSOCK",
     ]
     secrets = [
-        *("/etc/shadow", "/etc/credstore/gemini-api-key", "/root", "/home", "/home/pi/.bashrc"),
-        *(
-            "/proc/1/environ",
-            "/proc/1/cmdline",
-            *map(str, Path("/var/log/journal").glob("*/system.journal")),
-            "/dev/vda",
-        ),
+        "/etc/shadow",
+        "/etc/credstore/gemini-api-key",
+        "/root",
+        "/home",
+        "/home/pi/.bashrc",
+        "/proc/1/environ",
+        "/proc/1/cmdline",
+        "/dev/vda",
     ]
     told = {
         "user": os.getuid(),
         "devices": devices(),
+        "secrets": secrets,
         "readable": [path for path in secrets if readable(path)],
         "writable": [folder for folder in everywhere if writable(folder)],
         "processes": [path.name for path in Path("/proc").iterdir() if path.name.isdigit()],

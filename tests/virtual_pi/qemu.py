@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
+import random
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: who wants a quick shell.
 ACCELERATOR = os.environ.get("SPEAKERD_PI_ACCEL", "tcg")
 _SHUTDOWN_S = 120.0
+_MONITOR_S = 60.0
 _LOOK_S = 0.1
 
 
@@ -122,7 +123,7 @@ class Qemu:
     async def power_off(self) -> None:
         """As if unplugged."""
         if self.running:
-            with contextlib.suppress(ConnectionError):  # it may be gone before it answers
+            with contextlib.suppress(OSError):  # it may be gone before it answers
                 await self.command("quit")
             await self.wait_for_power_off()
 
@@ -135,7 +136,14 @@ class Qemu:
         await self.command("set_link", name="home0", up=plugged)
 
     async def command(self, command: str, **arguments: object) -> None:
-        """Tell QEMU's monitor, by its protocol QMP. Raises RuntimeError if it refuses."""
+        """Tell QEMU's monitor, by its protocol QMP.
+
+        Raises RuntimeError if it refuses, OSError (ConnectionError, TimeoutError) if it is gone.
+        """
+        async with asyncio.timeout(_MONITOR_S):
+            await self._tell(command, arguments)
+
+    async def _tell(self, command: str, arguments: dict[str, object]) -> None:
         reader, writer = await asyncio.open_unix_connection(self._monitor)
         try:
             for message in (
@@ -148,11 +156,12 @@ class Qemu:
         finally:
             writer.close()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """End it without asking it; its disk is of no use afterwards."""
         if self.running:
             assert self._process is not None
-            self._process.send_signal(signal.SIGKILL)
+            self._process.kill()
+            await self._process.wait()
 
 
 @contextlib.asynccontextmanager
@@ -176,7 +185,7 @@ async def powered(image: Image, folder: Path, artefacts: Path) -> AsyncIterator[
         try:
             await machine.power_off()
         finally:
-            machine.kill()
+            await machine.kill()
 
 
 async def _answered(reader: asyncio.StreamReader) -> None:
@@ -191,6 +200,9 @@ async def _answered(reader: asyncio.StreamReader) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Below those that the kernel hands out: nobody gets it while the machine is off."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port

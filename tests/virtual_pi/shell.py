@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 LOOK_S = 0.5  # how often a condition is looked at
+_GET_S = 120.0
 #: ssh's own exit code, when it is ssh that has failed
 _SSH_FAILED = 255
 
@@ -56,12 +57,16 @@ class Shell:
     @property
     def interactive(self) -> list[str]:
         """The command for a shell on a person's terminal."""
-        return ["ssh", "-t", *self._options, "-p", self._port, self._where]
+        return self._ssh(options=["-t"])
+
+    def _ssh(self, command: str = "", *, options: Sequence[str] = ()) -> list[str]:
+        said = [command] if command else []
+        return ["ssh", *options, *self._options, "-p", self._port, self._where, *said]
 
     async def ask(self, command: str, *, timeout_s: float = 60.0, given: bytes = b"") -> Result:
         """Run it, with ``given`` on its standard input. Raises TimeoutError, ConnectionError."""
         process = await asyncio.create_subprocess_exec(
-            *("ssh", *self._options, "-p", self._port, self._where, command),
+            *self._ssh(command),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -107,13 +112,14 @@ class Shell:
         )
 
     async def get(self, path: str) -> bytes:
-        """Read a file. Raises FailedError."""
+        """Read a file. Raises FailedError, TimeoutError."""
         process = await asyncio.create_subprocess_exec(
-            *("ssh", *self._options, "-p", self._port, self._where, f"cat {shlex.quote(path)}"),
+            *self._ssh(f"cat {shlex.quote(path)}"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
         )
-        out, _ = await process.communicate()
+        async with asyncio.timeout(_GET_S):
+            out, _ = await process.communicate()
         if process.returncode:
             raise FailedError(f"{path}: exit {process.returncode}")
         return out
@@ -122,7 +128,7 @@ class Shell:
     async def stream(self, command: str) -> AsyncIterator[asyncio.StreamReader]:
         """What a command prints, as it prints it; the command is ended with the context."""
         process = await asyncio.create_subprocess_exec(
-            *("ssh", *self._options, "-p", self._port, self._where, command),
+            *self._ssh(command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             limit=16 * 1024 * 1024,
@@ -147,15 +153,14 @@ class Shell:
             # A child of ours, and not one that ssh puts into the background, where it would keep
             # the pipes of the first command open.
             self._master = await asyncio.create_subprocess_exec(
-                *("ssh", "-M", "-N", *self._forward, *self._options),
-                *("-p", self._port, self._where),
+                *self._ssh(options=["-M", "-N", *self._forward]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
         check = await asyncio.create_subprocess_exec(
-            *("ssh", *self._options, "-O", "check", self._where),
+            *self._ssh(options=["-O", "check"]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -58,9 +58,9 @@ def sounding(pcm: bytes) -> bytes:
 def gaps(heard: bytes, sent: bytes, *, step: int = 1) -> list[int]:
     """How many samples of silence there are at each place where what was sent was interrupted.
 
-    ``step``: how many times as many samples a second were heard as were sent. Of those between,
-    which the conversion has made, nothing is expected. Raises AssertionError if anything else was
-    added, or if anything is missing.
+    ``step``: how many times as many samples a second were heard as were sent. Those between, which
+    the conversion has made, lie between their neighbours. Raises AssertionError if anything else
+    was added, or if anything is missing.
     """
     there, wanted = samples(heard), samples(sounding(sent))
     lengths, at = [], _find(there, wanted[:_FEW], 0, step)
@@ -70,9 +70,14 @@ def gaps(heard: bytes, sent: bytes, *, step: int = 1) -> list[int]:
             again = _find(there, wanted[number : number + _FEW], at, step)
             added = there[at:again]
             # where it converts, it comes down to the silence and up from it
-            assert sum(map(bool, added)) <= 2 * step, f"not silent before {number} of {len(wanted)}"
+            noise = sum(map(bool, added))
+            assert noise <= 2 * (step - 1), f"not silent before {number} of {len(wanted)}"
             lengths.append(again - at)
             at = again
+        elif number:
+            low, high = sorted((wanted[number - 1], sample))
+            between = there[at - step + 1 : at]
+            assert all(low - 1 <= one <= high + 1 for one in between), f"a click before {number}"
         at += step
     assert not any(there[at:]), "there is something after it"
     return lengths

@@ -25,11 +25,13 @@ async def writable(pi: Pi) -> AsyncIterator[None]:
 
 async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
     assert (await pi.say(words(0.6, seed=50)))["SPEAKERD_OUTCOME"] == "answered"
+    mark = len(pi.journal)
     # root's reserve, too, and what is left of it byte by byte
     await pi.root.run(
-        "fallocate -l $(df --output=avail -B1 / | tail -1) /ballast; cat /dev/zero >>/ballast; true"
+        "fallocate -l $(df --output=avail -B1 / | tail -1) /ballast;"
+        " cat /dev/zero >>/ballast; true",
+        timeout_s=600,
     )
-    mark = len(pi.journal)
     pid = await pi.pid()
 
     turn = await pi.say(words(0.6, seed=51))

@@ -41,10 +41,7 @@ async def half_said(pi: Pi, simulator: Simulator, said: bytes) -> AsyncIterator[
     """The button is held, the words are being spoken, and the first of them have arrived."""
     before = len(simulator.turns)
     async with pi.speaking(said):
-        await simulator.wait_for(
-            lambda: len(simulator.turns) > before and len(simulator.turns[-1].chunk_bytes) > 10,
-            60.0,
-        )
+        await pi.arriving(since=before)
         yield
 
 
@@ -76,8 +73,10 @@ async def test_packets_that_vanish_in_the_middle_of_a_sentence(
     assert said in bytes(simulator.turns[-1].utterance), "the words are not all there"
 
 
-async def test_a_network_that_stays_away_in_an_answer(pi: Pi) -> None:
-    """The person hears that the answer was cut off; the next press finds the conversation."""
+async def test_a_network_that_stays_away_in_an_answer(pi: Pi, simulator: Simulator) -> None:
+    """The person is told that the answer was cut off; the next press finds the conversation."""
+    assert (await pi.say(words(0.6, seed=29)))["SPEAKERD_OUTCOME"] == "answered"
+    number = simulator.turns[-1].number
     mark = len(pi.journal)
     await pi.speak(words(8.0, seed=32))
     await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
@@ -85,8 +84,13 @@ async def test_a_network_that_stays_away_in_an_answer(pi: Pi) -> None:
 
     turn = await pi.journal.wait("turn", since=mark)
     assert turn["SPEAKERD_OUTCOME"] in {"cut", "result-lost"}, turn
+    await pi.journal.wait("notice", since=mark)
+    simulator.drop()  # it has found out, too
     await pi.root.run("nft delete table inet hole")
-    assert (await pi.say(words(0.6, seed=33)))["SPEAKERD_OUTCOME"] == "answered"
+    turn = await pi.say(words(0.6, seed=33))
+    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+    assert turn["SPEAKERD_CONTEXT"] == "resumed", turn
+    assert number in simulator.turns[-1].context
 
 
 async def test_a_slow_and_lossy_network(pi: Pi, simulator: Simulator) -> None:
@@ -108,8 +112,8 @@ async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
     number = simulator.turns[-1].number
     mark = len(pi.journal)
     await pi.qemu.cable(plugged=False)
+    simulator.drop()  # nobody tells it, and long before the machine is up again it has found out
     await pi.reboot()
-    simulator.drop()  # nobody has told it, and by now it has found out
     await pi.ready(since=mark)
 
     async with pi.listening("no-network"):

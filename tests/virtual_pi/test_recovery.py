@@ -43,7 +43,7 @@ async def held(pi: Pi, thread: int, call: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await pi.root.run("systemctl stop hold")
+        await pi.root.ask("systemctl stop hold")  # which has ended with the process it held
 
 
 async def goes_on(pi: Pi, simulator: Simulator, remembered: int, *, since: int) -> None:
@@ -91,11 +91,13 @@ async def test_killed_in_the_middle_of_an_answer(
     pi: Pi, simulator: Simulator, remembered: int
 ) -> None:
     mark = len(pi.journal)
-    await pi.speak(words(4.0, seed=11))
+    pid = await pi.pid()
+    await pi.speak(words(6.0, seed=11))
     await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
-    await pi.root.run(f"kill -KILL {await pi.pid()}")
+    await pi.root.run(f"kill -KILL {pid}")
 
     await goes_on(pi, simulator, remembered, since=mark)
+    assert len(pi.journal.since(mark, "turn")) == 1, "it had been heard out"
 
 
 async def test_a_reboot(pi: Pi, simulator: Simulator, remembered: int) -> None:
@@ -108,11 +110,10 @@ async def test_a_reboot(pi: Pi, simulator: Simulator, remembered: int) -> None:
 async def test_a_power_cut_in_the_middle_of_a_turn(
     pi: Pi, simulator: Simulator, remembered: int
 ) -> None:
-    mark = len(pi.journal)
+    mark, before = len(pi.journal), len(simulator.turns)
     await pi.press()
-    await simulator.wait_for(lambda: len(simulator.turns[-1].chunk_bytes) > 5 or None, 60.0)
+    await pi.arriving(since=before)
     await pi.cut_the_power()
-    simulator.drop()  # meanwhile it has found out, by its pings, that nobody is there any more
 
     for file in (await pi.root.run("ls /var/lib/speakerd/*.json")).split():
         json.loads(await pi.root.get(file))

@@ -24,7 +24,7 @@ check_suite() {
 image_name() { # SUITE
 	local digest
 	digest=$({
-		find $here requirements.lock systemd/functions.sh systemd/environment.sh -type f ! -name package.sh -print0 |
+		find $here requirements.lock systemd/functions.sh systemd/environment.sh -type f ! -name package.sh ! -name deb.sh -print0 |
 			LC_ALL=C sort -z | xargs -0 sha256sum
 		grep install_build_packages systemd/install.sh systemd/deb.sh
 	} | sha256sum)

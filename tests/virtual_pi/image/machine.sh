@@ -38,7 +38,7 @@ parts() {
 
 pack_builder() {
 	cp $here/rootfs/etc/pip.conf "$builder/etc/pip.conf"
-	rm -rf "${builder:?}"/{checkout,parts,boot,usr/lib/modules,usr/src,srv/debs,etc/ssl/host.crt} \
+	rm -rf "${builder:?}"/{checkout,parts,boot,usr/lib/modules,usr/src,srv/debs,etc/ssl/host.crt,etc/apt/apt.conf.d/99mmdebstrap} \
 		"$builder"/var/cache/apt/* "$builder"/var/lib/apt/lists/*
 	tar -C "$builder" --numeric-owner --one-file-system -cf "$result/builder.tar" .
 }

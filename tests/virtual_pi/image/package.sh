@@ -36,7 +36,7 @@ image=$($here/build.sh "$suite" 3>&-)
 make_cache
 renice -n 10 $$ >/dev/null
 mkdir -p "$cache/packages"
-digest=$({ files | xargs -0 sha256sum && echo "$image"; } | sha256sum)
+digest=$({ files | xargs -0 sha256sum && sha256sum $here/package.sh $here/deb.sh && echo "$image"; } | sha256sum)
 folder=$cache/packages/$suite-${digest:0:12}
 if [ ! -e "$folder" ]; then
 	take_turns "$suite-package"
