@@ -31,6 +31,9 @@ purge() {
 	say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
 	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd"
 	rm -f "$root/etc/credstore/gemini-api-key"
+	# The folder is systemd's, but on Debian 12 nobody's, and then made for the key.
+	[ ! -d "$root/etc/credstore" ] || dpkg-query -S /etc/credstore >/dev/null 2>&1 ||
+		rmdir --ignore-fail-on-non-empty "$root/etc/credstore"
 	! getent passwd speakerd >/dev/null || quietly userdel speakerd
 	! getent group speakerd >/dev/null || quietly groupdel speakerd
 }

@@ -50,6 +50,7 @@ purged() {
 	local path
 	for path in /etc/speakerd /var/lib/speakerd $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
 	check same "$(find /etc/systemd /usr/local -name '*speakerd*')" ""
+	[ ! -e "${key%/*}" ] || check dpkg-query -S "${key%/*}" >/dev/null
 }
 removed() {
 	check there /opt

@@ -66,9 +66,9 @@ async def everything(pi: Pi) -> set[str]:
 
 
 async def purged(pi: Pi, before: set[str]) -> None:
-    """No file is left that was not there before, no process, no user, no unit."""
+    """No file is left that was not there before, no process, no unit."""
     assert await everything(pi) - before == set()
-    for command in ("pgrep -f /opt/speakerd", "id speakerd", "systemctl cat speakerd"):
+    for command in ("pgrep -f '^/opt/speakerd'", "systemctl cat speakerd"):
         assert (await pi.root.ask(command)).code, command
 
 
@@ -141,6 +141,7 @@ async def test_make_install(suite: str, simulator: Simulator) -> None:
 
         await pi.me.run("cd speakerd && sudo make uninstall PURGE=1", timeout_s=300)
         await purged(pi, before)
+        assert (await pi.root.ask("id speakerd")).code != 0
 
 
 @pytest.mark.timeout(3600)
