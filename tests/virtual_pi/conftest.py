@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(ARTEFACTS, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For two processes: the tests that share a machine, and those that install."""
     for item in items:
