@@ -80,7 +80,7 @@ test-pi: $(STAMP)-dev ## Install and use it on a virtual Raspberry Pi; takes hal
 	@tests/virtual_pi/image/build.sh trixie >/dev/null
 	tests/virtual_pi/image/build.sh bookworm >/dev/null
 	tests/virtual_pi/image/package.sh trixie >/dev/null
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/virtual_pi $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 tests/virtual_pi $(ARGS)
 
 pi-shell: $(STAMP)-dev ## A shell on a virtual Raspberry Pi on which this checkout is installed
 	@$(VENV)/bin/python -m tests.virtual_pi

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from speakerd.simulator.faults import Plan
 from speakerd.simulator.options import SimulatorOptions
@@ -27,12 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(ARTEFACTS, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For two processes: the tests that share a machine, and those that install."""
-    for item in items:
-        shares = "booted" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("shared" if shares else "own"))
+class TwoProcesses(LoadScopeScheduling):  # type: ignore[misc]  # without types
+    """One for the tests that share a machine, one for those that install and have each its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "own" if "test_install.py" in nodeid else "shared"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoProcesses:
+    """Instead of ``--dist loadgroup``, whose groups pytest 9.2 does not let through."""
+    return TwoProcesses(config, log)
 
 
 @pytest.fixture(scope="session")
