@@ -22,6 +22,9 @@ with_systemd() { [ -d /run/systemd/system ]; }
 mode() { stat -c '%a %U:%G' "$1"; }
 listing() { (cd "$1" && find . -path ./.git -prune -o -printf '%p %u %y %s %T@\n' | sort); }
 
+# How many there are of what the daemon may import.
+modules() { find /opt/speakerd/lib -path '*/site-packages/pip' -prune -o -name "$1" -print | wc -l; }
+
 installed() {
 	check same "$(mode $env)" "640 root:speakerd"
 	check same "$(mode /var/lib/speakerd)" "700 speakerd:speakerd"
@@ -31,7 +34,7 @@ installed() {
 	check systemd-analyze verify --man=no --recursive-errors=no speakerd.service
 	check same "$(runuser -u speakerd -- speakerd --version)" "speakerd $version"
 	(cd "$work" && check /opt/speakerd/bin/python -I -c 'import alsaaudio, google.genai, gpiozero, lgpio, systemd.journal')
-	check same "$(find /opt/speakerd/ -name '*.py' -path '*/speakerd/*' | wc -l)" "$(find /opt/speakerd/ -name '*.pyc' -path '*/speakerd/*' | wc -l)"
+	check same "$(modules '*.py')" "$(modules '*.pyc')"
 	if with_systemd; then check systemctl is-active --wait speakerd; fi
 }
 # What a person would lose.
