@@ -53,15 +53,13 @@ class Pi:
         self.me = Shell(qemu.ssh_port, qemu.image.key, folder, "pi")
         self.journal = Journal(self.root, artefacts / "journal.txt")
         self._boot_id = ""
-        self._kernel = ""
         self._following = contextlib.AsyncExitStack()
 
     # --- power
 
-    async def power_on(self, kernel: str = "") -> None:
-        """Boot, until root can log in; ``kernel``: more arguments for it, until the next time."""
-        self._kernel = kernel
-        await self.qemu.power_on(kernel)
+    async def power_on(self) -> None:
+        """Boot, until root can log in."""
+        await self.qemu.power_on()
         await self._come_up()
 
     async def shut_down(self) -> None:
@@ -159,9 +157,6 @@ class Pi:
 
     async def calm(self) -> None:
         """Its own options, and an idle service with all its devices, whatever was before."""
-        if self._kernel:
-            await self.shut_down()
-            await self.power_on()
         await self.root.run(f"systemctl stop {' '.join(_UNITS)} 2>&1; pkill aplay; button release")
         wanted = await self.root.run(f"cat {ENV_FILE}") == self.options()
         if wanted and (await self.unit("ActiveState"))["ActiveState"] == "active":

@@ -135,7 +135,6 @@ def main() -> None:
             name
             for name, refused in {
                 "mount": system_call(library, "mount", b"none", b"/tmp", b"tmpfs", 0, None),
-                "unshare": system_call(library, "unshare", 0x10000000),  # CLONE_NEWUSER
                 "ptrace": system_call(
                     library, "ptrace", 16, os.getppid(), None, None
                 ),  # PTRACE_ATTACH
@@ -149,6 +148,8 @@ def main() -> None:
                 "writable code": may(lambda: mmap.mmap(-1, 4096, prot=7).close()),
                 "suid": may(set_user_id_on_a_file),
                 "sudo": may(sudo),
+                # last, because it is another user then
+                "unshare": system_call(library, "unshare", 0x10000000),  # CLONE_NEWUSER
             }.items()
             if not refused
         ],

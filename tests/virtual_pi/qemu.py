@@ -66,8 +66,8 @@ class Qemu:
         self._monitor = disk.with_name("qmp")
         self._process: asyncio.subprocess.Process | None = None
 
-    async def power_on(self, kernel: str = "") -> None:
-        """Boot it, with more arguments for its kernel. Raises RuntimeError where QEMU refuses."""
+    async def power_on(self) -> None:
+        """Boot it. Raises RuntimeError where QEMU refuses."""
         self._monitor.unlink(missing_ok=True)
         forward = f"tcp:127.0.0.1:{self.ssh_port}-10.0.3.15:22"
         console = self._artefacts / "console.txt"
@@ -82,7 +82,7 @@ class Qemu:
                 *("-smp", "1", "-m", "512"),
                 *("-kernel", str(self.image.folder / "vmlinuz")),
                 *("-initrd", str(self.image.folder / "initrd")),
-                *("-append", f"console=ttyS0 root=/dev/vda rw quiet {kernel}"),
+                *("-append", "console=ttyS0 root=/dev/vda rw quiet"),
                 # unsafe: what the guest has written outlives a reset of it, and that is all
                 *("-drive", f"file={self.disk},if=virtio,format=qcow2,cache=unsafe"),
                 *("-netdev", f"user,id=lifeline,net=10.0.3.0/24,restrict=on,hostfwd={forward}"),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.virtual_pi.pi import Pi
 
 
+NO_CARDS = "/etc/modprobe.d/no-cards.conf"
+
+
 @pytest.fixture(autouse=True)
 async def plugged(pi: Pi) -> AsyncIterator[None]:
     """Both cards are there again afterwards."""
@@ -66,14 +69,14 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
 
 async def test_a_boot_without_sound_cards(pi: Pi) -> None:
     mark = len(pi.journal)
-    await pi.shut_down()
-    await pi.power_on("modprobe.blacklist=snd_aloop")
+    await pi.root.run(f"echo blacklist snd_aloop >{NO_CARDS}")
+    await pi.reboot()
     await pi.journal.wait("ready", since=mark)
     for device in ("microphone", "speaker"):
         await pi.journal.wait("device", since=mark, device=device, state="missing")
     assert (await pi.status())["state"] == "error"
 
-    await pi.root.run("modprobe snd-aloop")
+    await pi.root.run(f"rm {NO_CARDS}; modprobe snd-aloop")
     for device in ("microphone", "speaker"):
         await pi.journal.wait("device", since=mark, device=device, state="ready")
     assert (await pi.say(words(0.6, seed=43)))["SPEAKERD_OUTCOME"] == "answered"

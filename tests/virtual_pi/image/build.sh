@@ -2,7 +2,7 @@
 # build.sh [SUITE]: a virtual Raspberry Pi, trixie or bookworm, from Debian's packages only. Its folder is
 # the last line on the standard output, and everything else is said on the standard error. It has
 #   disk.raw            the disk (ext4, sparse): a bare system as Raspberry Pi OS Lite, without speakerd
-#   vmlinuz, initrd     for QEMU's -kernel and -initrd; `root=/dev/vda rw` (or ro) on its command line
+#   vmlinuz, initrd     for QEMU's -kernel and -initrd; `root=/dev/vda rw` on its command line
 #   id_ed25519, .pub    the ssh key of its users root and pi
 #   builder.tar         where package.sh builds: the same Debian, with compilers
 # It is made once, and again when something that it is made of changes. No root is needed where user
