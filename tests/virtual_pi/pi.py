@@ -62,11 +62,6 @@ class Pi:
         await self.qemu.power_on()
         await self._come_up()
 
-    async def shut_down(self) -> None:
-        """As ``sudo poweroff`` does."""
-        await self._hang_up("systemctl --no-block poweroff")
-        await self.qemu.wait_for_power_off()
-
     async def reboot(self) -> None:
         """As ``sudo reboot`` does."""
         await self._hang_up("systemctl --no-block reboot")

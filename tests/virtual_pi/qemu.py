@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 #: TCG is software emulation: the same everywhere, and about as slow as a small Pi. ``kvm`` is for
 #: who wants a quick shell.
 ACCELERATOR = os.environ.get("SPEAKERD_PI_ACCEL", "tcg")
-_SHUTDOWN_S = 120.0
 _MONITOR_S = 60.0
 _LOOK_S = 0.1
 
@@ -114,18 +113,14 @@ class Qemu:
         """Whether it has power."""
         return self._process is not None and self._process.returncode is None
 
-    async def wait_for_power_off(self) -> None:
-        """After a shutdown that was asked for. Raises TimeoutError."""
-        assert self._process is not None
-        async with asyncio.timeout(_SHUTDOWN_S):
-            await self._process.wait()
-
     async def power_off(self) -> None:
-        """As if unplugged."""
+        """As if unplugged. Raises TimeoutError."""
         if self.running:
+            assert self._process is not None
             with contextlib.suppress(OSError):  # it may be gone before it answers
                 await self.command("quit")
-            await self.wait_for_power_off()
+            async with asyncio.timeout(_MONITOR_S):
+                await self._process.wait()
 
     async def reset(self) -> None:
         """A power cut of no length: memory is lost, the disk is as it is, and it boots again."""
@@ -200,7 +195,7 @@ async def _answered(reader: asyncio.StreamReader) -> None:
 
 
 def _free_port() -> int:
-    """Below those that the kernel hands out: nobody gets it while the machine is off."""
+    """Below those that the kernel hands out: nobody gets it before QEMU does."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as tried, contextlib.suppress(OSError):
