@@ -43,14 +43,25 @@ def test_silence_in_the_middle_is_counted() -> None:
         SENT[:-2],
         SENT[:MIDDLE] + SENT[MIDDLE + 2 :],
         SENT[:MIDDLE] + b"\x01\x00" * 10 + SENT[MIDDLE:],
+        SENT[:MIDDLE] + SILENCE + b"\x01\x00" + SILENCE + SENT[MIDDLE:],
         SENT[:MIDDLE] + SENT[MIDDLE - 40 :],
         SENT + SILENCE + SENT[:40],
     ],
-    ids=["nothing", "silence", "beginning", "end", "middle", "noise", "twice", "more"],
+    ids=["nothing", "silence", "beginning", "end", "middle", "noise", "click", "twice", "more"],
 )
 def test_what_is_missing_and_what_was_added(heard: bytes) -> None:
     with pytest.raises(AssertionError):
         gaps(heard, SENT)
+
+
+@pytest.mark.parametrize("click", [bytes(2), b"\xff\x7f"], ids=["silent", "loud"])
+def test_what_the_conversion_has_made_lies_between_its_neighbours(click: bytes) -> None:
+    made = samples(doubled(SENT))
+    low, high = sorted(made[2 * at + 1] for at in (200, 201))
+    made[402] = samples(click)[0]
+    assert not low <= made[402] <= high, "it has to be a click"
+    with pytest.raises(AssertionError):
+        gaps(made.tobytes(), SENT, step=2)
 
 
 def test_without_its_silence() -> None:
