@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES
 from speakerd.config.sources import DEFAULT_CONTROL_SOCKET
 from speakerd.service import client
+from speakerd.simulator.records import Outcome
 from tests.virtual_pi.journal import Entry, Journal
 from tests.virtual_pi.qemu import Image, Qemu, powered
 from tests.virtual_pi.shell import LOOK_S, Shell
@@ -234,6 +235,19 @@ class Pi:
         mark = len(self.journal)
         await self.speak(pcm)
         return await self.journal.wait("turn", since=mark)
+
+    async def say_for_good(self, pcm: bytes) -> int:
+        """Say it, until the handle that remembers it is on the disk; its number at the simulator.
+
+        What comes before that, as a power cut a moment after the last word, may cost the turn.
+        """
+        turn = await self.say(pcm)
+        assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+        asked = self.simulator.turns[-1]
+        await self.simulator.wait_for(lambda: asked.outcome is Outcome.COMPLETE, 120.0)
+        handle = self.simulator.connections[-1].handles[-1]  # issued as it was completed
+        await self.root.until(f"grep -q {handle} /var/lib/speakerd/*.json")
+        return asked.number
 
     async def speak(
         self,

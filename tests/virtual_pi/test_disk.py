@@ -41,9 +41,7 @@ async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
     assert re.search("^(WARN|FAIL) +state ", doctor.out, re.MULTILINE), doctor.out
 
     await pi.root.run("rm /ballast")
-    turn = await pi.say(words(0.6, seed=52))
-    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
-    number = simulator.turns[-1].number
+    number = await pi.say_for_good(words(0.6, seed=52))
     assert await pi.pid() == pid
     await pi.restart()
     assert (await pi.say(words(0.6, seed=53)))["SPEAKERD_CONTEXT"] == "resumed"
@@ -51,8 +49,7 @@ async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
 
 
 async def test_a_root_that_is_read_only(pi: Pi, simulator: Simulator) -> None:
-    assert (await pi.say(words(0.6, seed=54)))["SPEAKERD_OUTCOME"] == "answered"
-    number = simulator.turns[-1].number
+    number = await pi.say_for_good(words(0.6, seed=54))
     mark = len(pi.journal)
     await pi.root.run("echo '/dev/vda / ext4 ro 0 0' >>/etc/fstab")
     await pi.reboot()

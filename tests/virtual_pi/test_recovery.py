@@ -29,11 +29,9 @@ awk '/READI_FRAMES/ {{ print $1; found = 1; exit }} END {{ exit !found }}' /run/
 
 
 @pytest.fixture
-async def remembered(pi: Pi, simulator: Simulator) -> int:
+async def remembered(pi: Pi) -> int:
     """A turn that shall not be forgotten."""
-    turn = await pi.say(words(0.6, seed=9))
-    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
-    return simulator.turns[-1].number
+    return await pi.say_for_good(words(0.6, seed=9))
 
 
 @contextlib.asynccontextmanager
