@@ -245,8 +245,9 @@ class Pi:
         assert turn["SPEAKERD_OUTCOME"] == "answered", turn
         asked = self.simulator.turns[-1]
         await self.simulator.wait_for(lambda: asked.outcome is Outcome.COMPLETE, 120.0)
-        handle = self.simulator.connections[-1].handles[-1]  # issued as it was completed
-        await self.root.until(f"grep -q {handle} /var/lib/speakerd/*.json")
+        (connection,) = (c for c in self.simulator.connections if c.number == asked.connection)
+        handle = connection.handles[-1]  # issued as it was completed
+        await self.root.until(f"grep -q {handle} /var/lib/speakerd/conversation.json")
         return asked.number
 
     async def speak(
