@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 async def writable(pi: Pi) -> AsyncIterator[None]:
     """It is empty enough, and may be written again, afterwards."""
     yield
-    await pi.root.run("mount -o remount,rw /; rm -f /ballast; sed -i '/ ro /d' /etc/fstab")
+    # a service keeps the mounts that it was started with: only another one may write again
+    await pi.root.run(
+        "! findmnt -n -o OPTIONS / | grep -qw ro || systemctl stop speakerd;"
+        " mount -o remount,rw /; rm -f /ballast; sed -i '/ ro /d' /etc/fstab"
+    )
 
 
 async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
