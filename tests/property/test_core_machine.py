@@ -267,6 +267,21 @@ class CoreMachine(RuleBasedStateMachine):
             self.world.quiet_down()
 
 
+def test_two_sentences_without_an_answer_may_cost_the_conversation() -> None:
+    machine, silence = CoreMachine(), "GoAway, then silence"
+    machine.begin(policy=LinkPolicy.ALWAYS, forgets=0.0, features=frozenset())
+    machine.conversation(names=[silence, silence], kind=FailureKind.NETWORK, then=61.0)
+    machine.conversation(names=[silence], kind=FailureKind.NETWORK, then=0.0)
+    machine.go_away(seconds=-1.0)
+    machine.time_passes(seconds=0.7)
+    machine.dropped(kind=FailureKind.NETWORK, code=0)
+    machine.time_passes(seconds=0.7)
+    machine.go_away(seconds=-1.0)
+    machine.time_passes(seconds=1.0)
+    assert machine.world.unanswered == 2
+    machine.teardown()
+
+
 # The thorough profile takes its time.
 TestCore = pytest.mark.timeout(1800)(CoreMachine.TestCase)
 TestCore.settings = hypothesis.settings(

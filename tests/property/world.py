@@ -286,6 +286,8 @@ class World:
         self.last_sound = -FOREVER
         self.tells = 0
         self.trusted: ev.SessionHandle | None = self.saved  # must be presented
+        self.resumed = False  # by the connection that is there, or is being made
+        self.unanswered = 0  # turns in a row on resumed sessions: two of them may cost it
         self.microphone_lost = False
         self.forgetting = False
         for device in ev.Device:
@@ -413,8 +415,10 @@ class World:
         self.connects.append(self.now)
         assert sum(at > self.now - 60 + EPSILON_S for at in self.connects) <= 10, "a storm"
         assert order.handle is None or order.handle.model == order.model
-        if self.trusted is not None and self.trusted.model == order.model:
-            assert order.handle == self.trusted, "the conversation was dropped for nothing"
+        trusted = self.trusted if self.unanswered < 2 else None
+        if trusted is not None and trusted.model == order.model:
+            assert order.handle == trusted, "the conversation was dropped for nothing"
+        self.resumed = order.handle is not None
         self.disconnected_at = -FOREVER
         self.connection = connection = Connection(order.generation, order.model)
         name, kind = ("works", FailureKind.NETWORK)
@@ -464,6 +468,10 @@ class World:
         assert outcome is not None
         if outcome in {Outcome.STOPPED, Outcome.SHUTDOWN}:
             self.pending.discard(order.record.turn)
+        elif outcome is Outcome.NO_ANSWER:
+            self.unanswered += self.resumed
+        elif outcome in {Outcome.ANSWERED, Outcome.SILENT}:
+            self.unanswered = 0
 
     def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
         assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
