@@ -38,7 +38,7 @@ async def _shell(folder: Path) -> int:
         await pi.power_on()
         print("Installing speakerd", flush=True)
         await pi.set_up((await pi.bring(packages))[0])
-        print(_HELP.format(mouth=f"plug{MOUTH}", ear=f"plug{EAR}"))
+        print(_HELP.format(mouth=MOUTH, ear=f"plug{EAR}"))
         shell = await asyncio.create_subprocess_exec(*pi.me.interactive)
         return await shell.wait()
 

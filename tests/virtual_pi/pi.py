@@ -29,7 +29,9 @@ ENV_FILE = "/etc/speakerd/speakerd.env"
 AUTHORITY = "/etc/speakerd/simulator-ca.pem"
 #: The daemon has one end of each loopback card, person and room the other one.
 MICROPHONE, SPEAKER = "plughw:CARD=Mic,DEV=1", "plughw:CARD=Dac,DEV=0"
-MOUTH, EAR = "hw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
+#: The mouth can convert: a reload may have opened the microphone at dmix' rate, which was still in
+#: the other end of its loopback. As a rule there is nothing to convert.
+MOUTH, EAR = "plughw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
 
 _BOOT_S = 300.0
 MIC, DAC = 0, 1
@@ -294,7 +296,8 @@ class Pi:
         try:
             yield
         finally:
-            await self.root.run(f"systemctl stop {_ROOM}")
+            why = f"journalctl -u {_ROOM} --no-pager >&2"  # it has ended by itself
+            await self.root.run(f"systemctl stop {_ROOM} || {{ {why}; exit 1; }}")
 
     @contextlib.asynccontextmanager
     async def listening(
