@@ -30,7 +30,10 @@ def run(read: Callable[[], Loaded]) -> NoReturn:
     """
     loaded = read()
     settings = loaded.settings
-    faulthandler.enable()  # systemd's watchdog sends SIGABRT: the journal says where it hung
+    # systemd's watchdog sends SIGABRT: the journal says where it hung. All threads, although one
+    # that runs meanwhile may end this by SIGSEGV (python/cpython#116008): a sound driver that hangs
+    # with the GIL held does so in another thread than the loop's, and then none of them runs.
+    faulthandler.enable(all_threads=True)
     journal.configure(settings.log_level, secrets=secrets_of(settings))
     chronicle.starting(loaded)
     config.export_library_variables(loaded)

@@ -9,6 +9,7 @@ tried again by its edge, and another process would find it no better.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -68,6 +69,8 @@ class Watchdog:
                 f"the {name} stands still: no more signs of life for systemd's watchdog",
                 level=logging.ERROR,
             )
+            # Where: SIGABRT says so too, but not as surely while other threads run.
+            faulthandler.dump_traceback()
         self._told = stalled
         if not stalled:
             self._notifier.alive()

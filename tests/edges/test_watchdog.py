@@ -49,7 +49,7 @@ def test_how_often_is_in_the_environment(
 
 
 def test_an_edge_that_stands_still_stops_the_signs_until_it_moves(
-    systemd: socket.socket, caplog: pytest.LogCaptureFixture
+    systemd: socket.socket, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stalled = {"microphone": 0.0, "speaker": STALL_LIMIT_S}
     watchdog = Watchdog(Notifier(), lambda: stalled)
@@ -63,6 +63,7 @@ def test_an_edge_that_stands_still_stops_the_signs_until_it_moves(
     assert signs(systemd) == 0
     assert [record.levelname for record in caplog.records] == ["ERROR"], "told once"
     assert "the microphone stands still" in caplog.text
+    assert capfd.readouterr().err.count("in look") == 1, "and where"
     stalled["microphone"] = 0.0
     watchdog.look()
     assert signs(systemd) == 1
