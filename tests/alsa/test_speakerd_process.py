@@ -44,6 +44,14 @@ def complaints(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if " INFO " not in line]
 
 
+def asleep(pid: int) -> bool:
+    """Whether no thread of a process runs, or wants to (proc_pid_stat(5))."""
+    states = {
+        stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    }
+    return states == {"S"}
+
+
 def files_with(text: str, directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file() and text in path.read_text()]
 
@@ -121,6 +129,8 @@ def test_when_the_watchdog_aborts_it_the_journal_says_where_it_hung(
     # No thread may run meanwhile (python/cpython#116008), as none does behind a hanging driver.
     waits_for_it = {"SPEAKERD_CAPTURE_DEVICE": "plughw:CARD=Nope"}
     with DaemonProcess(tmp_path, BARE | on(card) | waits_for_it) as process:
+        wait_until(lambda: "no connection" in process.last_words())  # its start is over
+        wait_until(lambda: asleep(process.pid))
         process.stop(signal.SIGABRT)
         assert process.exit_code == -signal.SIGABRT
     words = process.log.read_text()
