@@ -28,10 +28,20 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "search",
         "thinking_level",
     ),
-    "Microphone and speaker": ("capture_device", "playback_device", "prebuffer_ms"),
+    "Microphone and speaker": (
+        "capture_device",
+        "playback_device",
+        "prebuffer_ms",
+        "prebuffer_max_ms",
+        "wake_ms",
+        "keep_awake_s",
+    ),
+    "Sounds": ("earcon_volume", "thinking_sound", "prompts"),
+    "The volume": ("mixer", "mixer_control", "volume", "volume_max", "volume_step"),
     "The button": (
         "button_pin",
         "button_mode",
+        "tap_ms",
         "debounce_ms",
         "min_press_ms",
         "preroll_ms",
@@ -39,6 +49,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "echo_guard_ms",
         "max_utterance_s",
     ),
+    "More buttons": (
+        "second_button_pin",
+        "second_button",
+        "volume_up_pin",
+        "volume_down_pin",
+        "knob_pins",
+        "mute_pin",
+    ),
+    "The light": ("led_pins", "led_smooth", "led_brightness", "led_active_high"),
     "The connection": (
         "link",
         "linger_s",
@@ -94,7 +113,7 @@ def default_text(option: str) -> str:
     if field.is_required() or field.default is None:
         return ""
     if isinstance(field.default, tuple):
-        return ",".join(field.default)
+        return ",".join(map(str, field.default))
     if isinstance(field.default, bool):
         return str(field.default).lower()
     return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 #: sun_path of unix(7), less its final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107
-_LATER_BUTTON_MODES = {"toggle", "auto"}
 
 
 def _split(value: object) -> object:
@@ -43,9 +42,21 @@ def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def _button_mode(value: object) -> object:
-    if value in _LATER_BUTTON_MODES:
-        raise ValueError("which comes with a later version")
+def _each_once(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("which names a pin twice")
+    return value
+
+
+def _one_or_three(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(value) not in {0, 1, 3}:
+        raise ValueError(f"which is {len(value)} pins")
+    return value
+
+
+def _none_or_two(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(value) not in {0, 2}:
+        raise ValueError("which is not two pins")
     return value
 
 
@@ -71,6 +82,9 @@ _Model = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*
 _AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 _SocketPath = Annotated[_AbsolutePath, AfterValidator(_fits_a_socket)]
 _DeviceName = Annotated[str, StringConstraints(min_length=1)]
+_Pin = Annotated[int, Field(ge=0, le=53)]
+_Pins = Annotated[tuple[_Pin, ...], BeforeValidator(_split), AfterValidator(_each_once)]
+_PIN = "a BCM number from 0 to 53"
 
 
 def _words(allowed: str) -> dict[str, Any]:
@@ -148,6 +162,75 @@ class Settings(BaseSettings):
         le=2000,
         description="How much of an answer is queued before it begins to play.",
     )
+    prebuffer_max_ms: int = Field(
+        600,
+        ge=0,
+        le=5000,
+        description="How far that grows by itself while the network is uneven.",
+    )
+    wake_ms: int = Field(
+        0,
+        ge=0,
+        le=3000,
+        description="How much silence is played first, for a DAC that swallows what it wakes by.",
+    )
+    keep_awake_s: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="How long a DAC is kept awake, by silence, after something was played.",
+    )
+
+    earcon_volume: int = Field(
+        60,
+        ge=0,
+        le=100,
+        description="How loud the short sounds and spoken notices are; with 0 there are none.",
+        json_schema_extra=_words("a whole number of percent from 0 to 100"),
+    )
+    thinking_sound: bool = Field(
+        default=False,
+        description="Whether a quiet sound tells that an answer is being waited for.",
+        json_schema_extra=_words("true or false"),
+    )
+    prompts: bool = Field(
+        default=True,
+        description="Whether failures are explained by voice, where espeak-ng is installed.",
+        json_schema_extra=_words("true or false"),
+    )
+
+    mixer: str = Field(
+        "",
+        description="The mixer of the speaker; without it, that of the speaker's card.",
+        json_schema_extra=_words("a mixer of ALSA such as hw:CARD=sndrpihifiberry"),
+    )
+    mixer_control: str = Field(
+        "",
+        description="Its control for the volume; without it, the most fitting one; with none, "
+        "the volume is left alone.",
+        json_schema_extra=_words("the name of a mixer control such as Digital, or none"),
+    )
+    volume: int = Field(
+        40,
+        ge=0,
+        le=100,
+        description="The volume of the first start; after that it is as it was left.",
+        json_schema_extra=_words("a whole number of percent from 0 to 100"),
+    )
+    volume_max: int = Field(
+        100,
+        ge=1,
+        le=100,
+        description="The highest volume that anybody, or the model, can set.",
+        json_schema_extra=_words("a whole number of percent from 1 to 100"),
+    )
+    volume_step: int = Field(
+        5,
+        ge=1,
+        le=50,
+        description="How much louder or softer a press of a volume button makes it.",
+        json_schema_extra=_words("a whole number of percent from 1 to 50"),
+    )
 
     button_pin: int = Field(
         17,
@@ -155,9 +238,17 @@ class Settings(BaseSettings):
         le=53,
         description="The GPIO of the button, by its BCM number; the other end goes to ground.",
     )
-    button_mode: Annotated[
-        Literal["hold"], BeforeValidator(_button_mode), BeforeValidator(_lowered)
-    ] = Field("hold", description="How the button works: hold it while you speak.")
+    button_mode: Annotated[Literal["hold", "toggle", "auto"], BeforeValidator(_lowered)] = Field(
+        "hold",
+        description="How the button works: hold it while you speak; tap it before and after "
+        "(toggle); or either, by how long it is down (auto).",
+    )
+    tap_ms: int = Field(
+        400,
+        ge=100,
+        le=2000,
+        description="A press up to this long is a tap, for auto and for the second button.",
+    )
     debounce_ms: int = Field(
         30, ge=0, le=500, description="How long the button may bounce after it has moved."
     )
@@ -185,6 +276,63 @@ class Settings(BaseSettings):
     )
     max_utterance_s: float = Field(
         60, ge=1, le=600, description="After this long a held button counts as stuck."
+    )
+
+    second_button_pin: _Pin | None = Field(
+        None,
+        description="The GPIO of a second button, to ground as the first.",
+        json_schema_extra=_words(_PIN),
+    )
+    second_button: Annotated[
+        Literal["stop", "forget", "mute", "volume"], BeforeValidator(_lowered)
+    ] = Field(
+        "stop",
+        description="What the second button does: end the answer, begin a new conversation, "
+        "mute the microphone, or the volume (a tap is louder, a hold softer).",
+    )
+    volume_up_pin: _Pin | None = Field(
+        None,
+        description="The GPIO of a button that makes it louder.",
+        json_schema_extra=_words(_PIN),
+    )
+    volume_down_pin: _Pin | None = Field(
+        None,
+        description="The GPIO of a button that makes it softer.",
+        json_schema_extra=_words(_PIN),
+    )
+    knob_pins: Annotated[_Pins, AfterValidator(_none_or_two)] = Field(
+        (),
+        description="The two GPIOs of a rotary encoder for the volume, A and B.",
+        json_schema_extra=_words("two BCM numbers with a comma between them"),
+    )
+    mute_pin: _Pin | None = Field(
+        None,
+        description="The GPIO of a switch that mutes the microphone while it is closed to ground.",
+        json_schema_extra=_words(_PIN),
+    )
+
+    led_pins: Annotated[_Pins, AfterValidator(_one_or_three)] = Field(
+        (),
+        description="The GPIO of an LED, or the three of an RGB LED: red, green, blue.",
+        json_schema_extra=_words("one BCM number, or three with commas between them"),
+    )
+    led_smooth: bool = Field(
+        default=True,
+        description="Whether it can be dimmed (by PWM); without that it is on or off.",
+        json_schema_extra=_words("true or false"),
+    )
+    led_brightness: int = Field(
+        60,
+        ge=1,
+        le=100,
+        description="How bright it is at most, where it can be dimmed.",
+        json_schema_extra=_words("a whole number of percent from 1 to 100"),
+    )
+    led_active_high: bool = Field(
+        default=True,
+        description="Whether it is lit by a high level (from the GPIO to ground), "
+        "or by a low one (from 3.3 V to the GPIO).",
+        json_schema_extra=_words("true or false"),
     )
 
     reply_timeout_s: float = Field(
