@@ -1,104 +1,178 @@
-"""The button: from raw edges and control commands to one clean press and one clean release.
+"""The button: from raw edges and control commands to what the person means by them.
 
-Acts on the first edge and ignores what bounces after it; when the bounce is over, the level that
-remained counts. The GPIO button and the control socket each hold the one logical button; it is
-pressed while either does. A blocked one of the two (stuck at the start, or held beyond the
-longest utterance) counts as released until it really has been.
+Three modes, each a table: hold it while you speak; tap it before and after; or either, by how
+long it is down. The GPIO button and the control socket each hold the one logical button; it is
+held while either does. One that is stuck (down at the start, or beyond the longest utterance) and
+one whose sentence has come to nothing is spent: it means nothing more until it has been let go.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from speakerd.conversation.rules import FOREVER
+from speakerd.conversation.contact import Contact
+from speakerd.conversation.rules import FOREVER, ButtonMode
+
+if TYPE_CHECKING:
+    from speakerd.conversation.rules import Rules
 
 
 class Gesture(enum.Enum):
-    """What the person did."""
+    """What the person means."""
 
-    PRESS = "press"
-    RELEASE = "release"
+    PRESS = "press"  # speaks from here on
+    RELEASE = "release"  # has spoken
+    STOP = "stop"  # wants to hear no more of the answer
 
 
-@dataclass(slots=True)
-class _Holder:
-    """One of those who can hold the button down."""
+class Phase(enum.Enum):
+    """Where the GPIO button is."""
 
-    down: bool = False
-    blocked: bool = False  # down for too long: not counted until it was up
+    UP = "up"
+    HELD = "held"  # down, and the person speaks
+    LATCHED = "latched"  # up, and the person speaks: it was tapped
+    INTERRUPTING = "interrupting"  # down in an answer: by how long it is, it is a stop or a press
+    SPENT = "spent"  # down, and means nothing more
 
-    @property
-    def holds(self) -> bool:
-        return self.down and not self.blocked
 
-    def move(self, *, down: bool) -> None:
-        self.down = down
-        self.blocked = self.blocked and down
+class Touch(enum.Enum):
+    """What the finger does."""
+
+    DOWN = "down"
+    DOWN_IN_ANSWER = "down in an answer"
+    TAP = "tap"  # up again, and it was down for less than a tap may last
+    LIFT = "lift"  # up again, later
+
+
+_P, _T, _G = Phase, Touch, Gesture
+
+_SPENT = {(_P.SPENT, _T.TAP): (_P.UP, None), (_P.SPENT, _T.LIFT): (_P.UP, None)}
+_TAPPED = {
+    (_P.LATCHED, _T.DOWN): (_P.SPENT, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.RELEASE),
+    (_P.HELD, _T.TAP): (_P.LATCHED, None),
+}
+
+#: For each mode: what a touch leads to, and what it means. Other touches cannot be.
+MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]] = {
+    ButtonMode.HOLD: _SPENT
+    | {
+        (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_ANSWER): (_P.HELD, _G.PRESS),
+        (_P.HELD, _T.TAP): (_P.UP, _G.RELEASE),
+        (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
+    },
+    ButtonMode.TOGGLE: _SPENT
+    | _TAPPED
+    | {
+        (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.STOP),
+        (_P.HELD, _T.LIFT): (_P.LATCHED, None),
+    },
+    ButtonMode.AUTO: _SPENT
+    | _TAPPED
+    | {
+        (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_ANSWER): (_P.INTERRUPTING, _G.PRESS),
+        (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
+        (_P.INTERRUPTING, _T.TAP): (_P.UP, _G.STOP),
+        (_P.INTERRUPTING, _T.LIFT): (_P.UP, _G.RELEASE),
+    },
+}
+
+_MEANT = {Phase.HELD, Phase.LATCHED, Phase.INTERRUPTING}
 
 
 class Button:
-    """Debounces the GPIO level and merges it with the control socket's."""
+    """The GPIO button by its mode, merged with the control socket's, which is always held."""
 
-    def __init__(self, debounce_s: float) -> None:
-        self.debounce_s = debounce_s
-        self._raw = False  # the GPIO level by its last edge
-        self._quiet_at = FOREVER  # when the bounce after an accepted edge is over
-        self._gpio = _Holder()
-        self._control = _Holder()
+    def __init__(self, rules: Rules) -> None:
+        self._contact = Contact(rules.debounce_s)
+        self._phase = Phase.UP
+        self._down_at = 0.0
+        self._deaf_until = -FOREVER  # a touch before that belongs to the sentence that has ended
+        self._control_down = False
+        self._control_spent = False
+        self.reload(rules)
+
+    def reload(self, rules: Rules) -> None:
+        """Live by ``rules`` from now on; nobody speaks."""
+        self._rules = rules
+        self._contact.debounce_s = rules.debounce_s
+        self._table = MODES[rules.button_mode]
 
     @property
     def held(self) -> bool:
-        """Whether somebody holds the button down who is not blocked."""
-        return self._gpio.holds or self._control.holds
+        """Whether somebody speaks, as far as the button knows."""
+        return self._phase in _MEANT or (self._control_down and not self._control_spent)
 
-    def edge(self, now: float, *, pressed: bool) -> Gesture | None:
-        """Take a raw GPIO edge."""
-        self._raw = pressed
-        bouncing = now < self._quiet_at < FOREVER
-        return None if bouncing else self._accept(now)
+    @property
+    def stops(self) -> bool:
+        """Whether it may turn out that the press has only meant to stop an answer."""
+        return self._phase is Phase.INTERRUPTING
 
-    def wake(self, now: float) -> Gesture | None:
-        """When the bounce is over: accept the level that remained, if it is another."""
-        return self._accept(now) if now >= self._quiet_at else None
+    def edge(self, now: float, *, pressed: bool, answering: bool = False) -> Gesture | None:
+        """Take a raw GPIO edge; ``answering``: there is an answer to be stopped."""
+        if self._contact.edge(now, pressed=pressed):
+            return self._moved(now, answering=answering)
+        return None
+
+    def wake(self, now: float, *, answering: bool = False) -> Gesture | None:
+        """When a bounce is over: take the level that remained, if it is another."""
+        return self._moved(now, answering=answering) if self._contact.wake(now) else None
 
     def deadline(self) -> float:
         """When :meth:`wake` has something to look at; infinity for never."""
-        return self._quiet_at
+        return self._contact.deadline()
 
     def control(self, *, pressed: bool) -> Gesture | None:
         """Take a press or a release of the control socket."""
-        return self._move(self._control, down=pressed)
+        before = self.held
+        self._control_down = pressed
+        self._control_spent = self._control_spent and pressed
+        return self._gesture(before)
 
     def lost(self) -> Gesture | None:
         """The GPIO edge is gone: nobody holds a button that is not there."""
-        self._raw = False
-        self._quiet_at = FOREVER
-        return self._move(self._gpio, down=False)
+        before = self.held
+        self._contact.begin()
+        self._phase = Phase.UP
+        return self._gesture(before)
 
     def held_at_start(self) -> Gesture | None:
-        """The GPIO button was down when it was first looked at: blocked until it is released."""
+        """The GPIO button was down when it was first looked at: spent until it is let go."""
         before = self.held
-        self._quiet_at = FOREVER
-        self._raw = self._gpio.down = self._gpio.blocked = True
+        self._contact.begin(down=True)
+        self._phase = Phase.SPENT
         return self._gesture(before)
 
-    def block(self) -> None:
-        """Whoever holds the button gives nothing more until it has been released."""
-        for holder in (self._gpio, self._control):
-            holder.blocked = holder.down
+    def spend(self, now: float, *, too_long: bool = False) -> None:
+        """Nobody speaks, whatever the button says: it has to be let go and pressed anew.
 
-    def _accept(self, now: float) -> Gesture | None:
-        self._quiet_at = FOREVER
-        if self._raw == self._gpio.down:
+        ``too_long``: the sentence was ended for the person, whose own end of it comes late.
+        """
+        if too_long and self._phase is Phase.LATCHED:
+            self._deaf_until = now + self._rules.late_tap_s
+        if self._phase in _MEANT:
+            self._phase = Phase.SPENT if self._contact.down else Phase.UP
+        self._control_spent = self._control_down
+
+    def _moved(self, now: float, *, answering: bool) -> Gesture | None:
+        """The contact is open or closed now."""
+        before, phase = self.held, self._phase
+        if not self._contact.down:
+            touch = Touch.TAP if now - self._down_at < self._rules.tap_s else Touch.LIFT
+        elif phase is Phase.UP and now < self._deaf_until:
+            self._phase = Phase.SPENT
             return None
-        self._quiet_at = now + self.debounce_s
-        return self._move(self._gpio, down=self._raw)
-
-    def _move(self, holder: _Holder, *, down: bool) -> Gesture | None:
-        before = self.held
-        holder.move(down=down)
-        return self._gesture(before)
+        else:
+            touch = Touch.DOWN_IN_ANSWER if answering else Touch.DOWN
+            self._down_at = now
+        self._phase, gesture = self._table[phase, touch]
+        if phase is Phase.LATCHED:
+            self._deaf_until = now + self._rules.double_tap_s
+        return Gesture.STOP if gesture is Gesture.STOP else self._gesture(before)
 
     def _gesture(self, before: bool) -> Gesture | None:
         if self.held == before:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.button import Button, Gesture
-from speakerd.conversation.dialogue import Dialogue
+from speakerd.conversation.controls import Controls
+from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
 from speakerd.conversation.rules import FOREVER, Rules
 from speakerd.conversation.status import (
@@ -60,8 +61,9 @@ class Core:
         self._out: list[fx.Effect] = []
         self._now = -FOREVER
         self._link = Link(self._rules, random)
-        self._button = Button(self._rules.debounce_s)
+        self._button = Button(self._rules)
         self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
+        self._controls = Controls(self._rules, self._dialogue, self._out, self._wish_to_forget)
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._last_failure: Failure | None = None
@@ -89,7 +91,9 @@ class Core:
         """When :meth:`wake` must be called at the latest; None while nothing is due ever."""
         at = min(
             self._button.deadline(),
+            self._controls.deadline(),
             self._dialogue.deadline(),
+            self._dialogue.cue_at(),
             self._link.deadline(),
             self._conversation_end(),
         )
@@ -109,6 +113,9 @@ class Core:
             without=tuple(sorted(feature.value for feature in link.features.refused)),
             last_error=self._last_error,
             devices=tuple((device.value, word) for device, word in self._devices.items()),
+            parts=tuple(self._controls.parts.items()),
+            muted=self._controls.muted,
+            volume=self._controls.volume,
             last_failure=self._last_failure,
             trouble=self._trouble,
             last_turn=dialogue.last_record,
@@ -135,13 +142,18 @@ class Core:
         """Bring every machine to ``now``, until none has anything left to do."""
         self._now = self._dialogue.now = max(now, self._now)
         for _ in range(_LONGEST_CHAIN):
-            self._gesture(self._button.wake(self._now))
+            answering = self._dialogue.answering
+            self._gesture(self._button.wake(self._now, answering=answering))
+            self._controls.wake()
+            self._dialogue.think_aloud()
             moved = self._advance_link()
             due = self._dialogue.due()
             if due is not None:
                 moved = self._dialogue.step(due) or moved
             if not moved:
                 break
+        if self._dialogue.state not in CAPTURING:
+            self._button.spend(self._now)
 
     def _advance_link(self) -> bool:
         """Tell the link who needs it, and the dialogue what became of the link."""
@@ -175,7 +187,7 @@ class Core:
 
     def _may_be_applied(self, new: ev.ReloadRequested) -> bool:
         """What the person is being told is heard to its end."""
-        return not (ev.Device.SPEAKER in new.reopened and self._dialogue.playing.notices)
+        return not (ev.Device.SPEAKER in new.reopened and self._dialogue.playing.clips)
 
     def _apply(self, new: ev.ReloadRequested) -> None:
         self._reload = None
@@ -185,7 +197,8 @@ class Core:
         if ev.Device.BUTTON in new.reopened:
             self._button.lost()
         self._rules = self._dialogue.rules = new.rules
-        self._button.debounce_s = new.rules.debounce_s
+        self._button.reload(new.rules)
+        self._controls.reload(new.rules)
         self._link.reload(new.rules, self._now, self._out, setup=new.setup)
 
     def _conversation_end(self) -> float:
@@ -197,10 +210,14 @@ class Core:
 
     def _gesture(self, gesture: Gesture | None) -> None:
         match gesture:
+            case Gesture.PRESS if self._controls.muted and not self._over:
+                self._dialogue.refuse_press()
             case Gesture.PRESS if not self._over:
                 self._dialogue.press()
             case Gesture.RELEASE:
                 self._dialogue.step(TurnInput.RELEASE)
+            case Gesture.STOP:
+                self._dialogue.step(TurnInput.STOP)
             case _:
                 pass
 
@@ -217,12 +234,19 @@ class Core:
         elif event.handle is not None:
             self._dialogue.ended_at = self._now
         self._link.start(self._now, self._out)
+        if self._devices[ev.Device.SPEAKER] == READY:
+            self._dialogue.cue(fx.Cue.READY)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
-        self._gesture(self._button.edge(self._now, pressed=event.pressed))
+        answering = self._dialogue.answering
+        self._gesture(self._button.edge(self._now, pressed=event.pressed, answering=answering))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
         self._gesture(self._button.held_at_start())
+
+    def _control(self, event: ev.Event) -> None:
+        if not self._over:
+            self._controls.handle(event)
 
     def _press_requested(self, _event: ev.PressRequested) -> None:
         self._gesture(self._button.control(pressed=True))
@@ -234,6 +258,9 @@ class Core:
         self._dialogue.step(TurnInput.STOP)
 
     def _forget_requested(self, _event: ev.ForgetRequested) -> None:
+        self._wish_to_forget()
+
+    def _wish_to_forget(self) -> None:
         self._forget = True
 
     def _reload_requested(self, event: ev.ReloadRequested) -> None:
@@ -251,7 +278,7 @@ class Core:
         elif word != READY:
             self._out.append(fx.Refused(f"the speaker is missing: {word}"))
         else:
-            self._dialogue.playing.notices += 1  # the pre-roll keeps away from it
+            self._dialogue.playing.clips.append(False)  # the pre-roll keeps away from it
             self._out.append(fx.PlayTone())
 
     def _refuse(self) -> None:
@@ -262,6 +289,7 @@ class Core:
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
         self._over = True
         self._reload = None
+        self._controls.close()
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)
 
@@ -328,7 +356,7 @@ class Core:
             self._dialogue.step(TurnInput.PLAYED_EARLY)
 
     def _notice_ended(self, _event: ev.NoticeEnded) -> None:
-        self._dialogue.playing.notice_ended(self._now)
+        self._dialogue.playing.clip_ended(self._now)
 
     def _playing(self, number: int) -> Turn | None:
         """The turn of that number, if it is the one that the speaker may play."""
@@ -460,6 +488,15 @@ class Core:
         ev.Started: _started,
         ev.ButtonEdge: _button_edge,
         ev.ButtonHeldAtStart: _button_held_at_start,
+        ev.KeyEdge: _control,
+        ev.KeyFound: _control,
+        ev.KeyLost: _control,
+        ev.KnobTurned: _control,
+        ev.VolumeRequested: _control,
+        ev.MuteRequested: _control,
+        ev.PartReady: _control,
+        ev.PartLost: _control,
+        ev.VolumeChanged: _control,
         ev.PressRequested: _press_requested,
         ev.ReleaseRequested: _release_requested,
         ev.StopRequested: _stop_requested,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from speakerd.conversation.button import Button
 
 
+#: The states in which the gate is open.
+CAPTURING = frozenset((TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL))
+
+
 class Dialogue:
     """The turn machine with its memory. ``out`` collects the orders; ``now`` is set by the core."""
 
@@ -44,6 +48,8 @@ class Dialogue:
         self._numbers = 0
         self._armed_captured = False
         self._pressed_at = 0.0
+        self._min_press_s = rules.min_press_s  # of this one
+        self._cue_at = FOREVER  # when it is told again that an answer is being waited for
         self._text = ""  # of the say being begun
         self._input = TurnInput.STOP  # the one being carried out
         self._unanswered: list[Turn] = []
@@ -81,7 +87,7 @@ class Dialogue:
         at, event = FOREVER, TurnInput.SETTLED
         match self.state:
             case TurnState.ARMED:
-                at, event = self._pressed_at + rules.min_press_s, TurnInput.HELD
+                at, event = self._pressed_at + self._min_press_s, TurnInput.HELD
             case TurnState.LISTENING:
                 at, event = self._pressed_at + rules.max_utterance_s, TurnInput.TOO_LONG
             case TurnState.TAIL:
@@ -128,7 +134,46 @@ class Dialogue:
         """The button is pressed. The longest utterance is not gone on with: another one begins."""
         if self.state is TurnState.TAIL and self.now >= self._longest_at():
             self.step(self._due()[1])
+        tap_s = self.rules.tap_s if self._button.stops else 0.0  # no window for what may be a tap
+        self._min_press_s = max(self.rules.min_press_s, tap_s)
         self.step(TurnInput.PRESS)
+
+    def mute(self) -> None:
+        """The microphone goes off: what is being said stays here, what was said goes out."""
+        if self.state is TurnState.TAIL:
+            self.step(self._due()[1])
+        elif self.state in CAPTURING:
+            self.step(TurnInput.STOP)
+
+    def refuse_press(self) -> None:
+        """The button is pressed and the microphone is off; it silences all the same."""
+        if self.state is TurnState.SPEAKING:
+            self.step(TurnInput.STOP)
+            return
+        if self.state is not TurnState.THINKING:
+            self.step(TurnInput.STOP)
+        self._tell(fx.Notice.MUTED)
+
+    @property
+    def answering(self) -> bool:
+        """Whether something is heard that a tap may be meant to end."""
+        return self.state is TurnState.SPEAKING or self.playing.explains
+
+    def cue(self, cue: fx.Cue) -> None:
+        """Let a cue be heard, unless there is more important sound than that."""
+        if not (self.state in CAPTURING or self.playing.reply or self.speaker_lost):
+            self.playing.clips.append(False)
+            self._out.append(fx.PlayCue(cue))
+
+    def think_aloud(self) -> None:
+        """Tell now and then that an answer is being waited for."""
+        if self.now >= self.cue_at():
+            self._cue_at = self.now + self.rules.thinking_cue_s
+            self.cue(fx.Cue.THINKING)
+
+    def cue_at(self) -> float:
+        """When :meth:`think_aloud` has something to say; infinity for never."""
+        return self._cue_at if self.state is TurnState.THINKING else FOREVER
 
     def _longest_at(self) -> float:
         return self._pressed_at + self.rules.max_utterance_s
@@ -288,7 +333,7 @@ class Dialogue:
             self.turn.record.released_at = self.now
 
     def _block(self) -> None:
-        self._button.block()
+        self._button.spend(self.now, too_long=True)
         self._begin_tail()
 
     def _continue(self) -> None:
@@ -303,6 +348,8 @@ class Dialogue:
         record.utterance_ended_at = self.turn.waiting_since = self.now
         self.turn.complete = True
         self._out.append(fx.CloseGate(self.turn.number, released_at))
+        self.cue(fx.Cue.HEARD)
+        self._begin_to_wait()
         if self._link.refusal is not None:
             self.step(TurnInput.REFUSED)
 
@@ -322,8 +369,13 @@ class Dialogue:
         self._numbers += 1
         record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
         record.utterance_ended_at = self.now
+        self._begin_to_wait()
         self._call_link()
         self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
+
+    def _begin_to_wait(self) -> None:
+        every_s = self.rules.thinking_cue_s
+        self._cue_at = self.now + every_s if every_s > 0 else FOREVER
 
     def _call_link(self, *, sure: bool = True) -> None:
         self._link.busy = self._link.urgent = True
@@ -492,7 +544,7 @@ class Dialogue:
         owed, self._owed = self._owed, None
         for each in dict.fromkeys((owed, notice)):
             if each is not None:
-                self.playing.notices += 1
+                self.playing.clips.append(True)
                 self._out.append(fx.Tell(each))
 
     def _close_books(self, outcome: Outcome) -> None:

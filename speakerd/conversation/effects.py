@@ -30,6 +30,19 @@ class Notice(enum.Enum):
     QUOTA_USED_UP = "quota-used-up"
     NO_MICROPHONE = "no-microphone"
     SPEAKER_LOST = "speaker-lost"  # usually not heard, but in the journal and the status
+    MUTED = "muted"  # somebody wants to speak, and the microphone is off
+
+
+class Cue(enum.Enum):
+    """A sound that says that all is well. The values name it."""
+
+    READY = "ready"  # after the start
+    HEARD = "heard"  # the sentence is taken
+    THINKING = "thinking"  # an answer is being waited for
+    FORGOTTEN = "forgotten"  # the next conversation begins anew
+    VOLUME = "volume"  # at the new volume
+    MUTED = "muted"
+    UNMUTED = "unmuted"
 
 
 # --- audio
@@ -96,8 +109,36 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayCue:
+    """Play a cue, after what is to be heard before."""
+
+    cue: Cue
+
+
+@dataclass(frozen=True, slots=True)
 class PlayTone:
     """Play the test tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Capture nothing at all, or do so again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Set the volume to ``percent`` (0 to 100), or as near as the limits allow."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepVolume:
+    """Make it louder by so many percent, or softer by a negative number."""
+
+    percent: int
 
 
 # --- live
@@ -166,6 +207,20 @@ class SaveHandle:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepVolume:
+    """Keep the volume across restarts."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMute:
+    """Keep across restarts that the microphone was switched off, or is not any more."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """A turn is over: its line for the journal and its ledger for the status."""
 
@@ -192,12 +247,18 @@ Effect = (
     | FinishPlayback
     | DropPlayback
     | Tell
+    | PlayCue
     | PlayTone
+    | Mute
+    | SetVolume
+    | StepVolume
     | Connect
     | Disconnect
     | Deliver
     | RunTools
     | SaveHandle
+    | KeepVolume
+    | KeepMute
     | TurnEnded
     | ApplySettings
     | Refused

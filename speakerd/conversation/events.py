@@ -26,6 +26,15 @@ class Device(enum.Enum):
     BUTTON = "button"
 
 
+class Key(enum.Enum):
+    """The buttons beside the one to talk; the values are what people call them."""
+
+    SECOND = "second button"
+    VOLUME_UP = "volume up"
+    VOLUME_DOWN = "volume down"
+    MUTE = "mute switch"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionHandle:
     """A resumption token with the model that issued it: to any other model it is poison."""
@@ -78,6 +87,37 @@ class ButtonHeldAtStart:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyEdge:
+    """A raw, undebounced edge of another button."""
+
+    key: Key
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFound:
+    """Another button has been opened, and is ``pressed`` or not; one that is not wanted is not."""
+
+    key: Key
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLost:
+    """Another button is missing; its edge keeps trying to open it."""
+
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnobTurned:
+    """The volume knob was turned by so many steps; to the left they are negative."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class PressRequested:
     """The control socket pressed: no bounce, and it stays pressed until it releases."""
 
@@ -95,6 +135,20 @@ class StopRequested:
 @dataclass(frozen=True, slots=True)
 class ForgetRequested:
     """Somebody wants the conversation forgotten: the next one starts fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRequested:
+    """Somebody wants this volume, in percent from 0 to 100."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRequested:
+    """Somebody wants the microphone off, or on again; None: the other way round."""
+
+    on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +197,28 @@ class DeviceLost:
 
     device: Device
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartReady:
+    """A part that the speaker can do without is there: the light, the volume, another button."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartLost:
+    """Such a part is missing or has failed; its edge keeps trying."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """The volume is ``percent`` now, whoever has set it; 0 also where the sound is off."""
+
+    percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +274,7 @@ class PlaybackDrained:
 
 @dataclass(frozen=True, slots=True)
 class NoticeEnded:
-    """The earcon or prompt of a :class:`~speakerd.conversation.effects.Tell` has been heard."""
+    """What was ordered by a Tell, a PlayCue or a PlayTone has been heard."""
 
 
 # --- the connection
@@ -357,16 +433,25 @@ Event = (
     Started
     | ButtonEdge
     | ButtonHeldAtStart
+    | KeyEdge
+    | KeyFound
+    | KeyLost
+    | KnobTurned
     | PressRequested
     | ReleaseRequested
     | StopRequested
     | ForgetRequested
+    | VolumeRequested
+    | MuteRequested
     | SayRequested
     | ToneRequested
     | ReloadRequested
     | ShutdownRequested
     | DeviceReady
     | DeviceLost
+    | PartReady
+    | PartLost
+    | VolumeChanged
     | Xrun
     | CaptureStarted
     | CaptureEnded

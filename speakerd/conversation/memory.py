@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import collections
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.rules import FOREVER
@@ -45,7 +46,8 @@ class Playing:
     """What the speaker is known to be sounding: the pre-roll keeps away from it."""
 
     reply: bool = False
-    notices: int = 0  # told and not heard to their end yet
+    clips: collections.deque[bool] = field(default_factory=collections.deque)
+    # ordered and not heard to their end yet: whether each explains something
     ended_at: float = -FOREVER  # when something was last heard
 
     def reply_ended(self, now: float) -> None:
@@ -54,15 +56,20 @@ class Playing:
             self.reply = False
             self.ended_at = now
 
-    def notice_ended(self, now: float) -> None:
-        """One notice has been heard."""
-        if self.notices:
-            self.notices -= 1
+    @property
+    def explains(self) -> bool:
+        """Whether something is being told that a person may have heard enough of."""
+        return any(self.clips)
+
+    def clip_ended(self, now: float) -> None:
+        """The first of the clips has been heard."""
+        if self.clips:
+            self.clips.popleft()
             self.ended_at = now
 
     def silenced(self, now: float) -> None:
         """Nothing sounds any longer."""
         self.reply_ended(now)
-        if self.notices:
-            self.notices = 0
+        if self.clips:
+            self.clips.clear()
             self.ended_at = now

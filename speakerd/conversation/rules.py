@@ -20,6 +20,23 @@ class LinkPolicy(enum.Enum):
     ALWAYS = "always"
 
 
+class ButtonMode(enum.Enum):
+    """How the button works; the values are those of ``SPEAKERD_BUTTON_MODE``."""
+
+    HOLD = "hold"  # down while the person speaks
+    TOGGLE = "toggle"  # a tap before, and one after
+    AUTO = "auto"  # either, by how long it is down
+
+
+class SecondButton(enum.Enum):
+    """What the second button does; the values are those of ``SPEAKERD_SECOND_BUTTON``."""
+
+    STOP = "stop"
+    FORGET = "forget"
+    MUTE = "mute"  # on and off in turn
+    VOLUME = "volume"  # a tap is louder, a hold softer
+
+
 def urgent_backoff_s(patience_s: float) -> float:
     """The longest pause between two tries while somebody waits for ``patience_s`` at most.
 
@@ -37,7 +54,17 @@ class Rules:
     features: frozenset[Feature] = frozenset()  # what is asked of them and may be refused
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
-    debounce_s: float = 0.03  # edges this soon after an accepted one are bounce
+    button_mode: ButtonMode = ButtonMode.HOLD
+    second_button: SecondButton = SecondButton.STOP
+    debounce_s: float = 0.03  # edges this soon after another one are bounce
+    tap_s: float = 0.4  # a press that is shorter is a tap
+    double_tap_s: float = 0.4  # a tap this soon after the one that ended a sentence is part of it
+    late_tap_s: float = 3.0  # so too after the longest utterance, which nobody has to tap for
+    repeat_after_s: float = 0.5  # held for so long, a volume button acts again
+    repeat_every_s: float = 0.15  # and then so often
+    volume_step: int = 5  # percent
+    keep_volume_s: float = 5.0  # the volume is written down when it has stayed for so long
+    thinking_cue_s: float = 0.0  # so often a sound tells that it thinks; 0: never
     preroll_s: float = 0.3  # an utterance begins this long before its press
     echo_guard_s: float = 0.1  # the pre-roll keeps this far from the speaker's own sound
     min_press_s: float = 0.25  # a shorter press opens no window

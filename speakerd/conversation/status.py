@@ -43,6 +43,9 @@ class Status:
     without: tuple[str, ...]  # what of the setup the server refuses
     last_error: str | None
     devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
+    parts: tuple[tuple[str, str], ...] = ()  # so too, of what it can do without
+    muted: bool = False
+    volume: int | None = None  # in percent; None: it is not known
     last_failure: Failure | None = None  # what last_error says, where it was of the connection
     trouble: Failure | None = None  # why there is no connection; None: nothing has gone wrong
     last_turn: TurnRecord | None = field(default=None, compare=False)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
 from speakerd.conversation.events import Device
-from speakerd.conversation.rules import LinkPolicy, Rules, urgent_backoff_s
+from speakerd.conversation.rules import (
+    ButtonMode,
+    LinkPolicy,
+    Rules,
+    SecondButton,
+    urgent_backoff_s,
+)
 from speakerd.live.setup import Wishes, features
 
 if TYPE_CHECKING:
@@ -20,6 +26,8 @@ _OF_A_DEVICE = {
     Device.SPEAKER: {"playback_device", "prebuffer_ms"},
     Device.BUTTON: {"button_pin"},
 }
+#: So often a sound tells that an answer is being waited for.
+_THINKING_CUE_S = 2.0
 #: The options that are in the setup of a connection, or in what it is made with.
 _OF_THE_SETUP = {
     "gemini_api_key",
@@ -37,7 +45,12 @@ def rules_of(settings: Settings) -> Rules:
         models=(settings.model, *settings.fallback_models),
         features=features(Wishes.of(settings)),
         policy=LinkPolicy(settings.link),
+        button_mode=ButtonMode(settings.button_mode),
+        second_button=SecondButton(settings.second_button),
         debounce_s=settings.debounce_ms / 1000,
+        tap_s=settings.tap_ms / 1000,
+        volume_step=settings.volume_step,
+        thinking_cue_s=_THINKING_CUE_S if settings.thinking_sound else 0.0,
         preroll_s=settings.preroll_ms / 1000,
         echo_guard_s=settings.echo_guard_ms / 1000,
         min_press_s=settings.min_press_ms / 1000,

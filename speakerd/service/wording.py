@@ -31,6 +31,7 @@ _NOTICES: dict[Notice, str] = {
     Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
     Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
     Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
+    Notice.MUTED: "the microphone is muted: open the switch, or `speakerd mute off`",
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
 }
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from speakerd.conversation import events as ev
 from speakerd.conversation.link import LinkState
-from speakerd.conversation.rules import LinkPolicy
+from speakerd.conversation.rules import ButtonMode, LinkPolicy, SecondButton
 from speakerd.errors import FailureKind, Feature
 from tests.property.world import ANSWERS, CONNECTIONS, World
 
@@ -40,7 +40,9 @@ def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
     link = core._link
     parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
+    parts += [core._controls, core._controls._keys, core._button._contact]
     skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
+    skipped |= {"_controls", "_keys", "_forget", "_contact"}
     skipped |= {"session", "features"}
     return {
         f"{type(part).__name__}.{name}": repr(value)
@@ -59,9 +61,18 @@ class CoreMachine(RuleBasedStateMachine):
         policy=st.sampled_from(LinkPolicy),
         forgets=st.sampled_from([0.0, 0.0, 90.0]),
         features=st.frozensets(st.sampled_from(Feature)),
+        mode=st.sampled_from([ButtonMode.HOLD, *ButtonMode]),
+        second=st.sampled_from(SecondButton),
     )
-    def begin(self, policy: LinkPolicy, forgets: float, features: frozenset[Feature]) -> None:
-        self.world = World(policy, forgets, features)
+    def begin(
+        self,
+        policy: LinkPolicy,
+        forgets: float,
+        features: frozenset[Feature],
+        mode: ButtonMode,
+        second: SecondButton,
+    ) -> None:
+        self.world = World(policy, forgets, features, mode, second)
         self.world.tell(ev.Started())
 
     # --- time and the person
@@ -117,6 +128,20 @@ class CoreMachine(RuleBasedStateMachine):
     @rule(setup=st.booleans())
     def reload(self, setup: bool) -> None:
         self.world.reload(setup=setup)
+
+    @rule(key=st.sampled_from(ev.Key), down=st.booleans(), then=MOMENTS | WAITS)
+    def key(self, key: ev.Key, down: bool, then: float) -> None:
+        self.world.press_key(key, down=down)
+        self.world.advance(then)
+
+    @rule(on=st.sampled_from([True, False, None]))
+    def mute(self, on: bool | None) -> None:
+        self.world.tell(ev.MuteRequested(on))
+
+    @rule(percent=st.integers(0, 100), steps=st.integers(-3, 3))
+    def volume(self, percent: int, steps: int) -> None:
+        self.world.tell(ev.KnobTurned(steps))
+        self.world.tell(ev.VolumeRequested(percent))
 
     @rule()
     def say(self) -> None:
@@ -269,7 +294,13 @@ class CoreMachine(RuleBasedStateMachine):
 
 def test_two_sentences_without_an_answer_may_cost_the_conversation() -> None:
     machine, silence = CoreMachine(), "GoAway, then silence"
-    machine.begin(policy=LinkPolicy.ALWAYS, forgets=0.0, features=frozenset())
+    machine.begin(
+        policy=LinkPolicy.ALWAYS,
+        forgets=0.0,
+        features=frozenset(),
+        mode=ButtonMode.HOLD,
+        second=SecondButton.STOP,
+    )
     machine.conversation(names=[silence, silence], kind=FailureKind.NETWORK, then=61.0)
     machine.conversation(names=[silence], kind=FailureKind.NETWORK, then=0.0)
     machine.go_away(seconds=-1.0)

@@ -16,7 +16,7 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
 from speakerd.conversation.ledger import Outcome
-from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind, Feature
 
@@ -239,11 +239,16 @@ class World:
         policy: LinkPolicy,
         conversation_timeout_s: float,
         features: frozenset[Feature] = frozenset(),
+        mode: ButtonMode = ButtonMode.HOLD,
+        second: SecondButton = SecondButton.STOP,
     ) -> None:
         self.rules = Rules(
             models=("model-a", "model-b"),
             features=features,
             policy=policy,
+            button_mode=mode,
+            second_button=second,
+            thinking_cue_s=2.0,
             conversation_timeout_s=conversation_timeout_s,
         )
         self.now = 0.0
@@ -289,6 +294,9 @@ class World:
         self.resumed = False  # by the connection that is there, or is being made
         self.unanswered = 0  # turns in a row on resumed sessions: two of them may cost it
         self.microphone_lost = False
+        self.muted = False
+        self.volume = 40
+        self.kept_volume: int | None = None
         self.forgetting = False
         for device in ev.Device:
             self.tell(ev.DeviceReady(device))
@@ -338,7 +346,8 @@ class World:
 
     def do_OpenGate(self, order: fx.OpenGate) -> None:  # noqa: N802 - named after the order
         assert self.gate is None, "two gates"
-        assert self.gpio_down or self.control_down or self.now - self.last_down <= 0.1
+        assert not self.muted, "it listens though it is muted"
+        assert self.gpio_down or self.control_down or self.now - self.last_down <= 0.2
         assert order.turn > self.turn
         assert order.not_before <= self.now
         assert order.not_before >= self.now - self.rules.preroll_s - EPSILON_S
@@ -403,6 +412,34 @@ class World:
         self.tells += 1
         if not self.speaker.lost:
             self.speaker.play_clip()
+
+    def do_PlayCue(self, _order: fx.PlayCue) -> None:  # noqa: N802
+        assert self.gate is None, "a cue into the open microphone"
+        assert not self.speaker.audible, "a cue into the answer"
+        if not self.speaker.lost:
+            self.speaker.play_clip()
+
+    def do_Mute(self, order: fx.Mute) -> None:  # noqa: N802
+        assert self.gate is None, "what is being said goes on to be captured"
+        assert order.on != self.muted
+        self.muted = order.on
+
+    def do_KeepMute(self, order: fx.KeepMute) -> None:  # noqa: N802
+        """It is on the disk."""
+
+    def do_SetVolume(self, order: fx.SetVolume) -> None:  # noqa: N802
+        self.set_volume(order.percent)
+
+    def do_StepVolume(self, order: fx.StepVolume) -> None:  # noqa: N802
+        self.set_volume(self.volume + order.percent)
+
+    def set_volume(self, percent: int) -> None:
+        self.volume = min(100, max(0, percent))
+        self.later(0.01, lambda: self.tell(ev.VolumeChanged(self.volume)))
+
+    def do_KeepVolume(self, order: fx.KeepVolume) -> None:  # noqa: N802
+        assert order.percent != self.kept_volume, "the SD card wears"
+        self.kept_volume = order.percent
 
     def do_Connect(self, order: fx.Connect) -> None:  # noqa: N802
         connection = self.connection
@@ -476,7 +513,9 @@ class World:
     def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
         assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
 
-    def do_Refused(self, _order: fx.Refused) -> None:  # noqa: N802
+    def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
+        if "mute switch" in order.reason or "volume" in order.reason:
+            return
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 
     # --- the connection
@@ -653,6 +692,12 @@ class World:
         self.control_down = down
         self.tell(ev.PressRequested() if down else ev.ReleaseRequested())
 
+    def press_key(self, key: ev.Key, *, down: bool) -> None:
+        if key is ev.Key.SECOND and down and self.rules.second_button is SecondButton.FORGET:
+            self.trusted = None
+            self.forgetting = True
+        self.tell(ev.KeyEdge(key, down))
+
     def stop(self) -> None:
         self.pending.clear()
         self.tell(ev.StopRequested())
@@ -686,8 +731,9 @@ class World:
         down = self.gpio_down or self.control_down
         if self.gate is not None:
             assert state in _CAPTURING
-            up_s = 0.0 if down else self.now - self.last_down
-            limit_s = self.rules.debounce_s + self.rules.tail_s
+            tapped = self.rules.button_mode is not ButtonMode.HOLD
+            up_s = 0.0 if down or tapped else self.now - self.last_down
+            limit_s = 6 * self.rules.debounce_s + self.rules.tail_s
             assert up_s <= limit_s + EPSILON_S, "the gate is open and nobody holds the button"
             open_s = self.now - self.gate_opened_at
             assert open_s <= self.rules.max_utterance_s + self.rules.tail_s + EPSILON_S
@@ -715,6 +761,8 @@ class World:
             self.gpio(down=False)
         if self.control_down:
             self.control(down=False)
+        for key in ev.Key:
+            self.press_key(key, down=False)
         self.speaker.find()
         self.find_microphone()
         self.advance(LONGEST_TURN_S)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 
 TICK_S = 0.01  # what a call without a time takes
+CUE_S = 0.02
 NETWORK = Failure(FailureKind.NETWORK, "connection reset", 1006)
 
 
@@ -43,6 +44,7 @@ class Story:
         self.last: list[fx.Effect] = []
         self.log: list[fx.Effect] = []
         self._times: list[float] = []  # of the orders in the log
+        self._cues_end: list[float] = []  # when those that sound will have been heard
 
     # --- time
 
@@ -64,18 +66,32 @@ class Story:
         return self.last
 
     def _pass_until(self, at: float) -> None:
-        while (deadline := self.core.next_deadline()) is not None and deadline <= at:
+        while (deadline := self._next()) is not None and deadline <= at:
             assert deadline >= self.now or self.last == [], "a deadline that does not go away"
             self.now = max(self.now, deadline)
-            self._note(self.core.wake(self.now))
+            if self.now in self._cues_end:
+                self._cues_end.remove(self.now)
+                self._note(self.core.handle(ev.NoticeEnded(), self.now))
+            else:
+                self._note(self.core.wake(self.now))
             following = self.core.next_deadline()
             assert following is None or following > self.now, "the core would be woken for ever"
         self.now = max(self.now, at)
+
+    def _next(self) -> float | None:
+        """When something happens by itself."""
+        deadline = self.core.next_deadline()
+        return min([*self._cues_end, *([] if deadline is None else [deadline])], default=None)
 
     def _note(self, effects: list[fx.Effect]) -> None:
         self.last = self.last + effects
         self.log = self.log + effects
         self._times += [self.now] * len(effects)
+        for effect in effects:
+            if isinstance(effect, fx.DropPlayback):
+                self._cues_end.clear()
+            elif isinstance(effect, fx.PlayCue):
+                self._cues_end.append(max([self.now, *self._cues_end]) + CUE_S)
 
     # --- what was ordered
 
@@ -177,6 +193,16 @@ class Story:
         turn = self.speak(seconds)
         self.sent(turn)
         return turn
+
+    def ask_by_control(self) -> int:
+        """The same, by the control socket."""
+        self.tell(ev.PressRequested())
+        self.captured()
+        self.wait(1.0)
+        self.tell(ev.ReleaseRequested())
+        self.wait(self.rules.tail_s + 0.001)
+        self.sent(self.turn)
+        return self.turn
 
     def bring_to(self, state: TurnState) -> int:
         """Lead a story that is idle and connected into a state; returns the turn."""

@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakerd.conversation.button import Button, Gesture
+from speakerd.conversation.rules import Rules
 
 PRESS, RELEASE = Gesture.PRESS, Gesture.RELEASE
 DEBOUNCE_S = 0.03
+RULES = Rules(debounce_s=DEBOUNCE_S)
 
 
 def gestures(edges: list[tuple[float, bool]], until: float = 10.0) -> list[tuple[float, Gesture]]:
     """What comes of edges (seconds, pressed), if it is woken when it asks for it."""
-    button, found = Button(DEBOUNCE_S), []
+    button, found = Button(RULES), []
     for at, pressed in [*edges, (until, None)]:
         while button.deadline() <= at:
             woken_at = button.deadline()
@@ -37,12 +39,22 @@ def gestures(edges: list[tuple[float, bool]], until: float = 10.0) -> list[tuple
         ),
         ([(1.0, True), (2.0, False), (2.01, True), (2.02, False)], [(1.0, PRESS), (2.0, RELEASE)]),
         # shorter than the bounce: the release counts when the bounce is over
-        ([(1.0, True), (1.01, False)], [(1.0, PRESS), (1.03, RELEASE)]),
+        ([(1.0, True), (1.01, False)], [(1.0, PRESS), (1.04, RELEASE)]),
         # the same level twice is one edge
         ([(1.0, True), (1.5, True), (2.0, False)], [(1.0, PRESS), (2.0, RELEASE)]),
         ([(1.0, False)], []),
         # at the very beginning of the clock
-        ([(0.0, True), (0.01, False)], [(0.0, PRESS), (0.03, RELEASE)]),
+        ([(0.0, True), (0.01, False)], [(0.0, PRESS), (0.04, RELEASE)]),
+        # a bounce that is stretched, as by a busy machine
+        (
+            [(1.0, True), (1.02, False), (1.04, True), (1.065, False), (1.09, True), (2.0, False)],
+            [(1.0, PRESS), (2.0, RELEASE)],
+        ),
+        # a line that never comes to rest is looked at all the same
+        (
+            [(1.0 + 0.02 * n, n % 2 == 0) for n in range(16)],
+            [(1.0, PRESS), (1.15, RELEASE), (1.3, PRESS), (1.33, RELEASE)],
+        ),
     ],
 )
 def test_edges(edges: list[tuple[float, bool]], expected: list[tuple[float, Gesture]]) -> None:
@@ -65,7 +77,7 @@ def test_gestures_alternate_are_a_bounce_apart_and_end_at_the_real_level(
 
 
 def test_gpio_and_control_hold_one_button() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     assert button.edge(1.0, pressed=True) is PRESS
     assert button.control(pressed=True) is None
     assert button.edge(2.0, pressed=False) is None
@@ -74,7 +86,7 @@ def test_gpio_and_control_hold_one_button() -> None:
 
 
 def test_control_does_not_bounce() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     assert [button.control(pressed=pressed) for pressed in (True, False, True)] == [
         PRESS,
         RELEASE,
@@ -84,9 +96,9 @@ def test_control_does_not_bounce() -> None:
 
 
 def test_a_blocked_holder_gives_nothing_until_it_was_up() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     button.edge(1.0, pressed=True)
-    button.block()
+    button.spend(1.0)
     assert not button.held
     assert button.wake(1.1) is None
     assert button.edge(2.0, pressed=False) is None
@@ -95,16 +107,16 @@ def test_a_blocked_holder_gives_nothing_until_it_was_up() -> None:
 
 
 def test_only_who_holds_is_blocked() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     button.edge(1.0, pressed=True)
-    button.block()
+    button.spend(1.0)
     assert button.control(pressed=True) is PRESS
     assert button.edge(2.0, pressed=False) is None
     assert button.control(pressed=False) is RELEASE
 
 
 def test_held_at_start_is_blocked_and_releases_what_counted() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     assert button.held_at_start() is None
     assert button.edge(1.0, pressed=False) is None
     button.wake(1.1)
@@ -113,7 +125,7 @@ def test_held_at_start_is_blocked_and_releases_what_counted() -> None:
 
 
 def test_a_lost_button_is_released_and_begins_anew() -> None:
-    button = Button(DEBOUNCE_S)
+    button = Button(RULES)
     button.edge(1.0, pressed=True)
     assert button.lost() is RELEASE
     assert button.deadline() == float("inf")

@@ -145,7 +145,7 @@ def test_what_is_no_key_is_refused_without_being_shown(place: Place, key: str) -
         ("FALLBACK_MODELS", "a,,b", "names of Live API models with commas between them"),
         ("LANGUAGE", "german", "a BCP-47 code such as en-US or de"),
         ("BUTTON_PIN", "54", "a whole number from 0 to 53"),
-        ("BUTTON_MODE", "push", "hold"),
+        ("BUTTON_MODE", "push", "hold or toggle or auto"),
         ("DEBOUNCE_MS", "30ms", "a whole number of milliseconds from 0 to 500"),
         ("TAIL_MS", "-1", "a whole number of milliseconds from 0 to 3000"),
         ("PREROLL_MS", "1.5", "a whole number of milliseconds from 0 to 5000"),
@@ -160,12 +160,6 @@ def test_a_wrong_value_is_one_line_with_what_is_allowed(
 ) -> None:
     place.write(f"SPEAKERD_{name}={value}")
     assert place.problems() == [f"SPEAKERD_{name} in {place.file} is {value!r}; allowed: {allowed}"]
-
-
-@pytest.mark.parametrize("mode", ["toggle", "AUTO"])
-def test_the_button_modes_of_later_are_refused_as_such(place: Place, mode: str) -> None:
-    (line,) = place.problems(SPEAKERD_BUTTON_MODE=mode)
-    assert f"is {mode!r}, which comes with a later version; allowed: hold" in line
 
 
 def test_paths_are_absolute_and_a_socket_path_is_short(place: Place) -> None:

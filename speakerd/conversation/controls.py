@@ -1,0 +1,183 @@
+"""What a person sets beside talking: the volume and the mute, by whatever button or command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.keys import Deed, Keys
+from speakerd.conversation.rules import FOREVER
+from speakerd.conversation.status import READY
+from speakerd.conversation.turn import TurnInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from speakerd.conversation.dialogue import Dialogue
+    from speakerd.conversation.rules import Rules
+
+#: The name of the part that is the ALSA mixer.
+VOLUME = "volume"
+
+
+class Controls:
+    """The keys, the volume and the mute. ``out`` collects the orders; ``forget()`` is the core's.
+
+    ``parts`` says of each part that the speaker can do without that it is ready, or why not.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        dialogue: Dialogue,
+        out: list[fx.Effect],
+        forget: Callable[[], None],
+    ) -> None:
+        self._rules = rules
+        self._dialogue = dialogue
+        self._out = out
+        self._forget = forget
+        self._keys = Keys(rules)
+        self.parts: dict[str, str] = {}
+        self.volume: int | None = None  # in percent; None: it is not known
+        self._keep_at = FOREVER  # when the volume is to be kept
+        self._wished = False  # a person has changed the volume, and it is not heard of yet
+        self._switched_off = False  # the microphone, by the mute switch
+        self._muted = False  # so too, by anything else
+
+    @property
+    def muted(self) -> bool:
+        """Whether the microphone is off because somebody wants it so."""
+        return self._muted or self._switched_off
+
+    def reload(self, rules: Rules) -> None:
+        """Live by ``rules`` from now on."""
+        self._rules = rules
+        self._keys.reload(rules)
+
+    def deadline(self) -> float:
+        """When :meth:`wake` has something to do; infinity for never."""
+        return min(self._keys.deadline(), self._keep_at)
+
+    def wake(self) -> None:
+        """Do what is due."""
+        now = self._dialogue.now
+        self._do(self._keys.wake(now))
+        if now >= self._keep_at:
+            self._keep()
+
+    def close(self) -> None:
+        """Keep what must be kept, and do no more: the daemon ends."""
+        self._keys = Keys(self._rules)
+        if self._keep_at < FOREVER:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._keep_at = FOREVER
+        if self.volume is not None:
+            self._out.append(fx.KeepVolume(self.volume))
+
+    def handle(self, event: ev.Event) -> None:
+        """Take one of the facts that are about it."""
+        self._HANDLERS[type(event)](self, event)
+
+    # --- the parts
+
+    def _part_ready(self, event: ev.PartReady) -> None:
+        self.parts[event.name] = READY
+
+    def _part_lost(self, event: ev.PartLost) -> None:
+        self.parts[event.name] = event.reason
+        if event.name == VOLUME:
+            self.volume = None
+
+    # --- the keys and the knob
+
+    def _key_edge(self, event: ev.KeyEdge) -> None:
+        self._do(self._keys.edge(event.key, self._dialogue.now, pressed=event.pressed))
+
+    def _key_found(self, event: ev.KeyFound) -> None:
+        self.parts[event.key.value] = READY
+        self._do(self._keys.begin(event.key, pressed=event.pressed))
+
+    def _key_lost(self, event: ev.KeyLost) -> None:
+        self.parts[event.key.value] = event.reason
+        if event.key is not ev.Key.MUTE:  # a switch that was closed is believed to be so still
+            self._do(self._keys.begin(event.key, pressed=False))
+
+    def _knob_turned(self, event: ev.KnobTurned) -> None:
+        self._step(event.steps)
+
+    def _do(self, deeds: Iterable[Deed]) -> None:
+        for deed in deeds:
+            match deed:
+                case Deed.LOUDER:
+                    self._step(1)
+                case Deed.SOFTER:
+                    self._step(-1)
+                case Deed.STOP:
+                    self._dialogue.step(TurnInput.STOP)
+                case Deed.FORGET:
+                    self._forget()
+                    self._dialogue.cue(fx.Cue.FORGOTTEN)
+                case Deed.TURN_MUTE:
+                    self._mute(switched_off=self._switched_off, muted=not self._muted)
+                case Deed.MUTE | Deed.UNMUTE:
+                    self._mute(switched_off=deed is Deed.MUTE, muted=self._muted)
+
+    # --- the mute
+
+    def _mute_requested(self, event: ev.MuteRequested) -> None:
+        on = not self.muted if event.on is None else event.on
+        if self._switched_off and not on:  # what it says nobody else can undo
+            self._out.append(fx.Refused("the mute switch is closed: open it"))
+        else:
+            self._mute(switched_off=self._switched_off, muted=on)
+
+    def _mute(self, *, switched_off: bool, muted: bool) -> None:
+        before, kept = self.muted, self._muted
+        self._switched_off, self._muted = switched_off, muted
+        if muted != kept:
+            self._out.append(fx.KeepMute(muted))
+        if self.muted == before:
+            return
+        if self.muted:
+            self._dialogue.mute()
+        self._out.append(fx.Mute(self.muted))
+        self._dialogue.cue(fx.Cue.MUTED if self.muted else fx.Cue.UNMUTED)
+
+    # --- the volume
+
+    def _volume_requested(self, event: ev.VolumeRequested) -> None:
+        if self.volume is None:
+            why = self.parts.get(VOLUME, "it is left alone, see SPEAKERD_MIXER_CONTROL")
+            self._out.append(fx.Refused(f"the volume cannot be set: {why}"))
+        else:
+            self._wished = True
+            self._out.append(fx.SetVolume(event.percent))
+
+    def _volume_changed(self, event: ev.VolumeChanged) -> None:
+        if event.percent != self.volume:
+            self.volume = event.percent
+            self._keep_at = self._dialogue.now + self._rules.keep_volume_s
+        if self._wished and not self._dialogue.playing.clips:
+            self._dialogue.cue(fx.Cue.VOLUME)
+        self._wished = False
+
+    def _step(self, steps: int) -> None:
+        if self.volume is not None:
+            self._wished = True
+            self._out.append(fx.StepVolume(steps * self._rules.volume_step))
+
+    _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
+        ev.PartReady: _part_ready,
+        ev.PartLost: _part_lost,
+        ev.KeyEdge: _key_edge,
+        ev.KeyFound: _key_found,
+        ev.KeyLost: _key_lost,
+        ev.KnobTurned: _knob_turned,
+        ev.MuteRequested: _mute_requested,
+        ev.VolumeRequested: _volume_requested,
+        ev.VolumeChanged: _volume_changed,
+    }

@@ -1,0 +1,117 @@
+"""The other buttons: the second one, those of the volume, the mute switch."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speakerd.conversation.contact import Contact
+from speakerd.conversation.events import Key
+from speakerd.conversation.rules import FOREVER, SecondButton
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.conversation.rules import Rules
+
+
+class Deed(enum.Enum):
+    """What the person wants by them."""
+
+    LOUDER = "louder"
+    SOFTER = "softer"
+    STOP = "stop"
+    FORGET = "forget"
+    TURN_MUTE = "mute, or no longer"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+
+
+#: What each does when it goes down; the second button by what it is there for.
+_DOWN: dict[Key | SecondButton, Deed] = {
+    Key.VOLUME_UP: Deed.LOUDER,
+    Key.VOLUME_DOWN: Deed.SOFTER,
+    Key.MUTE: Deed.MUTE,
+    SecondButton.STOP: Deed.STOP,
+    SecondButton.FORGET: Deed.FORGET,
+    SecondButton.MUTE: Deed.TURN_MUTE,
+}
+#: What they do when they go up again, if they have not been held.
+_UP: dict[Key | SecondButton, Deed] = {Key.MUTE: Deed.UNMUTE, SecondButton.VOLUME: Deed.LOUDER}
+#: What they do again and again while they are held.
+_HELD: dict[Key | SecondButton, Deed] = {
+    Key.VOLUME_UP: Deed.LOUDER,
+    Key.VOLUME_DOWN: Deed.SOFTER,
+    SecondButton.VOLUME: Deed.SOFTER,
+}
+
+
+@dataclass(slots=True)
+class _Line:
+    contact: Contact
+    again_at: float = FOREVER  # when it has been held for so long that it acts again
+    acted: bool = False  # by being held
+
+
+class Keys:
+    """All of them, debounced; each call gives what it amounts to, in order."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._lines = {key: _Line(Contact(rules.debounce_s)) for key in Key}
+
+    def reload(self, rules: Rules) -> None:
+        """Live by ``rules`` from now on."""
+        self._rules = rules
+        for line in self._lines.values():
+            line.contact.debounce_s = rules.debounce_s
+
+    def edge(self, key: Key, now: float, *, pressed: bool) -> Iterator[Deed]:
+        """Take a raw edge."""
+        if self._lines[key].contact.edge(now, pressed=pressed):
+            yield from self._moved(key, now)
+
+    def begin(self, key: Key, *, pressed: bool) -> Iterator[Deed]:
+        """The line has been opened and is like that, or is gone (and so not pressed).
+
+        A switch counts as it is; a button that is down is not pressed for that.
+        """
+        line = self._lines[key]
+        was_down = line.contact.down
+        line.contact.begin(down=pressed)
+        line.again_at, line.acted = FOREVER, True
+        if key is Key.MUTE and pressed != was_down:
+            yield Deed.MUTE if pressed else Deed.UNMUTE
+
+    def wake(self, now: float) -> Iterator[Deed]:
+        """What is due."""
+        for key, line in self._lines.items():
+            if line.contact.wake(now):
+                yield from self._moved(key, now)
+            if now >= line.again_at:
+                line.again_at = now + self._rules.repeat_every_s
+                line.acted = True
+                yield _HELD[self._meaning(key)]
+
+    def deadline(self) -> float:
+        """When :meth:`wake` has something to look at; infinity for never."""
+        lines = self._lines.values()
+        return min(min(line.contact.deadline(), line.again_at) for line in lines)
+
+    def _moved(self, key: Key, now: float) -> Iterator[Deed]:
+        line, meaning = self._lines[key], self._meaning(key)
+        line.again_at = FOREVER
+        if not line.contact.down:
+            if meaning in _UP and not (line.acted and meaning in _HELD):
+                yield _UP[meaning]
+            return
+        line.acted = False
+        if meaning in _HELD:
+            after_s = self._rules.repeat_after_s if meaning in _DOWN else self._rules.tap_s
+            line.again_at = now + after_s
+        if meaning in _DOWN:
+            yield _DOWN[meaning]
+
+    def _meaning(self, key: Key) -> Key | SecondButton:
+        return self._rules.second_button if key is Key.SECOND else key

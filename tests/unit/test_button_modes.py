@@ -1,0 +1,200 @@
+"""What a finger means in each mode, told as stories; and that each table is whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.button import MODES, Phase, Touch
+from speakerd.conversation.rules import ButtonMode
+from speakerd.conversation.turn import TurnState
+from tests.unit.story import Story
+
+TAPPED = (ButtonMode.TOGGLE, ButtonMode.AUTO)
+
+
+def story_of(mode: ButtonMode) -> Story:
+    story = Story(button_mode=mode)
+    for device in ev.Device:
+        story.tell(ev.DeviceReady(device))
+    story.connected()
+    return story
+
+
+def speaking(mode: ButtonMode) -> Story:
+    """The model answers a sentence that was held in the control socket's hand."""
+    story = story_of(mode)
+    story.ask_by_control()
+    story.reply(story.turn)
+    story.plays(story.turn)
+    assert story.is_in(TurnState.SPEAKING)
+    return story
+
+
+@pytest.mark.parametrize("mode", ButtonMode)
+def test_whatever_a_finger_can_do_is_in_the_table(mode: ButtonMode) -> None:
+    table = MODES[mode]
+    reached, new = set[Phase](), {Phase.UP, Phase.SPENT}
+    while new:
+        reached |= new
+        for phase in new:
+            down = phase in {Phase.UP, Phase.LATCHED}
+            touches = {Touch.DOWN, Touch.DOWN_IN_ANSWER} if down else {Touch.TAP, Touch.LIFT}
+            assert touches == {touch for each, touch in table if each is phase}, phase
+        new = {table[phase, touch][0] for phase, touch in table if phase in reached} - reached
+    assert reached == {phase for phase, _ in table}
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_begins_and_a_tap_ends(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    assert story.all(fx.OpenGate)
+    story.captured()
+    story.wait(3.0)
+    assert story.is_in(TurnState.LISTENING)
+    story.tap()
+    assert story.is_in(TurnState.TAIL)
+    story.wait(story.rules.tail_s)
+    assert story.is_in(TurnState.THINKING)
+    assert len(story.all(fx.CloseGate)) == 1
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_the_sentence_ends_as_the_second_tap_begins(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    story.captured()
+    story.wait(2.0)
+    story.press()
+    assert story.is_in(TurnState.TAIL)
+    story.wait(5.0)
+    story.release()
+    assert story.is_in(TurnState.THINKING)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_second_tap_too_many_begins_nothing(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    story.captured()
+    story.wait(2.0)
+    story.tap()
+    story.tap()
+    story.wait(0.5)
+    assert story.is_in(TurnState.THINKING)
+    assert len(story.all(fx.OpenGate)) == 1
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_that_comes_after_the_longest_utterance_begins_nothing(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    story.captured()
+    story.wait(story.rules.max_utterance_s + 1.0)
+    assert story.is_in(TurnState.THINKING)
+    story.tap()
+    assert len(story.all(fx.OpenGate)) == 1
+    story.wait(story.rules.late_tap_s)
+    story.tap()
+    assert len(story.all(fx.OpenGate)) == 2
+
+
+def test_held_in_auto_it_ends_when_it_is_let_go() -> None:
+    story = story_of(ButtonMode.AUTO)
+    story.press()
+    story.captured()
+    story.wait(2.0)
+    story.release()
+    assert story.is_in(TurnState.TAIL)
+
+
+def test_held_in_toggle_it_goes_on_when_it_is_let_go() -> None:
+    story = story_of(ButtonMode.TOGGLE)
+    story.press()
+    story.captured()
+    story.wait(2.0)
+    story.release()
+    story.wait(2.0)
+    assert story.is_in(TurnState.LISTENING)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_during_an_answer_stops_it_and_no_more(mode: ButtonMode) -> None:
+    story = speaking(mode)
+    gates = len(story.all(fx.OpenGate))
+    deliveries = len(story.all(fx.Deliver))
+    story.press()
+    assert story.ordered(fx.DropPlayback)
+    story.release(story.now + story.rules.tap_s - 0.01)
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["stopped"]
+    assert len(story.all(fx.Deliver)) == deliveries, "a window was opened"
+    assert len(story.all(fx.OpenGate)) == gates + (mode is ButtonMode.AUTO)
+    story.tap()
+    assert story.is_in(TurnState.LISTENING) or story.is_in(TurnState.ARMED)
+
+
+def test_held_during_an_answer_auto_takes_it_for_a_sentence() -> None:
+    story = speaking(ButtonMode.AUTO)
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    assert story.is_in(TurnState.LISTENING)
+    story.release()
+    assert story.is_in(TurnState.TAIL)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_ends_what_is_being_explained(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    turn = story.ask_by_control()
+    story.complete(turn)  # it chose silence, and that is told
+    assert story.told == [fx.Notice.NO_REPLY]
+    story.tap()
+    assert story.is_in(TurnState.IDLE)
+    story.tap()
+    assert not story.is_in(TurnState.IDLE)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_sentence_that_came_to_nothing_is_not_waited_for(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    story.captured()
+    story.wait(1.0)
+    story.tell(ev.StopRequested())
+    assert story.is_in(TurnState.IDLE)
+    story.tap()
+    assert story.is_in(TurnState.ARMED) or story.is_in(TurnState.LISTENING)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_button_that_is_gone_has_ended_the_sentence(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.tap()
+    story.captured()
+    story.wait(1.0)
+    story.lose(ev.Device.BUTTON)
+    assert story.is_in(TurnState.TAIL)
+
+
+def test_the_control_socket_holds_whatever_the_mode() -> None:
+    story = story_of(ButtonMode.TOGGLE)
+    story.tell(ev.PressRequested())
+    story.captured()
+    story.wait(1.0)
+    story.tell(ev.ReleaseRequested())
+    assert story.is_in(TurnState.TAIL)
+
+
+def test_a_reload_brings_another_mode() -> None:
+    story = story_of(ButtonMode.HOLD)
+    story.tap()
+    assert story.is_in(TurnState.IDLE)
+    rules = Story(button_mode=ButtonMode.TOGGLE).rules
+    story.tell(ev.ReloadRequested(rules))
+    story.tap()
+    assert not story.is_in(TurnState.IDLE)

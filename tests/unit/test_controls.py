@@ -1,0 +1,354 @@
+"""The volume, the mute and the other buttons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.effects import Cue, Notice
+from speakerd.conversation.rules import SecondButton
+from speakerd.conversation.turn import TurnState
+from tests.unit.story import Story
+
+if TYPE_CHECKING:
+    from speakerd.conversation.rules import Rules
+
+Key = ev.Key
+
+
+def a_story(**rules: Any) -> Story:  # noqa: ANN401 - as Story's
+    story = Story(**rules)
+    for device in ev.Device:
+        story.tell(ev.DeviceReady(device))
+    story.tell(ev.PartReady("volume"))
+    story.tell(ev.VolumeChanged(40))
+    story.connected()
+    story.wait(10.0)
+    return story
+
+
+@pytest.fixture
+def story() -> Story:
+    return a_story()
+
+
+def down(story: Story, key: Key) -> list[fx.Effect]:
+    return story.tell(ev.KeyEdge(key, True))
+
+
+def up(story: Story, key: Key, after_s: float = 0.1) -> list[fx.Effect]:
+    return story.tell(ev.KeyEdge(key, False), story.now + after_s)
+
+
+def cues(story: Story) -> list[Cue]:
+    return [effect.cue for effect in story.all(fx.PlayCue)]
+
+
+def steps(story: Story) -> list[int]:
+    return [effect.percent for effect in story.all(fx.StepVolume)]
+
+
+# --- the volume
+
+
+@pytest.mark.parametrize(("key", "sign"), [(Key.VOLUME_UP, 1), (Key.VOLUME_DOWN, -1)])
+def test_a_volume_button_steps_at_once_and_again_while_it_is_held(
+    story: Story, key: Key, sign: int
+) -> None:
+    rules: Rules = story.rules
+    down(story, key)
+    assert steps(story) == [sign * rules.volume_step]
+    story.wait(rules.repeat_after_s - 0.001)
+    assert len(steps(story)) == 1
+    story.wait(2 * rules.repeat_every_s + 0.002)
+    assert steps(story) == [sign * rules.volume_step] * 4
+    up(story, key, 0.0)
+    story.wait(10.0)
+    assert len(steps(story)) == 4
+
+
+def test_a_volume_button_bounces_like_any_other(story: Story) -> None:
+    for index in range(7):
+        story.tell(ev.KeyEdge(Key.VOLUME_UP, index % 2 == 0), story.now + 0.005)
+    story.wait(0.2)
+    assert len(steps(story)) == 1
+
+
+def test_the_knob_steps_as_far_as_it_was_turned(story: Story) -> None:
+    story.tell(ev.KnobTurned(-3))
+    assert story.one(fx.StepVolume).percent == -3 * story.rules.volume_step
+
+
+def test_a_volume_that_was_asked_for_is_heard_and_one_that_was_not_is_only_known(
+    story: Story,
+) -> None:
+    before = len(cues(story))
+    story.tell(ev.VolumeChanged(20))
+    assert story.core.status.volume == 20
+    assert len(cues(story)) == before
+    story.tell(ev.VolumeRequested(30))
+    assert story.one(fx.SetVolume).percent == 30
+    story.tell(ev.VolumeChanged(30))
+    assert cues(story)[before:] == [Cue.VOLUME]
+
+
+def test_a_volume_that_has_stayed_is_kept_once(story: Story) -> None:
+    kept = len(story.all(fx.KeepVolume))
+    for percent in (45, 50, 55):
+        story.tell(ev.VolumeChanged(percent))
+    story.tell(ev.VolumeChanged(55))
+    assert len(story.all(fx.KeepVolume)) == kept
+    story.wait(story.rules.keep_volume_s)
+    assert story.one(fx.KeepVolume).percent == 55
+    story.wait(100.0)
+    assert len(story.all(fx.KeepVolume)) == kept + 1
+
+
+def test_a_volume_is_kept_by_the_end_at_the_latest(story: Story) -> None:
+    story.tell(ev.VolumeChanged(55))
+    story.tell(ev.ShutdownRequested())
+    assert story.one(fx.KeepVolume).percent == 55
+
+
+def test_without_a_mixer_whoever_asks_is_told_why(story: Story) -> None:
+    story.tell(ev.PartLost("volume", "the mixer hw:Dac: no such device"))
+    story.tell(ev.VolumeRequested(30))
+    assert "no such device" in story.one(fx.Refused).reason
+    assert story.core.status.volume is None
+    down(story, Key.VOLUME_UP)
+    assert not story.ordered(fx.StepVolume)
+
+
+@pytest.mark.parametrize("state", [TurnState.LISTENING, TurnState.SPEAKING])
+def test_the_volume_tick_does_not_sound_into_a_sentence_or_an_answer(
+    story: Story, state: TurnState
+) -> None:
+    story.bring_to(state)
+    before = len(cues(story))
+    story.tell(ev.VolumeRequested(30))
+    story.tell(ev.VolumeChanged(30))
+    assert len(cues(story)) == before
+
+
+# --- the second button
+
+
+def test_it_stops_an_answer() -> None:
+    story = a_story(second_button=SecondButton.STOP)
+    story.bring_to(TurnState.SPEAKING)
+    down(story, Key.SECOND)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["stopped"]
+
+
+def test_it_forgets_the_conversation() -> None:
+    story = a_story(second_button=SecondButton.FORGET)
+    story.issue("handle")
+    story.ask()
+    story.answer(story.turn)
+    story.wait(5.0)
+    down(story, Key.SECOND)
+    assert Cue.FORGOTTEN in cues(story)
+    story.close(None)
+    story.press()
+    assert story.one(fx.Connect).handle is None
+
+
+def test_it_mutes_and_unmutes() -> None:
+    story = a_story(second_button=SecondButton.MUTE)
+    down(story, Key.SECOND)
+    assert story.one(fx.Mute).on
+    up(story, Key.SECOND)
+    story.wait(0.1)
+    down(story, Key.SECOND)
+    assert not story.one(fx.Mute).on
+
+
+def test_tapped_it_is_louder_and_held_it_is_softer() -> None:
+    story = a_story(second_button=SecondButton.VOLUME)
+    down(story, Key.SECOND)
+    assert steps(story) == []
+    up(story, Key.SECOND)
+    assert steps(story) == [story.rules.volume_step]
+    story.wait(1.0)
+    down(story, Key.SECOND)
+    story.wait(story.rules.tap_s + story.rules.repeat_every_s + 0.001)
+    up(story, Key.SECOND, 0.0)
+    assert steps(story) == [story.rules.volume_step] + 2 * [-story.rules.volume_step]
+
+
+def test_a_button_that_is_down_when_it_is_found_was_not_pressed(story: Story) -> None:
+    before = story.log
+    story.tell(ev.KeyFound(Key.VOLUME_UP, True))
+    story.wait(5.0)
+    up(story, Key.VOLUME_UP)
+    assert not [effect for effect in story.log[len(before) :] if isinstance(effect, fx.StepVolume)]
+    assert dict(story.core.status.parts)["volume up"] == "ready"
+
+
+def test_a_button_that_is_gone_is_not_held(story: Story) -> None:
+    down(story, Key.VOLUME_UP)
+    story.tell(ev.KeyLost(Key.VOLUME_UP, "busy"))
+    story.wait(5.0)
+    assert len(steps(story)) == 1
+    assert dict(story.core.status.parts)["volume up"] == "busy"
+
+
+# --- the mute
+
+
+def test_the_switch_counts_as_it_is_found(story: Story) -> None:
+    story.tell(ev.KeyFound(Key.MUTE, True))
+    assert story.one(fx.Mute).on
+    assert story.core.status.muted
+    up(story, Key.MUTE)
+    assert not story.one(fx.Mute).on
+    assert cues(story)[-2:] == [Cue.MUTED, Cue.UNMUTED]
+    assert not story.all(fx.KeepMute), "a switch remembers by itself"
+
+
+def test_a_switch_that_is_gone_is_believed_to_be_as_it_was(story: Story) -> None:
+    down(story, Key.MUTE)
+    story.tell(ev.KeyLost(Key.MUTE, "busy"))
+    assert story.core.status.muted
+
+
+def test_nothing_but_the_switch_undoes_the_switch(story: Story) -> None:
+    down(story, Key.MUTE)
+    story.tell(ev.MuteRequested(on=False))
+    assert "switch" in story.one(fx.Refused).reason
+    assert story.core.status.muted
+    story.tell(ev.MuteRequested(on=None))
+    assert story.core.status.muted
+
+
+def test_who_mutes_by_command_finds_it_muted_after_the_switch_was_opened(story: Story) -> None:
+    story.tell(ev.MuteRequested(on=True))
+    assert story.one(fx.KeepMute).on
+    down(story, Key.MUTE)
+    up(story, Key.MUTE)
+    assert story.core.status.muted
+    story.tell(ev.MuteRequested(on=None))
+    assert not story.one(fx.KeepMute).on
+    assert not story.core.status.muted
+
+
+@pytest.mark.parametrize("state", [TurnState.ARMED, TurnState.LISTENING])
+def test_what_is_being_said_when_it_is_muted_stays_here(story: Story, state: TurnState) -> None:
+    turn = story.bring_to(state)
+    down(story, Key.MUTE)
+    kinds = [type(effect) for effect in story.last]
+    assert kinds.index(fx.DiscardUtterance) < kinds.index(fx.Mute)
+    assert story.one(fx.DiscardUtterance).turn == turn
+    assert story.is_in(TurnState.IDLE)
+    story.release()
+    assert story.is_in(TurnState.IDLE)
+
+
+def test_what_was_said_before_it_is_muted_goes_out(story: Story) -> None:
+    story.bring_to(TurnState.TAIL)
+    down(story, Key.MUTE)
+    kinds = [type(effect) for effect in story.last]
+    assert kinds.index(fx.CloseGate) < kinds.index(fx.Mute)
+    assert story.is_in(TurnState.THINKING)
+    story.sent(story.turn)
+    story.answer(story.turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_who_presses_while_it_is_muted_is_told(story: Story) -> None:
+    down(story, Key.MUTE)
+    story.press()
+    assert not story.ordered(fx.OpenGate)
+    assert story.one(fx.Tell).notice is Notice.MUTED
+    story.wait(2.0)
+    story.release()
+    assert story.is_in(TurnState.IDLE)
+    up(story, Key.MUTE)
+    story.press()
+    assert story.ordered(fx.OpenGate)
+
+
+def test_a_press_still_ends_an_answer_while_it_is_muted(story: Story) -> None:
+    story.bring_to(TurnState.SPEAKING)
+    down(story, Key.MUTE)
+    assert story.is_in(TurnState.SPEAKING)
+    story.press()
+    assert story.ordered(fx.DropPlayback)
+    assert story.is_in(TurnState.IDLE)
+    assert not story.told
+
+
+def test_a_press_while_it_is_muted_costs_no_answer_that_is_awaited(story: Story) -> None:
+    turn = story.ask()
+    down(story, Key.MUTE)
+    story.press()
+    assert story.told == [Notice.MUTED]
+    story.release()
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_a_button_that_is_held_while_it_is_unmuted_has_to_be_pressed_again(story: Story) -> None:
+    down(story, Key.MUTE)
+    story.press()
+    up(story, Key.MUTE)
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    story.release()
+    story.wait(0.1)
+    story.press()
+    assert story.is_in(TurnState.ARMED)
+
+
+# --- the cues
+
+
+def test_the_start_and_a_sentence_that_is_taken_are_heard(story: Story) -> None:
+    assert cues(story) == [Cue.READY]
+    story.speak()
+    assert cues(story) == [Cue.READY, Cue.HEARD]
+
+
+def test_a_speaker_that_is_missing_at_the_start_is_ready_without_a_sound() -> None:
+    story = Story()
+    story.connected()
+    assert not cues(story)
+
+
+def test_that_it_thinks_is_heard_now_and_then_where_that_is_wanted() -> None:
+    story = a_story(thinking_cue_s=2.0)
+    turn = story.ask()
+    story.wait(6.5)
+    assert cues(story).count(Cue.THINKING) == 3
+    story.answer(turn)
+    story.wait(20.0)
+    assert cues(story).count(Cue.THINKING) == 3
+
+
+def test_that_it_thinks_is_not_heard_where_that_is_not_wanted(story: Story) -> None:
+    story.ask()
+    story.wait(14.0)
+    assert Cue.THINKING not in cues(story)
+
+
+def test_a_cue_that_ends_50_ms_before_a_press_is_not_in_its_preroll(story: Story) -> None:
+    story.tell(ev.VolumeRequested(30))
+    story.tell(ev.VolumeChanged(30))
+    assert story.one(fx.PlayCue).cue is Cue.VOLUME
+    (end,) = story._cues_end
+    story.press(at=end + 0.05)
+    guarded = end + story.rules.echo_guard_s
+    assert story.one(fx.OpenGate).not_before == pytest.approx(min(story.now, guarded))
+
+
+def test_a_cue_that_sounds_at_a_press_is_silenced_first(story: Story) -> None:
+    story.tell(ev.VolumeRequested(30))
+    story.tell(ev.VolumeChanged(30))
+    story.press()
+    kinds = [type(effect) for effect in story.last]
+    assert kinds.index(fx.DropPlayback) < kinds.index(fx.OpenGate)
+    assert story.one(fx.OpenGate).not_before == pytest.approx(story.now)
