@@ -56,6 +56,13 @@ class MicrophonePort(Protocol):
         """Close the gate if it is open on ``turn``; the sound is thrown away, nothing is posted."""
         ...
 
+    def mute(self, *, on: bool) -> None:
+        """Capture nothing until it is unmuted: the device is closed, and the pre-roll is gone.
+
+        What is open is completed with what there is. Also before :meth:`start`.
+        """
+        ...
+
     def level(self) -> Level | None:
         """How loud the newest sound is, of the pre-roll or of what the gate lets in.
 

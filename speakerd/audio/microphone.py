@@ -129,6 +129,7 @@ class Microphone:
         self._captured_until = -float("inf")
         self._present: bool | None = None  # None: not known yet
         self._retry_now = False
+        self._muted = False
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._steady = False  # it has given sound for a while since it was opened
@@ -140,7 +141,8 @@ class Microphone:
     @property
     def wanted(self) -> bool:
         """Whether it is meant to be capturing; ``captured_frames`` grows then, or it is lost."""
-        return not self._stopping and (self._always_on or self._gate is not None)
+        listens = self._always_on or self._gate is not None
+        return listens and not (self._muted or self._stopping)
 
     def start(self) -> None:
         """Begin to look after the device."""
@@ -193,6 +195,17 @@ class Microphone:
                 self._gate.utterance.discard()
                 self._gate = None
 
+    def mute(self, *, on: bool) -> None:
+        """Let go of the device and forget what it gave, or begin to capture again."""
+        with self._changed:
+            self._muted = on
+            if on:
+                self._complete()
+                self._ring.clear()
+            else:  # it is closed, and opening it takes its time
+                self._progress_at = self._clock()
+            self._changed.notify_all()
+
     def level(self) -> Level | None:
         """The level of the newest sound that is kept, up to a second of it."""
         size_bytes = bytes_of_ms(_LEVEL_MS, CAPTURE_RATE_HZ)
@@ -205,6 +218,8 @@ class Microphone:
 
     def _take(self, block: Block) -> None:
         """Let captured sound go where it belongs."""
+        if self._muted:  # it was on its way
+            return
         self.captured_frames += len(block.pcm) // SAMPLE_BYTES
         self._progress_at = self._clock()
         self._captured_until = block.end

@@ -232,6 +232,29 @@ class MicrophoneContract:
         assert spoken in captured(utterance)
         assert early[-100:] not in captured(utterance)
 
+    def test_muted_it_hears_nothing_and_what_it_has_heard_is_gone(self, rig: MicrophoneRig) -> None:
+        rig.events.wait_for(ev.DeviceReady)
+        before, during, after = (words(200, seed) for seed in range(3))
+        said = Utterance(1, 10_000_000)
+        rig.microphone.open_gate(said, rig.now())
+        rig.hear(silence(100) + before + silence(300))
+        rig.microphone.mute(on=True)
+        assert rig.events.wait_for(ev.CaptureEnded).turn == 1
+        rig.hear(during + silence(100))
+        assert rig.microphone.level() is None
+        rig.microphone.mute(on=False)
+        rig.hear(silence(300))
+        utterance = Utterance(2, 10_000_000)
+        rig.microphone.open_gate(utterance, rig.now() - 1.0)
+        rig.hear(after + silence(300))
+        rig.microphone.close_gate(2, rig.now())
+        rig.hear(silence(100))
+        assert rig.events.wait_for(ev.CaptureEnded).turn == 2
+        assert before in captured(said)
+        assert after in captured(utterance)
+        for gone in (before, during):
+            assert gone[-200:] not in captured(utterance)
+
     def test_the_level_is_that_of_the_newest_second_and_changes_nothing(
         self, rig: MicrophoneRig
     ) -> None:

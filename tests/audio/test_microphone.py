@@ -311,6 +311,20 @@ def test_what_nobody_expects_does_not_kill_the_thread(
     assert microphone.captured_frames == 1600
 
 
+def test_muted_the_device_is_closed(make: Make, events: EventLog, script: CaptureScript) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    hear(script, words(100, 1))
+    microphone.mute(on=True)
+    wait_until(lambda: not script.is_open)
+    assert not microphone.wanted
+    assert microphone.stalled_s() == 0.0
+    microphone.mute(on=False)
+    wait_until(lambda: script.is_open)
+    hear(script, words(100, 1))
+    assert not events.of(ev.DeviceLost)
+
+
 def test_without_preroll_the_device_is_closed_while_nobody_speaks(
     make: Make, events: EventLog, script: CaptureScript
 ) -> None:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from speakerd.conversation.events import SessionHandle
-from speakerd.service.state import FILE_NAME, HandleStore
+from speakerd.service.state import (
+    CONTROLS_FILE_NAME,
+    FILE_NAME,
+    Controls,
+    ControlsStore,
+    HandleStore,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +135,60 @@ def test_without_a_directory_it_is_kept_in_memory() -> None:
     assert store.load() == HANDLE
     store.save(None)
     assert store.load() is None
+
+
+# --- the controls
+
+
+def test_the_volume_and_the_mute_survive_a_restart(tmp_path: Path) -> None:
+    store = ControlsStore(tmp_path)
+    assert store.load() == Controls(None, muted=False)
+    store.saving(volume=35)()
+    store.saving(muted=True)()
+    assert ControlsStore(tmp_path).load() == Controls(35, muted=True)
+    assert stat.S_IMODE((tmp_path / CONTROLS_FILE_NAME).stat().st_mode) == 0o600
+
+
+def test_what_is_written_late_is_what_was_to_be_written(tmp_path: Path) -> None:
+    store = ControlsStore(tmp_path)
+    first, second = store.saving(volume=35), store.saving(muted=True)
+    first()
+    second()
+    assert ControlsStore(tmp_path).load() == Controls(35, muted=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"volume": 101, "muted": false}',
+        '{"volume": 5}',
+        '{"volume": 5, "muted": 1}',
+    ],
+)
+def test_controls_that_cannot_be_read_begin_anew_and_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    (tmp_path / CONTROLS_FILE_NAME).write_text(text)
+    store = ControlsStore(tmp_path)
+    assert store.load() == Controls()
+    assert CONTROLS_FILE_NAME in caplog.text
+    store.saving(volume=20)()
+    assert ControlsStore(tmp_path).load() == Controls(20)
+
+
+def test_controls_that_cannot_be_written_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ControlsStore(tmp_path / "gone")
+    store.saving(volume=20)()
+    store.saving(volume=25)()
+    assert len(caplog.records) == 1
+
+
+def test_without_a_directory_they_last_as_long_as_the_daemon() -> None:
+    store = ControlsStore(None)
+    store.saving(volume=20)()
+    assert store.load() == Controls(20)

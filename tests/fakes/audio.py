@@ -52,12 +52,19 @@ class FakeMicrophone:
         self._covering: float | None = None
         self._heard_until = -float("inf")
         self._present = False
+        self.muted = False
 
     def start(self) -> None:
         self.find()
 
     def stop(self) -> None:
         self._complete()
+
+    def mute(self, *, on: bool) -> None:
+        self.muted = on
+        if on:
+            self._complete()
+            self._ring.clear()
 
     def open_gate(self, utterance: Utterance, not_before: float) -> None:
         self._complete()
@@ -91,6 +98,8 @@ class FakeMicrophone:
 
     def hear(self, pcm: bytes, end: float) -> None:
         """Capture ``pcm``, whose last frame was captured at the time ``end``."""
+        if self.muted:
+            return
         block = Block(pcm, end)
         self._heard_until = end
         if self._utterance is None:
