@@ -104,6 +104,15 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     _told(command("release", _tell, "Let go of the button."), "release")
     _told(command("stop", _tell, "Be silent."), "stop")
     _told(command("forget", _tell, "Begin the next conversation anew."), "forget")
+    volume = command("volume", _volume, "Show the volume, or set it.")
+    volume.add_argument(
+        "percent",
+        nargs="?",
+        metavar="N",
+        help="in percent; +N is louder by so much, -N softer",
+    )
+    mute = command("mute", _mute, "Switch the microphone off, or on again.")
+    mute.add_argument("how", nargs="?", choices=("on", "off"), help="otherwise the other way round")
     command("reload", _reload, "Read the env file again, and live by it after this turn.")
     say = command("say", _tell, "Ask the model something, as if it had been spoken.")
     say.add_argument("text", nargs="+", metavar="TEXT")
@@ -246,6 +255,38 @@ def _tell(args: argparse.Namespace) -> int:
     if args.command == "say":
         message["text"] = " ".join(args.text)
     _ask(message)
+    return 0
+
+
+def _volume(args: argparse.Namespace) -> int:
+    message: dict[str, object] = {"command": "volume"}
+    text = args.percent
+    if text is not None:
+        percent = _percent(text)
+        message["step" if text[0] in "+-" else "percent"] = percent
+    answer = _ask(message)
+    if text is None:
+        _print([f"{answer.get('volume')} %"])
+    return 0
+
+
+def _percent(text: str) -> int:
+    """A number from -100 to 100. Raises ConfigError for anything else."""
+    try:
+        percent = int(text)
+    except ValueError:
+        percent = 101
+    if not -100 <= percent <= 100:
+        raise ConfigError(f"volume: {text!r} is no percentage; allowed: 0 to 100, +N or -N")
+    return percent
+
+
+def _mute(args: argparse.Namespace) -> int:
+    message: dict[str, object] = {"command": "mute"}
+    if args.how is not None:
+        message["on"] = args.how == "on"
+    answer = _ask(message)
+    _print(["muted" if answer.get("muted") else "not muted"])
     return 0
 
 

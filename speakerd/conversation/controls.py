@@ -92,6 +92,14 @@ class Controls:
         if event.name == VOLUME:
             self.volume = None
 
+    def _part_gone(self, event: ev.PartGone) -> None:
+        self.parts.pop(event.name, None)
+        if event.name == VOLUME:
+            self.volume = None
+        for key in ev.Key:
+            if event.name == key.value:
+                self._do(self._keys.begin(key, pressed=False))
+
     # --- the keys and the knob
 
     def _key_edge(self, event: ev.KeyEdge) -> None:
@@ -150,12 +158,18 @@ class Controls:
     # --- the volume
 
     def _volume_requested(self, event: ev.VolumeRequested) -> None:
+        self._change(fx.SetVolume(event.percent))
+
+    def _volume_stepped(self, event: ev.VolumeStepped) -> None:
+        self._change(fx.StepVolume(event.percent))
+
+    def _change(self, order: fx.SetVolume | fx.StepVolume) -> None:
         if self.volume is None:
-            why = self.parts.get(VOLUME, "it is left alone, see SPEAKERD_MIXER_CONTROL")
+            why = self.parts.get(VOLUME, "SPEAKERD_MIXER_CONTROL leaves it alone")
             self._out.append(fx.Refused(f"the volume cannot be set: {why}"))
         else:
             self._wished = True
-            self._out.append(fx.SetVolume(event.percent))
+            self._out.append(order)
 
     def _volume_changed(self, event: ev.VolumeChanged) -> None:
         if event.percent != self.volume:
@@ -173,11 +187,13 @@ class Controls:
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.PartReady: _part_ready,
         ev.PartLost: _part_lost,
+        ev.PartGone: _part_gone,
         ev.KeyEdge: _key_edge,
         ev.KeyFound: _key_found,
         ev.KeyLost: _key_lost,
         ev.KnobTurned: _knob_turned,
         ev.MuteRequested: _mute_requested,
         ev.VolumeRequested: _volume_requested,
+        ev.VolumeStepped: _volume_stepped,
         ev.VolumeChanged: _volume_changed,
     }

@@ -21,7 +21,7 @@ from speakerd.conversation.button import Button, Gesture
 from speakerd.conversation.controls import Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
-from speakerd.conversation.rules import FOREVER, Rules
+from speakerd.conversation.rules import FOREVER, ButtonMode, Rules
 from speakerd.conversation.status import (
     READY,
     STARTING,
@@ -114,6 +114,7 @@ class Core:
             last_error=self._last_error,
             devices=tuple((device.value, word) for device, word in self._devices.items()),
             parts=tuple(self._controls.parts.items()),
+            tapped=self._rules.button_mode is ButtonMode.TOGGLE,
             muted=self._controls.muted,
             volume=self._controls.volume,
             last_failure=self._last_failure,
@@ -493,9 +494,11 @@ class Core:
         ev.KeyLost: _control,
         ev.KnobTurned: _control,
         ev.VolumeRequested: _control,
+        ev.VolumeStepped: _control,
         ev.MuteRequested: _control,
         ev.PartReady: _control,
         ev.PartLost: _control,
+        ev.PartGone: _control,
         ev.VolumeChanged: _control,
         ev.PressRequested: _press_requested,
         ev.ReleaseRequested: _release_requested,

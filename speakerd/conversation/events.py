@@ -96,7 +96,7 @@ class KeyEdge:
 
 @dataclass(frozen=True, slots=True)
 class KeyFound:
-    """Another button has been opened, and is ``pressed`` or not; one that is not wanted is not."""
+    """Another button has been opened, and is ``pressed`` already or not."""
 
     key: Key
     pressed: bool
@@ -140,6 +140,13 @@ class ForgetRequested:
 @dataclass(frozen=True, slots=True)
 class VolumeRequested:
     """Somebody wants this volume, in percent from 0 to 100."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStepped:
+    """Somebody wants it louder by so many percent, or softer by a negative number."""
 
     percent: int
 
@@ -212,6 +219,13 @@ class PartLost:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartGone:
+    """Such a part is not wanted, or no longer."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +456,7 @@ Event = (
     | StopRequested
     | ForgetRequested
     | VolumeRequested
+    | VolumeStepped
     | MuteRequested
     | SayRequested
     | ToneRequested
@@ -451,6 +466,7 @@ Event = (
     | DeviceLost
     | PartReady
     | PartLost
+    | PartGone
     | VolumeChanged
     | Xrun
     | CaptureStarted

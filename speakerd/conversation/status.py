@@ -44,6 +44,7 @@ class Status:
     last_error: str | None
     devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
     parts: tuple[tuple[str, str], ...] = ()  # so too, of what it can do without
+    tapped: bool = False  # the button is tapped before and after, not held
     muted: bool = False
     volume: int | None = None  # in percent; None: it is not known
     last_failure: Failure | None = None  # what last_error says, where it was of the connection

@@ -99,6 +99,8 @@ class Daemon:
                 "stop": self._command(ev.StopRequested),
                 "forget": self._command(ev.ForgetRequested),
                 "say": self._say,
+                "volume": self._volume,
+                "mute": self._mute_command,
                 "status": self._status,
                 "level": self._level,
                 "tone": self._tone,
@@ -380,6 +382,31 @@ class Daemon:
         if not isinstance(text, str) or not text.strip():
             return {"ok": False, "error": 'say needs "text": a string that is not empty'}
         return self._asked(ev.SayRequested(text.strip()))
+
+    def _volume(self, message: Mapping[str, object]) -> Mapping[str, object]:
+        match message.get("percent"), message.get("step"):
+            case None, None:
+                return self._tell_volume()
+            case int(percent), None if 0 <= percent <= 100:
+                return self._asked(ev.VolumeRequested(percent))
+            case None, int(step) if -100 <= step <= 100:
+                return self._asked(ev.VolumeStepped(step))
+        error = 'volume takes "percent", from 0 to 100, or "step", from -100 to 100'
+        return {"ok": False, "error": error}
+
+    def _tell_volume(self) -> Mapping[str, object]:
+        status = self._core.status
+        if status.volume is not None:
+            return {"ok": True, "volume": status.volume}
+        why = dict(status.parts).get("volume", "SPEAKERD_MIXER_CONTROL leaves it alone")
+        return {"ok": False, "error": f"the volume is not known: {why}"}
+
+    def _mute_command(self, message: Mapping[str, object]) -> Mapping[str, object]:
+        on = message.get("on")
+        if on is not None and not isinstance(on, bool):
+            return {"ok": False, "error": 'mute takes "on": true or false'}
+        answer = self._asked(ev.MuteRequested(on))
+        return {**answer, "muted": self._core.status.muted} if answer["ok"] else answer
 
     def _tone(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         return self._asked(ev.ToneRequested())

@@ -99,6 +99,8 @@ class Chronicle:
                 self._missing(device, wording.missing_line(device, reason), reason)
             case ev.ButtonHeldAtStart():
                 self._missing(ev.Device.BUTTON, wording.HELD_AT_START, "held")
+            case ev.PartReady() | ev.PartLost() | ev.KeyFound() | ev.KeyLost():
+                _part(event)
             case ev.ConnectionOpened(generation):
                 self._link.opened(generation, status)
             case ev.ConnectionClosed(generation, failure):
@@ -160,7 +162,15 @@ class Chronicle:
             return
         self._seen = status
         self._notifier.status(wording.status_line(status))
-        self._publish({"event": "state", "state": status.state, "link": status.link})
+        self._publish(
+            {
+                "event": "state",
+                "state": status.state,
+                "link": status.link,
+                "muted": status.muted,
+                "volume": status.volume,
+            }
+        )
 
     def as_dict(self, status: Status) -> dict[str, object]:
         """The status for programs, as docs/control-socket.md has it."""
@@ -180,6 +190,9 @@ class Chronicle:
             "last_error_remedy": wording.error_remedy(status),
             "last_error_ago_s": round(self._clock() - self._erred_at, 1) if erred else None,
             **dict(status.devices),
+            "parts": dict(status.parts),
+            "muted": status.muted,
+            "volume": status.volume,
             "last_turn": journal.ledger(last) if last is not None else None,
             "today": {
                 "turns": today.turns,
@@ -196,6 +209,11 @@ class Chronicle:
     def _uptime_s(self) -> float:
         return round(self._clock() - self._started_at, 1)
 
+    def mute(self, *, on: bool) -> None:
+        """The microphone is off by somebody's wish, or on again."""
+        word = "muted: the microphone is off" if on else "unmuted: the microphone is on"
+        journal.log("mute", word, muted=on)
+
     def _missing(self, device: ev.Device, line: str, reason: str) -> None:
         journal.log(
             "device",
@@ -205,3 +223,14 @@ class Chronicle:
             state="missing",
             reason=reason,
         )
+
+
+def _part(event: ev.PartReady | ev.PartLost | ev.KeyFound | ev.KeyLost) -> None:
+    """A part that the speaker can do without is there, or is not."""
+    name = event.key.value if isinstance(event, ev.KeyFound | ev.KeyLost) else event.name
+    if isinstance(event, ev.PartReady | ev.KeyFound):
+        journal.log("device", f"{name} ready", device=name, state="ready")
+        return
+    line = wording.part_line(name, event.reason)
+    fields = {"device": name, "state": "missing", "reason": event.reason}
+    journal.log("device", line, level=logging.WARNING, **fields)

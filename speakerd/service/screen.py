@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Status = Mapping[str, object]
 
 #: Where the values begin.
-_COLUMN = 12
+_COLUMN = 14
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -40,6 +40,10 @@ def lines(status: Status) -> Iterator[str]:
     yield _line("link", f"{status['link']}, context={status['context']}, {status['model']}")
     for device in ("microphone", "speaker", "button"):
         yield _line(device, status[device])
+    parts = status.get("parts")
+    if isinstance(parts, dict):
+        yield from (_line(name, word) for name, word in parts.items() if name != "volume")
+    yield from _volume(status)
     without = status["without"]
     if isinstance(without, list) and without:
         yield _line("without", f"{', '.join(without)}: the server refuses it")
@@ -177,6 +181,16 @@ def _is_a_screen(out: TextIO) -> bool:
 
 def _line(name: str, text: object) -> str:
     return f"{name:<{_COLUMN}}{text}"
+
+
+def _volume(status: Status) -> Iterator[str]:
+    percent, parts = status.get("volume"), status.get("parts")
+    if isinstance(percent, int):
+        yield _line("volume", f"{percent} %")
+    elif isinstance(parts, dict) and "volume" in parts:
+        yield _line("volume", parts["volume"])
+    if status.get("muted"):
+        yield _line("muted", "the microphone is off")
 
 
 def _today(today: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ _NOTICES: dict[Notice, str] = {
     Notice.SETUP_REFUSED: "the server refuses the settings: see the reason above",
     Notice.QUOTA_USED_UP: "the quota of the API key is used up: wait, or raise it",
     Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
-    Notice.MUTED: "the microphone is muted: open the switch, or `speakerd mute off`",
+    Notice.MUTED: "the microphone is muted: open the switch, or speakerd mute off",
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
 }
 
@@ -87,6 +87,11 @@ def missing_line(device: Device, reason: str) -> str:
     """What the journal says of a device that is not there, or no longer."""
     option = _OPTIONS.get(device)
     return f"{device.value} missing: {reason}" + (f"; see {option}" if option else "")
+
+
+def part_line(name: str, reason: str) -> str:
+    """What the journal says of a part that the speaker does without."""
+    return f"no {name}: {reason}"
 
 
 def without_line(status: Status) -> str:
@@ -149,7 +154,9 @@ def status_line(status: Status) -> str:
     if starting:
         return f"Starting: waiting for the {' and the '.join(starting)}"
     without = f" (without {_without(status)}: the server refuses it)" if status.without else ""
-    return f"Ready: hold the button and speak{without}"
+    if status.muted:
+        return f"Muted: the microphone is off until it is unmuted{without}"
+    return f"Ready: {'tap' if status.tapped else 'hold'} the button and speak{without}"
 
 
 def _while_active(activity: str, status: Status) -> str:

@@ -226,7 +226,7 @@ def every_text() -> list[str]:
 @pytest.mark.parametrize("text", every_text())
 def test_what_a_text_names_exists(text: str) -> None:
     assert set(re.findall(r"SPEAKERD_\w+", text)) <= set(VARIABLES)
-    assert set(re.findall(r"speakerd (\w+)", text)) <= {"press", "key", "doctor"}
+    assert set(re.findall(r"speakerd (\w+)", text)) <= {"press", "key", "doctor", "mute"}
 
 
 # --- lines of the journal
