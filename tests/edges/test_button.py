@@ -110,7 +110,7 @@ def test_a_fluttering_line_is_thinned_out_to_its_last_level(
         pin.drive_high()
     if pressed:
         pin.drive_low()
-    wait_until(lambda: button._settling is None)
+    wait_until(lambda: button._line._settling is None)
     edges = heard.rest()
     elapsed_s = time.monotonic() - began
     assert 400 <= len(edges) < 400 + 210 * elapsed_s + 10
