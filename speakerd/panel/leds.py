@@ -110,10 +110,11 @@ class Lamp:
         if self._smooth:
             try:
                 return self._all(gpiozero.PWMLED, opened)
-            except gpiozero.PinPWMUnsupported as error:
+            except gpiozero.PinPWMUnsupported:
                 opened.close()
                 self._smooth = False
-                _log.warning("the LED is on or off, it cannot be dimmed: %s", error)
+                library = type(gpiozero.Device.pin_factory).__name__
+                _log.warning("the LED is on or off, it cannot be dimmed: %s has no PWM", library)
         return self._all(gpiozero.LED, opened)
 
     def _all(self, made: Callable[..., Any], opened: contextlib.ExitStack) -> list[Any]:
