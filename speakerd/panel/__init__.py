@@ -1,1 +1,1 @@
-"""The GPIO edge: the button. The only importer of ``gpiozero``."""
+"""The GPIO edge: buttons, a knob and the light. The only importer of ``gpiozero``."""

@@ -76,14 +76,18 @@ class GpioKnob:
 
     def _open(self) -> None:
         """Open the lines. Raises whatever the pin library raises."""
-        with gpiozero_alone() as gpiozero, self._lock:
+        with gpiozero_alone() as gpiozero:
             if self._claim.stopping.is_set():
                 return
             encoder = gpiozero.RotaryEncoder(*self._pins, max_steps=0)
-            encoder.when_rotated_clockwise = self._clockwise
-            encoder.when_rotated_counter_clockwise = self._counter_clockwise
-            self._encoder = encoder
-            self._ready()
+            with self._lock, self._turning:  # a step that comes now is told after ``ready``
+                if self._claim.stopping.is_set():
+                    encoder.close()
+                    return
+                encoder.when_rotated_clockwise = self._clockwise
+                encoder.when_rotated_counter_clockwise = self._counter_clockwise
+                self._encoder = encoder
+                self._ready()
 
     def _clockwise(self) -> None:
         self._step(1)

@@ -101,6 +101,8 @@ class Lamp:
                 if self._claim.stopping.is_set():
                     return
                 leds = self._opened(gpiozero, opened)
+            if self._claim.stopping.is_set():  # it has not been waited for
+                return
             self._claim.held()
             self._ready()
             self._play(leds)
