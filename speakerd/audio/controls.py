@@ -1,7 +1,8 @@
-"""A mixer's controls as plain data, and which of them lets no sound through."""
+"""A mixer's controls as plain data: which one is the volume, and which lets no sound through."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,11 @@ class Control:
             words.append(volume)
         if side.on is not None:
             words.append("cap" if capture else "unmute")
-        name = f"{self.name},{self.index}" if self.index else self.name
-        return f"amixer -D {mixer} sset '{name}' {' '.join(words)}"
+        return f"amixer -D {mixer} sset '{self}' {' '.join(words)}"
+
+    def __str__(self) -> str:
+        """As ``amixer`` and SPEAKERD_MIXER_CONTROL name it, with the index of a twin."""
+        return f"{self.name},{self.index}" if self.index else self.name
 
 
 #: Controls that all sound of a direction passes, by their names in ALSA's drivers (kernel:
@@ -71,6 +75,62 @@ _IN_PARALLEL = {
         ("Mic", "Internal Mic", "Front Mic", "Rear Mic", "Headset Mic", "Headset", "Line", "Input")
     ),
 }
+
+#: Where the volume is best set, by the names in ALSA's drivers. First what all sound passes: a
+#: DAC's own volume, then software, which may be left over from another asound.conf and is then
+#: not heard. Then outputs side by side: rather the speaker than headphones.
+_VOLUMES = (
+    *("Digital", "Master", "PCM", "Playback", "DAC", "DAC1", "Front"),
+    *("SoftMaster", "Softmaster", "SoftVol", "Softvol"),
+    *("Speaker", "Speakers", "Line Out", "Lineout", "HP", "Headphone", "Headphones", "Headset"),
+    *("HDMI", "Analogue", "Output"),
+)
+#: Parts of the names of controls that have a playback volume and are not the volume: what is
+#: heard of an input, noises, and filters.
+_NO_VOLUME = re.compile(
+    r"\b(mic|line|capture|input|aux|cd|beep|side ?tone|loopback|monitor|bypass|boost|bass|treble"
+    r"|tone|eq|drc|3d|noise)\b",
+    re.IGNORECASE,
+)
+#: The value of SPEAKERD_MIXER_CONTROL that leaves the volume alone.
+NO_CONTROL = "none"
+
+
+def choose(found: Sequence[Control], name: str = "") -> Control | None:
+    """The control that sets the volume of what is played; None where there is none.
+
+    ``name`` is that of a control, as ``amixer`` writes it ("PCM", or "PCM,1" for a twin); without
+    it the most fitting one is chosen. :func:`why_none` says what to do when there is none.
+    """
+    fit = _with_volume(found)
+    if name:
+        return next((each for each in fit if name.strip() in (str(each), f"{each},0")), None)
+    for known in _VOLUMES:
+        for each in fit:
+            if each.name == known:
+                return each
+    others = [each for each in fit if not _NO_VOLUME.search(each.name)]
+    return others[0] if others else None
+
+
+def why_none(found: Sequence[Control], name: str = "") -> str:
+    """Why :func:`choose` has found none, and what there is, in one line."""
+    there = ", ".join(str(each) for each in _with_volume(found))
+    if name:
+        return (
+            f"there is no playback volume {name.strip()}; "
+            f"SPEAKERD_MIXER_CONTROL may be {there or NO_CONTROL}"
+        )
+    if there:
+        return (
+            f"none of its controls ({there}) looks like the volume; "
+            "name one by SPEAKERD_MIXER_CONTROL"
+        )
+    return "it has no playback volume; docs/volume.md has a way to give it one"
+
+
+def _with_volume(found: Sequence[Control]) -> list[Control]:
+    return [each for each in found if each.playback and each.playback.volume_percent is not None]
 
 
 def mixer_of(device: str, proc: Path = PROC) -> str:
