@@ -125,17 +125,15 @@ class Volume:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let go of the mixer, within 1 s, and leave the volume as it is."""
+        """Let go of the mixer, within 1 s, and leave the volume as it is.
+
+        A thread that hangs in alsa-lib is not waited for; it says and sets nothing any more.
+        """
         with self._lock:
             self._stopping = True
             self._wake()
-        if self._thread is None:
-            return
-        self._thread.join(_STOP_TIMEOUT_S)
-        if not self._thread.is_alive():  # else it hangs in alsa-lib, and still has it
-            with self._lock:
-                os.close(self._waker)
-                self._waker = -1
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
 
     def set(self, percent: int) -> None:
         """Make it ``percent``, at most the highest; 0 is silence, anything else switches it on."""
@@ -167,6 +165,14 @@ class Volume:
     # --- the thread
 
     def _run(self) -> None:
+        try:
+            self._look_after_mixer()
+        finally:
+            with self._lock:
+                os.close(self._waker)
+                self._waker = -1
+
+    def _look_after_mixer(self) -> None:
         delays = self._retry_delays_s()
         while not self._stopping:
             began = time.monotonic()
@@ -192,6 +198,8 @@ class Volume:
     def _use(self, mixer: Mixer) -> None:
         """Look after an open mixer until it is to be opened anew; raises when it is lost."""
         found = mixer.controls()
+        if self._stopping:
+            return
         control = choose(found, self._control)
         if control is None:
             self._lose(f"the mixer {self._mixer}: {why_none(found, self._control)}")
@@ -204,7 +212,7 @@ class Volume:
             _LOG.debug("the volume is %s of the mixer %s", control, self._mixer)
             self._told.clear()
             self._listener.ready()
-        while True:
+        while not self._stopping:
             self._tell(element, scale, even_if_known=obeyed)
             self._wait(mixer.descriptors())
             if self._leaving:

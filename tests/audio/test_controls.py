@@ -1,4 +1,4 @@
-"""Which mixer a PCM has, and which controls are in the way of its sound."""
+"""Which mixer a PCM has, which control is its volume, and which are in the way of its sound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.audio.controls import Control, Side, in_the_way, mixer_of
+from speakerd.audio.controls import Control, Side, choose, in_the_way, mixer_of, why_none
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,3 +96,90 @@ def test_the_mixer_of_a_pcm_is_that_of_its_card(tmp_path: Path) -> None:
         assert mixer_of(device, tmp_path) == "hw:Device"
     for device in ("default", "kitchen", "hw:CARD=Gone,DEV=0"):
         assert mixer_of(device, tmp_path) == "default"
+
+
+# --- the volume
+
+
+def volumes(*names: str) -> list[Control]:
+    return [Control(name, playback=Side(None, 50)) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        # HiFiBerry DAC+, IQaudIO, Allo: sound/soc/codecs/pcm512x.c
+        (("Analogue", "Analogue Playback Boost", "Digital"), "Digital"),
+        # wm8960: ReSpeaker, Adafruit Voice Bonnet
+        (("Headphone", "Speaker", "Speaker AC", "Speaker DC", "Playback", "Capture"), "Playback"),
+        # rt5645 of the Voice Kit v2
+        (("Headphone", "Speaker", "DAC1", "IN Boost", "Mono ADC"), "DAC1"),
+        # da7213: IQaudIO Codec
+        (("Headphone", "Lineout", "Mic 1", "Aux", "DAC", "DAC EQ1"), "DAC"),
+        (("PCM",), "PCM"),  # bcm2835, USB
+        (("Headphone",), "Headphone"),  # bcm2835
+        (("Mic", "Speaker", "Auto Gain Control"), "Speaker"),  # USB headset
+        (("Headphone", "Speaker"), "Speaker"),
+        (("Master", "PCM"), "Master"),
+        (("SoftMaster",), "SoftMaster"),
+        (("SoftMaster", "Digital"), "Digital"),  # left over from another asound.conf
+        (("SoftMaster", "Headphone"), "SoftMaster"),
+        (("Mic", "Sidetone", "UMC204HD Output"), "UMC204HD Output"),  # whatever USB calls it
+        (("Beep", "Mic Boost", "Line"), None),
+        ((), None),
+    ],
+)
+def test_the_control_that_all_sound_passes_is_the_volume(
+    names: tuple[str, ...], chosen: str | None
+) -> None:
+    found = choose(volumes(*names))
+    assert (found.name if found else None) == chosen
+
+
+def test_the_volume_needs_a_playback_volume() -> None:
+    only_switch = Control("Digital", playback=Side(on=True))
+    only_capture = Control("PCM", capture=FULL)
+    speaker = Control("Speaker", playback=FULL)
+    assert choose([only_switch, only_capture]) is None
+    assert choose([only_switch, only_capture, speaker]) is speaker
+
+
+TWINS = [Control("PCM", index, playback=FULL) for index in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("", 0), ("PCM", 0), ("PCM,0", 0), ("PCM,1", 1), (" PCM,1 ", 1)]
+)
+def test_a_control_can_be_named(name: str, index: int) -> None:
+    assert choose([*TWINS, *volumes("Speaker")], name) is TWINS[index]
+
+
+def test_a_name_with_a_comma_is_a_name() -> None:
+    found = volumes("Left, Right")
+    assert choose(found, "Left, Right") is found[0]
+
+
+@pytest.mark.parametrize("name", ["Digital", "pcm", "PCM,2", "Capture"])
+def test_a_name_that_is_not_there_tells_what_is_there(name: str) -> None:
+    found = [*TWINS, Control("Capture", capture=FULL)]
+    assert choose(found, name) is None
+    assert why_none(found, name) == (
+        f"there is no playback volume {name}; SPEAKERD_MIXER_CONTROL may be PCM, PCM,1"
+    )
+
+
+def test_why_there_is_no_volume() -> None:
+    assert why_none([]) == "it has no playback volume; docs/volume.md has a way to give it one"
+    assert why_none([], "PCM") == (
+        "there is no playback volume PCM; SPEAKERD_MIXER_CONTROL may be none"
+    )
+    assert why_none(volumes("Mic")) == (
+        "none of its controls (Mic) looks like the volume; name one by SPEAKERD_MIXER_CONTROL"
+    )
+
+
+def test_a_twin_is_mended_by_its_index() -> None:
+    twin = Control("PCM", 1, playback=MUTED)
+    assert twin.amixer("hw:0", capture=False, volume="80%") == (
+        "amixer -D hw:0 sset 'PCM,1' playback 80% unmute"
+    )
