@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 VOLUME = "volume"
 
 
+def volume_trouble(parts: Iterable[tuple[str, str]]) -> str:
+    """Why the volume is not known, by what is said of the parts."""
+    return dict(parts).get(VOLUME, "SPEAKERD_MIXER_CONTROL leaves it alone")
+
+
 class Controls:
     """The keys, the volume and the mute. ``out`` collects the orders; ``forget()`` is the core's.
 
@@ -165,7 +170,7 @@ class Controls:
 
     def _change(self, order: fx.SetVolume | fx.StepVolume) -> None:
         if self.volume is None:
-            why = self.parts.get(VOLUME, "SPEAKERD_MIXER_CONTROL leaves it alone")
+            why = volume_trouble(self.parts.items())
             self._out.append(fx.Refused(f"the volume cannot be set: {why}"))
         else:
             self._wished = True

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+from speakerd.errors import FailureKind
+
+if TYPE_CHECKING:
+    from speakerd.conversation.status import Status
 
 
 class Light(enum.Enum):
@@ -16,3 +22,24 @@ class Light(enum.Enum):
     OFFLINE = "offline"  # no network
     ERROR = "error"
     OFF = "off"  # the speaker does not run
+
+
+_OF_STATES = {
+    "listening": Light.LISTENING,
+    "thinking": Light.THINKING,
+    "speaking": Light.SPEAKING,
+    "error": Light.ERROR,
+}
+#: Why there is no connection, where it is not for somebody to mend something.
+_OFFLINE = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER}
+
+
+def light_of(status: Status) -> Light:
+    """What a person shall see: what it does, else what keeps it from it, worst first."""
+    if status.state in _OF_STATES:
+        return _OF_STATES[status.state]
+    if status.muted:
+        return Light.MUTED
+    if status.trouble is not None and status.trouble.kind is not FailureKind.IDLE:
+        return Light.OFFLINE if status.trouble.kind in _OFFLINE else Light.ERROR
+    return Light.IDLE

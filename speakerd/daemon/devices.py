@@ -1,23 +1,33 @@
-"""The microphone, the speaker and the button: made from the settings, and made anew by a reload."""
+"""The devices and parts of a speaker: made from the settings, and made anew by a reload."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
+from speakerd.audio.controls import mixer_of
 from speakerd.audio.microphone import Microphone
 from speakerd.audio.speaker import Speaker
-from speakerd.conversation.events import Device
+from speakerd.audio.voice import Voice
+from speakerd.audio.volume import Volume
+from speakerd.conversation import events as ev
+from speakerd.conversation.events import Device, Key
 from speakerd.panel.button import GpioButton
+from speakerd.panel.keys import GpioKeys
+from speakerd.panel.knob import GpioKnob
+from speakerd.panel.leds import Lamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Set
 
     from speakerd.audio.interfaces import MicrophonePort, SpeakerPort
     from speakerd.config.settings import Settings
+    from speakerd.conversation.effects import Notice
     from speakerd.conversation.events import Event
+    from speakerd.conversation.light import Light
 
     Post = Callable[[Event], None]
     #: With what tells, when it is the event's turn, whether it is of any interest still.
@@ -27,15 +37,56 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class Part(enum.Enum):
+    """What is made, and made anew, as one; the first three are the core's devices."""
+
+    MICROPHONE = Device.MICROPHONE.value
+    SPEAKER = Device.SPEAKER.value
+    BUTTON = Device.BUTTON.value
+    LIGHT = "light"
+    KEYS = "keys"
+    KNOB = "knob"
+    VOLUME = "volume"
+    VOICE = "voice"
+
+
 class Edge(Protocol):
-    """What all devices have in common; a button has no more."""
+    """What all of them have in common; a button has no more."""
 
     def start(self) -> None:
-        """Begin to look after the device; must not block."""
+        """Begin to look after it; must not block."""
         ...
 
     def stop(self) -> None:
         """Let go of it, within 1 s."""
+        ...
+
+
+class LightPort(Edge, Protocol):
+    """Shows what the speaker does."""
+
+    def show(self, light: Light) -> None:
+        """Show this from now on; must not block."""
+        ...
+
+
+class VolumePort(Edge, Protocol):
+    """Sets the volume, also before it is started."""
+
+    def set(self, percent: int) -> None:
+        """Make it so loud; must not block."""
+        ...
+
+    def step(self, delta_percent: int) -> None:
+        """Make it louder or softer by so much; must not block."""
+        ...
+
+
+class VoicePort(Edge, Protocol):
+    """Has sentences for what went wrong."""
+
+    def prompt(self, notice: Notice) -> bytes | None:
+        """The sentence (S16_LE mono at 24 kHz), None where there is none; must not block."""
         ...
 
 
@@ -51,13 +102,101 @@ def _button(settings: Settings, post: Post) -> Edge:
     return GpioButton(settings.button_pin, post)
 
 
+def _light(settings: Settings, post: Post) -> LightPort | None:
+    if not settings.led_pins:
+        return None
+    name = Part.LIGHT.value
+    return Lamp(
+        settings.led_pins,
+        smooth=settings.led_smooth,
+        brightness=settings.led_brightness / 100,
+        active_high=settings.led_active_high,
+        ready=lambda: post(ev.PartReady(name)),
+        lost=lambda reason: post(ev.PartLost(name, reason)),
+    )
+
+
+def _keys(settings: Settings, post: Post) -> Edge | None:
+    pins = {
+        Key.SECOND: (settings.second_button_pin, "SPEAKERD_SECOND_BUTTON_PIN"),
+        Key.VOLUME_UP: (settings.volume_up_pin, "SPEAKERD_VOLUME_UP_PIN"),
+        Key.VOLUME_DOWN: (settings.volume_down_pin, "SPEAKERD_VOLUME_DOWN_PIN"),
+        Key.MUTE: (settings.mute_pin, "SPEAKERD_MUTE_PIN"),
+    }
+    for key, (pin, _) in pins.items():
+        if pin is None:
+            post(ev.PartGone(key.value))
+    lines = {key: (pin, option) for key, (pin, option) in pins.items() if pin is not None}
+    return GpioKeys(
+        lines,
+        initial=lambda key, pressed: post(ev.KeyFound(key, pressed)),
+        edge=lambda key, pressed: post(ev.KeyEdge(key, pressed)),
+        ready=lambda _key: None,  # it has been found
+        lost=lambda key, reason: post(ev.KeyLost(key, reason)),
+    )
+
+
+def _knob(settings: Settings, post: Post) -> Edge | None:
+    if not settings.knob_pins:
+        return None
+    a, b = settings.knob_pins
+    name = Part.KNOB.value
+    return GpioKnob(
+        (a, b),
+        lambda steps: post(ev.KnobTurned(steps)),
+        ready=lambda: post(ev.PartReady(name)),
+        lost=lambda reason: post(ev.PartLost(name, reason)),
+    )
+
+
+def _volume(settings: Settings, post: Post) -> VolumePort | None:
+    if settings.mixer_control == "none":
+        return None
+    return Volume(
+        settings.mixer or mixer_of(settings.playback_device),
+        settings.mixer_control,
+        listener=_VolumeListener(post),
+        highest_percent=settings.volume_max,
+    )
+
+
+def _voice(settings: Settings, _post: Post) -> VoicePort | None:
+    if not settings.prompts:
+        return None
+    state = settings.state_directory
+    cache = state / "voice" if state is not None else None
+    return Voice(settings.language, settings.earcon_volume, cache, tell=log.warning)
+
+
+class _VolumeListener:
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def ready(self) -> None:
+        self._post(ev.PartReady(Part.VOLUME.value))
+
+    def changed(self, percent: int, muted: bool) -> None:
+        self._post(ev.VolumeChanged(0 if muted else percent))
+
+    def refused(self, reason: str) -> None:
+        log.warning("the volume cannot be set: %s", reason)
+
+    def lost(self, reason: str) -> None:
+        self._post(ev.PartLost(Part.VOLUME.value, reason))
+
+
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """How each device is made; the real ones unless others are given."""
+    """How each is made, None where it is not wanted; the real ones unless others are given."""
 
     microphone: Callable[[Settings, Post], MicrophonePort] = _microphone
     speaker: Callable[[Settings, Post], SpeakerPort] = _speaker
     button: Callable[[Settings, Post], Edge] = _button
+    light: Callable[[Settings, Post], LightPort | None] = _light
+    keys: Callable[[Settings, Post], Edge | None] = _keys
+    knob: Callable[[Settings, Post], Edge | None] = _knob
+    volume: Callable[[Settings, Post], VolumePort | None] = _volume
+    voice: Callable[[Settings, Post], VoicePort | None] = _voice
 
 
 class _Voice:
@@ -75,76 +214,118 @@ class _Voice:
 
 
 class Devices:
-    """The three devices of one speaker.
+    """All parts of one speaker.
 
     What they have to say is posted to ``post``, with a function that is False from the moment on in
-    which the device has been replaced: a press on the old button has no release.
+    which the part has been replaced: a press on the old button has no release.
     """
 
     def __init__(self, makers: Makers, settings: Settings, post: PostWhile) -> None:
         self._makers = makers
-        self._voices = {device: _Voice(post) for device in Device}
         self._post = post
-        self._swapping: dict[Device, asyncio.Task[None]] = {}  # the last one of each
+        self._voices: dict[Part, _Voice] = {}
+        self._swapping: asyncio.Task[None] | None = None  # the last one
         self._stopped = False
-        self.microphone = makers.microphone(settings, self._voices[Device.MICROPHONE])
-        self.speaker = makers.speaker(settings, self._voices[Device.SPEAKER])
-        self.button = makers.button(settings, self._voices[Device.BUTTON])
+        self._edges: dict[Part, Edge | None] = {}
+        for part in Part:
+            self._make(part, settings)
+
+    def _make(self, part: Part, settings: Settings) -> Edge | None:
+        voice = self._voices[part] = _Voice(self._post)
+        edge: Edge | None = getattr(self._makers, part.name.lower())(settings, voice)
+        self._edges[part] = edge
+        if edge is None:
+            voice(ev.PartGone(part.value))
+        return edge
+
+    @property
+    def microphone(self) -> MicrophonePort:
+        """The microphone."""
+        return cast("MicrophonePort", self._edges[Part.MICROPHONE])
+
+    @property
+    def speaker(self) -> SpeakerPort:
+        """The speaker."""
+        return cast("SpeakerPort", self._edges[Part.SPEAKER])
+
+    @property
+    def light(self) -> LightPort | None:
+        """The light, where there is one."""
+        return cast("LightPort | None", self._edges[Part.LIGHT])
+
+    @property
+    def volume(self) -> VolumePort | None:
+        """The volume, where it is not to be left alone."""
+        return cast("VolumePort | None", self._edges[Part.VOLUME])
+
+    @property
+    def voice(self) -> VoicePort | None:
+        """The voice, where failures are to be explained by it."""
+        return cast("VoicePort | None", self._edges[Part.VOICE])
 
     def start(self) -> None:
         """Begin to look after them."""
-        self.microphone.start()
-        self.speaker.start()
-        self.button.start()
+        for edge in self._edges.values():
+            if edge is not None:
+                edge.start()
 
     async def stop(self) -> None:
-        """Let go of all of them, within 1 s; of one that is being made anew, a little later."""
+        """Let go of all of them, within 1 s; of those that are being made anew, a little later."""
         self._stopped = True
-        edges: tuple[Edge, ...] = (self.microphone, self.speaker, self.button)
-        stopping = (self._let_go(edge) for edge in edges)
-        await asyncio.gather(*stopping, *self._swapping.values())
+        await self._let_go(self._edges.values())
+        if self._swapping is not None:
+            await self._swapping
 
     def stalls_s(self) -> dict[str, float]:
         """For how many seconds each has made no progress although it believes that it runs.
 
-        The button is not among them: that nothing happens is what it is there for.
+        The button and the like are not among them: that nothing happens is what they are there for.
         """
         return {
             Device.MICROPHONE.value: self.microphone.stalled_s(),
             Device.SPEAKER.value: self.speaker.stalled_s(),
         }
 
-    def reopen(self, device: Device, settings: Settings) -> None:
-        """Make it anew; it gets the orders from now on, and begins when the old one is gone.
+    def reopen(self, parts: Set[Part], settings: Settings) -> None:
+        """Make them anew; they get the orders from now on, and begin when the old ones are gone.
 
-        To be called between turns: nothing is on its way to the old one then.
+        All old ones: what one lets go of, such as a pin, may be what another one wants. To be
+        called between turns: nothing is on its way to the old ones then.
         """
-        old: Edge
-        new: Edge
-        self._voices[device].replaced = True
-        post = self._voices[device] = _Voice(self._post)
-        match device:
-            case Device.MICROPHONE:
-                old, new = self.microphone, self._makers.microphone(settings, post)
-                self.microphone = new
-            case Device.SPEAKER:
-                old, new = self.speaker, self._makers.speaker(settings, post)
-                self.speaker = new
-            case Device.BUTTON:
-                old, new = self.button, self._makers.button(settings, post)
-                self.button = new
-        before = self._swapping.get(device)
-        self._swapping[device] = asyncio.create_task(self._swap(old, new, before))
+        wanted = [part for part in Part if part in parts]
+        old = [self._edges[part] for part in wanted]
+        for part in wanted:
+            self._voices[part].replaced = True
+        new = [self._make(part, settings) for part in wanted]
+        self._swapping = asyncio.create_task(self._swap(old, new, self._swapping))
 
-    async def _swap(self, old: Edge, new: Edge, before: asyncio.Task[None] | None) -> None:
+    async def _swap(
+        self,
+        old: Iterable[Edge | None],
+        new: Iterable[Edge | None],
+        before: asyncio.Task[None] | None,
+    ) -> None:
         if before is not None:
             await before
         await self._let_go(old)
-        if not self._stopped:
-            new.start()
+        for edge in new:
+            if edge is not None and not self._stopped:
+                _start(edge)
 
-    async def _let_go(self, edge: Edge) -> None:
-        try:
-            await asyncio.to_thread(edge.stop)
-        except Exception:
-            log.exception("a device could not be let go of")  # what follows does not depend on it
+    async def _let_go(self, edges: Iterable[Edge | None]) -> None:
+        stopping = (asyncio.to_thread(_stop, edge) for edge in edges if edge is not None)
+        await asyncio.gather(*stopping)
+
+
+def _start(edge: Edge) -> None:
+    try:
+        edge.start()
+    except Exception:
+        log.exception("a device could not be looked after")  # so too
+
+
+def _stop(edge: Edge) -> None:
+    try:
+        edge.stop()
+    except Exception:
+        log.exception("a device could not be let go of")  # what follows does not depend on it

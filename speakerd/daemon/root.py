@@ -20,12 +20,15 @@ from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
+from speakerd.conversation.light import Light, light_of
 from speakerd.conversation.link import LinkState
-from speakerd.daemon.devices import Devices, Makers
+from speakerd.daemon.commands import Commands
+from speakerd.daemon.devices import Devices, Makers, Part
 from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
-    reopened_by,
+    devices_of,
+    remade_by,
     rules_of,
     secrets_of,
     utterance_bytes_of,
@@ -37,7 +40,7 @@ from speakerd.live.transport import Timeouts
 from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
-from speakerd.service.state import HandleStore
+from speakerd.service.state import ControlsStore, HandleStore
 from speakerd.service.usage import Tally
 
 if TYPE_CHECKING:
@@ -89,21 +92,15 @@ class Daemon:
             timeouts=timeouts or Timeouts(),
         )
         self._store = HandleStore(settings.state_directory)
+        self._controls = ControlsStore(settings.state_directory)
         self._saving: asyncio.Task[None] | None = None  # an SD card may take its time
         self._notifier = notify.Notifier()
         self._control = ControlServer(
             settings.control_socket,
             {
-                "press": self._command(ev.PressRequested),
-                "release": self._command(ev.ReleaseRequested),
-                "stop": self._command(ev.StopRequested),
-                "forget": self._command(ev.ForgetRequested),
-                "say": self._say,
-                "volume": self._volume,
-                "mute": self._mute_command,
+                **Commands(self._tell_core, lambda: self._core.status).by_name(),
                 "status": self._status,
                 "level": self._level,
-                "tone": self._tone,
                 "reload": self._reload,
             },
         )
@@ -134,6 +131,7 @@ class Daemon:
         await self._control.start()
         try:
             self._tally.load()
+            self._take_up_controls()
             self._devices.start()
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
@@ -146,6 +144,18 @@ class Daemon:
             await self._end()
         if self._bug is not None:
             raise self._bug
+
+    def _take_up_controls(self) -> None:
+        """Begin with the mute and the volume as they were left."""
+        kept = self._controls.load()
+        if kept.muted:
+            self._tell_core(ev.MuteRequested(on=True))
+        self._set_kept_volume()
+
+    def _set_kept_volume(self) -> None:
+        if self._devices.volume is not None:
+            kept = self._controls.kept.volume
+            self._devices.volume.set(self._settings.volume if kept is None else kept)
 
     def stop(self) -> None:
         """End :meth:`serve`, in whatever state it is."""
@@ -228,6 +238,9 @@ class Daemon:
             return []
         return effects
 
+    def _tell_core(self, event: ev.Event) -> list[fx.Effect]:
+        return self._dispatch(event, time.monotonic())
+
     def _wake(self) -> None:
         try:
             self._carry_out(self._core.wake(time.monotonic()))
@@ -280,7 +293,15 @@ class Daemon:
 
     def _tell(self, order: fx.Tell) -> None:
         self._chronicle.told(order.notice)
-        self._devices.speaker.play_clip(earcons.render(order.notice))
+        voice = self._devices.voice
+        spoken = voice.prompt(order.notice) if voice is not None else None
+        self._devices.speaker.play_clip(spoken or self._earcon(order.notice))
+
+    def _play_cue(self, order: fx.PlayCue) -> None:
+        self._devices.speaker.play_clip(self._earcon(order.cue))
+
+    def _earcon(self, sound: fx.Notice | fx.Cue) -> bytes:
+        return earcons.render(sound, self._settings.earcon_volume)
 
     def _play_tone(self, _order: fx.PlayTone) -> None:
         self._devices.speaker.play_clip(earcons.tone())
@@ -317,6 +338,24 @@ class Daemon:
             await asyncio.wait({after})
         await asyncio.to_thread(write)
 
+    def _mute(self, order: fx.Mute) -> None:
+        self._devices.microphone.mute(on=order.on)
+        self._chronicle.mute(on=order.on)
+
+    def _set_volume(self, order: fx.SetVolume) -> None:
+        if self._devices.volume is not None:
+            self._devices.volume.set(order.percent)
+
+    def _step_volume(self, order: fx.StepVolume) -> None:
+        if self._devices.volume is not None:
+            self._devices.volume.step(order.percent)
+
+    def _keep_volume(self, order: fx.KeepVolume) -> None:
+        self._keep(self._controls.saving(volume=order.percent))
+
+    def _keep_mute(self, order: fx.KeepMute) -> None:
+        self._keep(self._controls.saving(muted=order.on))
+
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._chronicle.turn_ended(order.record)
         self._keep(self._tally.save)
@@ -329,8 +368,12 @@ class Daemon:
         new = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
         self._live.reload(new.gemini_api_key, Wishes.of(new))
-        for device in reopened_by(changes.options):
-            self._devices.reopen(device, new)
+        if remade := remade_by(changes.options):
+            self._devices.reopen(remade, new)
+        if Part.VOLUME in remade:
+            self._set_kept_volume()
+        if Part.LIGHT in remade:
+            self._show(light_of(self._core.status))
         self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
 
@@ -345,12 +388,18 @@ class Daemon:
         fx.FinishPlayback: _finish_playback,
         fx.DropPlayback: _drop_playback,
         fx.Tell: _tell,
+        fx.PlayCue: _play_cue,
         fx.PlayTone: _play_tone,
         fx.Connect: _connect,
         fx.Disconnect: _disconnect,
         fx.Deliver: _deliver,
         fx.RunTools: _run_tools,
         fx.SaveHandle: _save_handle,
+        fx.Mute: _mute,
+        fx.SetVolume: _set_volume,
+        fx.StepVolume: _step_volume,
+        fx.KeepVolume: _keep_volume,
+        fx.KeepMute: _keep_mute,
         fx.TurnEnded: _turn_ended,
         fx.ApplySettings: _apply_settings,
         fx.Refused: _refused,
@@ -359,8 +408,13 @@ class Daemon:
     def _tell_status(self) -> None:
         status = self._core.status
         self._chronicle.status(status)
+        self._show(light_of(status))
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
+
+    def _show(self, light: Light) -> None:
+        if self._devices.light is not None:
+            self._devices.light.show(light)
 
     def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
         self._devices.speaker.feed(turn, pcm, rate_hz)
@@ -369,54 +423,6 @@ class Daemon:
         self._chronicle.transcript(side, turn, text)
 
     # --- commands
-
-    def _command(self, event: type[Any]) -> Callable[[Mapping[str, object]], Mapping[str, object]]:
-        def run(_message: Mapping[str, object]) -> Mapping[str, object]:
-            self._dispatch(event(), time.monotonic())
-            return {"ok": True}
-
-        return run
-
-    def _say(self, message: Mapping[str, object]) -> Mapping[str, object]:
-        text = message.get("text")
-        if not isinstance(text, str) or not text.strip():
-            return {"ok": False, "error": 'say needs "text": a string that is not empty'}
-        return self._asked(ev.SayRequested(text.strip()))
-
-    def _volume(self, message: Mapping[str, object]) -> Mapping[str, object]:
-        match message.get("percent"), message.get("step"):
-            case None, None:
-                return self._tell_volume()
-            case int(percent), None if 0 <= percent <= 100:
-                return self._asked(ev.VolumeRequested(percent))
-            case None, int(step) if -100 <= step <= 100:
-                return self._asked(ev.VolumeStepped(step))
-        error = 'volume takes "percent", from 0 to 100, or "step", from -100 to 100'
-        return {"ok": False, "error": error}
-
-    def _tell_volume(self) -> Mapping[str, object]:
-        status = self._core.status
-        if status.volume is not None:
-            return {"ok": True, "volume": status.volume}
-        why = dict(status.parts).get("volume", "SPEAKERD_MIXER_CONTROL leaves it alone")
-        return {"ok": False, "error": f"the volume is not known: {why}"}
-
-    def _mute_command(self, message: Mapping[str, object]) -> Mapping[str, object]:
-        on = message.get("on")
-        if on is not None and not isinstance(on, bool):
-            return {"ok": False, "error": 'mute takes "on": true or false'}
-        answer = self._asked(ev.MuteRequested(on))
-        return {**answer, "muted": self._core.status.muted} if answer["ok"] else answer
-
-    def _tone(self, _message: Mapping[str, object]) -> Mapping[str, object]:
-        return self._asked(ev.ToneRequested())
-
-    def _asked(self, event: ev.Event) -> Mapping[str, object]:
-        """The answer to a command that the core may refuse."""
-        for effect in self._dispatch(event, time.monotonic()):
-            if isinstance(effect, fx.Refused):
-                return {"ok": False, "error": effect.reason}
-        return {"ok": True}
 
     def _level(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         level = self._devices.microphone.level()
@@ -435,7 +441,8 @@ class Daemon:
 
     def _request_reload(self, changes: Changes) -> None:
         rules = rules_of(changes.loaded.settings)
-        setup, reopened = changes_setup(changes.options), reopened_by(changes.options)
+        setup = changes_setup(changes.options)
+        reopened = devices_of(remade_by(changes.options))
         self._dispatch(ev.ReloadRequested(rules, setup, reopened), time.monotonic())
 
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:

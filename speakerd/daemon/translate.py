@@ -13,6 +13,7 @@ from speakerd.conversation.rules import (
     SecondButton,
     urgent_backoff_s,
 )
+from speakerd.daemon.devices import Part
 from speakerd.live.setup import Wishes, features
 
 if TYPE_CHECKING:
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-#: The options that a device has been opened with.
-_OF_A_DEVICE = {
-    Device.MICROPHONE: {"capture_device", "preroll_ms"},
-    Device.SPEAKER: {"playback_device", "prebuffer_ms"},
-    Device.BUTTON: {"button_pin"},
+#: The options that a part has been made with.
+_OF_A_PART = {
+    Part.MICROPHONE: {"capture_device", "preroll_ms"},
+    Part.SPEAKER: {"playback_device", "prebuffer_ms"},
+    Part.BUTTON: {"button_pin"},
+    Part.LIGHT: {"led_pins", "led_smooth", "led_brightness", "led_active_high"},
+    Part.KEYS: {"second_button_pin", "volume_up_pin", "volume_down_pin", "mute_pin"},
+    Part.KNOB: {"knob_pins"},
+    Part.VOICE: {"prompts", "language", "earcon_volume"},
+    Part.VOLUME: {"mixer", "mixer_control", "volume_max", "playback_device"},
 }
 #: So often a sound tells that an answer is being waited for.
 _THINKING_CUE_S = 2.0
@@ -76,9 +82,14 @@ def utterance_bytes_of(settings: Settings) -> int:
     return bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
 
 
-def reopened_by(options: AbstractSet[str]) -> frozenset[Device]:
-    """The devices that have to be opened anew when these options have changed."""
-    return frozenset(device for device, own in _OF_A_DEVICE.items() if own & options)
+def remade_by(options: AbstractSet[str]) -> frozenset[Part]:
+    """The parts that have to be made anew when these options have changed."""
+    return frozenset(part for part, own in _OF_A_PART.items() if own & options)
+
+
+def devices_of(parts: AbstractSet[Part]) -> frozenset[Device]:
+    """Those of them that the core knows as its devices."""
+    return frozenset(device for device in Device if Part(device.value) in parts)
 
 
 def changes_setup(options: AbstractSet[str]) -> bool:

@@ -89,6 +89,11 @@ class ControlsStore:
         self._kept = Controls()
         self._complained = False
 
+    @property
+    def kept(self) -> Controls:
+        """As they were loaded or saved last."""
+        return self._kept
+
     def load(self) -> Controls:
         """As they were last saved; the first ones where there are none, or none to be read."""
         if self._path is None:
@@ -109,11 +114,11 @@ class ControlsStore:
         self._kept = new = Controls(
             kept.volume if volume is None else volume, kept.muted if muted is None else muted
         )
-        return lambda: self._write(new)
+        return lambda: self._write(new, known=new == kept)
 
-    def _write(self, controls: Controls) -> None:
-        if self._path is None:
-            return
+    def _write(self, controls: Controls, *, known: bool) -> None:
+        if self._path is None or (known and not self._complained):
+            return  # SD cards wear
         try:
             files.replace(self._path, json.dumps(dataclasses.asdict(controls)))
         except OSError as error:
