@@ -142,8 +142,7 @@ class Dialogue:
         """The microphone goes off: what is being said stays here, what was said goes out."""
         if self.state is TurnState.TAIL:
             self.step(self._due()[1])
-        elif self.state in CAPTURING:
-            self.step(TurnInput.STOP)
+        self.step(TurnInput.MUTED)
 
     def refuse_press(self) -> None:
         """The button is pressed and the microphone is off; it silences all the same."""
@@ -360,6 +359,17 @@ class Dialogue:
         self._close_books(Outcome.EMPTY)
         self._hush()
         self._tell(fx.Notice.NO_MICROPHONE)
+
+    def _mute(self) -> None:
+        for turn in self._unanswered.copy():
+            turn.sent = False  # nobody waits for its answer any longer
+            self._lose(turn)
+        if self.turn is None:
+            self._out.append(fx.DiscardUtterance(self._numbers))
+        self._let_go(Outcome.STOPPED)
+        self._close_books(Outcome.STOPPED)
+        self._hush()
+        self._tell()
 
     # --- actions: delivery
 

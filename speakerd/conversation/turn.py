@@ -37,6 +37,7 @@ class TurnInput(enum.Enum):
     TAIL_OVER = "tail over"
     NOTHING_CAPTURED = "nothing captured"  # the tail is over and the microphone gave nothing
     CAPTURE_LOST = "capture lost"
+    MUTED = "muted"  # the microphone goes off
     STOP = "stop"
     SAY = "say"
     REPLY_AUDIO = "reply audio"
@@ -73,6 +74,7 @@ class Action(enum.Enum):
     COMPLETE = "close the gate"
     FAIL_CAPTURE = "throw the sound away, tell: no microphone"
     ASK = "close the books of the last turn, begin one of text, deliver it"
+    MUTE = "throw the sound away, tell of what was said before and goes unanswered"
     STOP = "throw away or silence what there is"
     HUSH = "silence"
     HEAR = "the utterance is answered: let it go"
@@ -108,6 +110,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.RELEASE: (_S.IDLE, _A.DISARM),
         _I.HELD: (_S.LISTENING, _A.OPEN),
         _I.STOP: (_S.IDLE, _A.DISARM),
+        _I.MUTED: (_S.IDLE, _A.MUTE),
         _I.CAPTURE_LOST: (_S.IDLE, _A.FAIL_CAPTURE),
         _I.SHUTDOWN: (_S.IDLE, _A.DISARM),
     },
@@ -115,6 +118,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.RELEASE: (_S.TAIL, _A.BEGIN_TAIL),
         _I.TOO_LONG: (_S.TAIL, _A.BLOCK),
         _I.STOP: (_S.IDLE, _A.STOP),
+        _I.MUTED: (_S.IDLE, _A.MUTE),
         _I.CAPTURE_LOST: (_S.IDLE, _A.FAIL_CAPTURE),
         _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
     },
@@ -189,7 +193,7 @@ def _because(reason: str, *inputs: TurnInput) -> dict[TurnInput, str]:
 IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     _S.IDLE: (
         _because(_NO_HOLD, *_HOLD_ENDS)
-        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST)
+        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_NO_LINK_NEEDED, _I.LINK_LOST)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.SETTLED)
@@ -214,7 +218,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     _S.TAIL: (
         _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, _I.RELEASE, _I.HELD, _I.TOO_LONG)
-        | _because("the sentence is said; only silence is lost", _I.CAPTURE_LOST)
+        | _because("the sentence is said; only silence is lost", _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)
         | _because(_FROM_ITS_BEGINNING, _I.LINK_LOST)
@@ -223,14 +227,14 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     _S.THINKING: (
         _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, *_HOLD_ENDS)
-        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST)
+        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NO_REPLY, _I.REPLY_ENDED, _I.TURN_COMPLETE)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.SPEAKING: (
         _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, *_HOLD_ENDS)
-        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST)
+        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, *_LINK_ENDS)
         | _because("what has come is played first", _I.TURN_COMPLETE, _I.PLAYBACK_RESUMED)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)
@@ -238,7 +242,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     ),
     _S.SETTLING: (
         _because(_NO_HOLD, *_HOLD_ENDS)
-        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST)
+        | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_REPLIED, _I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED)
         | _because(_REPLIED, *_LINK_ENDS)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)

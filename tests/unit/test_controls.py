@@ -259,6 +259,22 @@ def test_what_was_said_before_it_is_muted_goes_out(story: Story) -> None:
     assert story.outcomes == ["answered"]
 
 
+@pytest.mark.parametrize(("sent", "notice"), [(True, "no-answer"), (False, "not-delivered")])
+def test_what_was_said_before_the_muted_sentence_is_not_lost_in_silence(
+    story: Story, sent: bool, notice: str
+) -> None:
+    story.speak()
+    if sent:
+        story.sent(story.turn)
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    assert story.is_in(TurnState.LISTENING)
+    down(story, Key.MUTE)
+    assert [told.value for told in story.told] == [notice]
+    assert story.outcomes[-1] == "stopped"
+
+
 def test_who_presses_while_it_is_muted_is_told(story: Story) -> None:
     down(story, Key.MUTE)
     story.press()
