@@ -222,10 +222,22 @@ class _Mixer:
         """Call a function of alsa-lib, and raise what it says when it fails."""
         result: int = getattr(self._lib, function)(*arguments)
         if result < 0:
-            reason = self._lib.snd_strerror(result).decode(errors="replace")
-            kind = LockedError if "_set_" in function and -result in _LOCKED else DeviceError
-            raise kind(f"the mixer {self._name}: {reason}")
+            raise DeviceError(f"the mixer {self._name}: {self._reason(result)}")
         return result
+
+    def order(self, function: str, control: Control, value: int) -> None:
+        """Call a function that sets something of a control. Raises :class:`LockedError`, too."""
+        result = getattr(self._lib, function)(self.find(control), value)
+        if -result in _LOCKED:
+            raise LockedError(
+                f"the mixer {self._name}: {control} cannot be set: {self._reason(result)}"
+            )
+        if result < 0:
+            raise DeviceError(f"the mixer {self._name}: {self._reason(result)}")
+
+    def _reason(self, result: int) -> str:
+        reason: bytes = self._lib.snd_strerror(result)
+        return reason.decode(errors="replace")
 
     def channels(self, element: int, side: str) -> Iterator[int]:
         """The numbers of an element's channels."""
@@ -312,11 +324,11 @@ class _Element:
         return self._mixer.on(self._found, "playback")
 
     def set_raw(self, raw: int) -> None:
-        self._mixer.call("snd_mixer_selem_set_playback_volume_all", self._found, raw)
+        self._mixer.order("snd_mixer_selem_set_playback_volume_all", self._control, raw)
 
     def switch(self, *, on: bool) -> None:
         if self.on() is not None:
-            self._mixer.call("snd_mixer_selem_set_playback_switch_all", self._found, int(on))
+            self._mixer.order("snd_mixer_selem_set_playback_switch_all", self._control, int(on))
 
     @property
     def _found(self) -> int:
