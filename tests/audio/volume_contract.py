@@ -159,14 +159,14 @@ class MixerContract:
     ) -> None:
         volume = make(highest_percent=80)
         assert told.next(2) == ["ready", (50, False)]
-        for order, percent in (
-            (lambda: volume.set(30), 30),
-            (lambda: volume.step(5), 35),
-            (lambda: volume.step(-10), 25),
-            (lambda: volume.set(100), 80),
-            (lambda: volume.step(5), 80),
+        for order, number, percent in (
+            (volume.set, 30, 30),
+            (volume.step, 5, 35),
+            (volume.step, -10, 25),
+            (volume.set, 100, 80),
+            (volume.step, 5, 80),
         ):
-            order()
+            order(number)
             assert told.next() == [(percent, False)]
         volume.set(0)
         assert told.next() == [(0, True)]

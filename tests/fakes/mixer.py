@@ -52,6 +52,7 @@ class FakeCard:
         self.opened = 0
         self.updates = 0
         self.log: list[str] = []  # what was set, in its order
+        self.lock = threading.RLock()  # of the mixers' descriptors
         self._open: list[_FakeMixer] = []
 
     def open(self, name: str) -> Mixer:
@@ -59,8 +60,9 @@ class FakeCard:
         self.hanging.wait()
         if self.missing is not None:
             raise DeviceError(f"the mixer {name}: {self.missing}")
-        mixer = _FakeMixer(self)
-        self._open.append(mixer)
+        with self.lock:
+            mixer = _FakeMixer(self)
+            self._open.append(mixer)
         return mixer
 
     # --- what a test, and another program, does to it
@@ -80,19 +82,17 @@ class FakeCard:
 
     def unplug(self, reason: str = "No such device") -> None:
         self.missing = reason
-        for mixer in self._open:
-            mixer.hang_up()
+        with self.lock:
+            for mixer in self._open:
+                mixer.hang_up()
 
     def plug(self) -> None:
         self.missing = None
 
-    @property
-    def is_open(self) -> bool:
-        return bool(self._open)
-
     def notify(self) -> None:
-        for mixer in self._open:
-            mixer.notify()
+        with self.lock:
+            for mixer in self._open:
+                mixer.notify()
 
     def closed(self, mixer: _FakeMixer) -> None:
         self._open.remove(mixer)
@@ -118,12 +118,14 @@ class _FakeMixer:
             os.read(self._news, 1000)
 
     def close(self) -> None:
-        self.card.closed(self)
-        os.close(self._news)
-        self.hang_up()
+        with self.card.lock:
+            self.card.closed(self)
+            os.close(self._news)
+            self.hang_up()
 
     def notify(self) -> None:
-        os.write(self._teller, b"x")
+        if self._teller >= 0:
+            os.write(self._teller, b"x")
 
     def hang_up(self) -> None:
         if self._teller >= 0:
