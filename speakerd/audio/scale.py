@@ -31,8 +31,8 @@ class Scale:
     """Translates between percent and raw steps of a control with ``raw_min`` < ``raw_max``.
 
     ``db_of`` gives the gain of a raw step, which does not fall as the steps rise: minus infinity
-    is silence, None means that it is not known. What comes out is never above ``highest_percent``
-    unless that is less than the lowest step.
+    is silence, None means that it is not known. No raw step that comes out is above
+    ``highest_percent``; where even the second is, that is the lowest one.
     """
 
     def __init__(

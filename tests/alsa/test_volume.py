@@ -9,19 +9,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from speakerd.audio.mixer import open_mixer
-from tests.audio.volume_contract import MixerContract
+from speakerd.audio.volume import Volume
+from speakerd.demo.soundcard import StandInCard
+from tests.audio.contract import wait_until
+from tests.audio.volume_contract import MixerContract, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from speakerd.audio.mixer import Mixer
-    from speakerd.demo.soundcard import StandInCard
 
 pytestmark = pytest.mark.alsa
 
 
+MIXER = "standin_mixer"
+
+
+def mixer_config(card: StandInCard, directory: Path) -> Path:
+    """The card's configuration, with a mixer: Master for its DAC."""
+    config = Path(card.environment()["ALSA_CONFIG_PATH"])
+    own = directory / "asound.conf"
+    own.write_text(
+        f"<{config}>\n"
+        f'ctl.{MIXER} {{ type pulse server "unix:{config.with_name("native")}"'
+        f' sink "{card.playback_device}" source "{card.capture_device}" }}\n'
+    )
+    return own
+
+
 class PulseWorld:
-    name = "standin_mixer"
+    name = MIXER
 
     def open(self, name: str) -> Mixer:
         return open_mixer(name)
@@ -43,13 +60,29 @@ class TestPulseMixer(MixerContract):
         self, card: StandInCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[PulseWorld]:
         world = PulseWorld()
-        config = Path(card.environment()["ALSA_CONFIG_PATH"])
-        own = tmp_path / "asound.conf"
-        own.write_text(
-            f"<{config}>\n"
-            f'ctl.{world.name} {{ type pulse server "unix:{config.with_name("native")}"'
-            f' sink "{card.playback_device}" source "{card.capture_device}" }}\n'
-        )
-        monkeypatch.setenv("ALSA_CONFIG_PATH", str(own))
+        monkeypatch.setenv("ALSA_CONFIG_PATH", str(mixer_config(card, tmp_path)))
         yield world
         world.turn(100, on=True)
+
+
+def test_a_mixer_whose_server_ends_is_lost_and_tried_again_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    opened = []
+
+    def counted(name: str) -> Mixer:
+        opened.append(name)
+        return open_mixer(name)
+
+    with StandInCard() as card:
+        for name, value in card.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("ALSA_CONFIG_PATH", str(mixer_config(card, tmp_path)))
+        volume = Volume(MIXER, listener=told, open_mixer=counted)
+        volume.start()
+        assert told.next(2) == ["ready", (100, False)]
+    wait_until(lambda: str(told.all[-1]).startswith(f"lost: the mixer {MIXER}: Connection refused"))
+    assert len(opened) <= 4
+    assert volume.state is None
+    volume.stop()
