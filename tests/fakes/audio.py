@@ -34,7 +34,7 @@ from speakerd.conversation.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from speakerd.audio.level import Level
 
@@ -146,11 +146,20 @@ class FakeSpeaker:
     """Plays when a test lets time pass with :meth:`play`; ``instant``: as soon as it may.
 
     ``heard`` has what was played of each turn, ``clips`` the clips, ``sound`` all of it in its
-    order. All rates that can be played are counted as 24 kHz.
+    order. All rates that can be played are counted as 24 kHz. Clips that are among ``cues`` are
+    kept apart.
     """
 
-    def __init__(self, post: Post, *, prebuffer_ms: int = 120, instant: bool = False) -> None:
+    def __init__(
+        self,
+        post: Post,
+        *,
+        prebuffer_ms: int = 120,
+        instant: bool = False,
+        cues: Container[bytes] = (),
+    ) -> None:
         self._post = post
+        self._cues = cues
         self._prebuffer_bytes = bytes_of_ms(prebuffer_ms, PLAYBACK_RATE_HZ)
         self._instant = instant
         self._expected: int | None = None
@@ -160,6 +169,7 @@ class FakeSpeaker:
         self._present = False
         self.heard: dict[int, bytearray] = {}
         self.clips: list[bytes] = []
+        self.cues: list[bytes] = []
         self.sound = bytearray()
         self.discarded_bytes = 0
         self.drops = 0
@@ -221,8 +231,11 @@ class FakeSpeaker:
             self._report_end()
             while self._pending_clips:
                 clip = self._pending_clips.popleft()
-                self.clips.append(clip)
-                self.sound += clip
+                if clip in self._cues:
+                    self.cues.append(clip)
+                else:
+                    self.clips.append(clip)
+                    self.sound += clip
                 self._post(NoticeEnded())
 
     def lose(self, reason: str) -> None:

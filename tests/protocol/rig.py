@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import SecretStr
 
+from speakerd.audio import earcons
 from speakerd.config.settings import Settings
 from speakerd.conversation.core import Core
+from speakerd.conversation.effects import Cue
 from speakerd.conversation.events import ButtonEdge, Device, DeviceReady, Event
 from speakerd.daemon import Daemon
 from speakerd.daemon.devices import Makers
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
 SPEECH = bytes(range(1, 251)) * 128  # 1 s of S16_LE mono at 16 kHz
 #: No waiting for the person: what these would wait for is proved in the tests of the core.
 QUICK: dict[str, Any] = {"min_press_ms": 0, "tail_ms": 0, "preroll_ms": 0}
+
+
+#: They are heard again and again, and seldom what a test is about.
+CUES = frozenset(earcons.render(cue) for cue in Cue)
+
+
+def nothing(_settings: Settings, _post: Post) -> None:
+    """A part that the speaker does without."""
 
 
 class FakeButton:
@@ -72,7 +82,7 @@ class Rig:
         self.events: list[dict[str, Any]] = []
         self.daemon = Daemon(
             self.settings,
-            devices=Makers(self._make_microphone, self._make_speaker, self._make_button),
+            devices=self._makers(),
             devices_timeout_s=devices_timeout_s,
             core=self._make_core(lived := dataclasses.replace(rules_of(self.settings), **rules)),
             timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
@@ -84,6 +94,18 @@ class Rig:
     def _reading(self, _settings: Settings) -> tuple[Loaded, Callable[[], Loaded]] | None:
         return None  # there is no file to be read again
 
+    def _makers(self) -> Makers:
+        return Makers(
+            self._make_microphone,
+            self._make_speaker,
+            self._make_button,
+            light=nothing,
+            keys=nothing,
+            knob=nothing,
+            volume=nothing,
+            voice=nothing,
+        )
+
     def _make_core(self, rules: Rules) -> Core:
         return Core(rules)
 
@@ -92,7 +114,7 @@ class Rig:
         return self.microphone
 
     def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, instant=True)
+        self.speaker = FakeSpeaker(post, instant=True, cues=CUES)
         return self.speaker
 
     def _make_button(self, _settings: Settings, post: Post) -> FakeButton:
@@ -131,7 +153,7 @@ class Rig:
 
     # --- what a person and a program do
 
-    async def command(self, command: str, **arguments: str) -> dict[str, Any]:
+    async def command(self, command: str, **arguments: object) -> dict[str, Any]:
         reader, writer = await asyncio.open_unix_connection(self.settings.control_socket)
         try:
             writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")

@@ -1,0 +1,269 @@
+"""Lamp, keys, knob, volume, mute and voice in a running daemon, with fakes for what they touch."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from speakerd.audio import earcons
+from speakerd.audio.volume import Volume
+from speakerd.conversation.effects import Cue, Notice
+from speakerd.conversation.events import Key
+from speakerd.conversation.light import Light
+from speakerd.daemon import devices
+from speakerd.daemon.devices import Makers
+from tests.fakes.mixer import FakeCard, FakeControl
+from tests.fakes.panel import FakeKeys, FakeKnob, FakeLamp
+from tests.protocol.rig import Rig
+from tests.protocol.test_reload import ReloadRig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from speakerd.config.settings import Settings
+    from speakerd.conversation.events import Event
+    from speakerd.simulator.server import Simulator
+
+MUTED_PROMPT = b"mu" * 100
+PANEL: dict[str, Any] = {
+    "led_pins": (5,),
+    "second_button_pin": 6,
+    "volume_up_pin": 12,
+    "volume_down_pin": 13,
+    "mute_pin": 16,
+    "knob_pins": (22, 23),
+    "debounce_ms": 0,
+}
+
+
+class FakeVoice:
+    """Has one sentence."""
+
+    def start(self) -> None:
+        """It is there already."""
+
+    def stop(self) -> None:
+        """It keeps nothing."""
+
+    def prompt(self, notice: Notice) -> bytes | None:
+        return MUTED_PROMPT if notice is Notice.MUTED else None
+
+
+class PanelRig(ReloadRig):
+    """A daemon with the whole panel; ``made`` has each part that was made, the newest last."""
+
+    def __init__(
+        self,
+        directory: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        **options: Any,  # noqa: ANN401 - as Rig
+    ) -> None:
+        self.card = FakeCard(FakeControl("Digital"))
+        self.made: list[Any] = []
+        for name, fake in (("GpioKeys", FakeKeys), ("GpioKnob", FakeKnob), ("Lamp", FakeLamp)):
+            monkeypatch.setattr(devices, name, partial(self._make, fake))
+        with_card = partial(Volume, open_mixer=self.card.open)
+        monkeypatch.setattr(devices, "Volume", partial(self._make, with_card))
+        super().__init__(directory, **(PANEL | options))
+
+    def _make(self, kind: Callable[..., Any], *args: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        made = kind(*args, **options)
+        self.made.append(made)
+        return made
+
+    def _makers(self) -> Makers:
+        return Makers(
+            self._make_microphone,
+            self._make_speaker,
+            self._make_button,
+            voice=self._make_voice,
+        )
+
+    def _make_voice(self, _settings: Settings, _post: Callable[[Event], None]) -> FakeVoice:
+        return FakeVoice()
+
+    def _newest(self, kind: type[Any]) -> Any:  # noqa: ANN401 - of that kind
+        return next(made for made in reversed(self.made) if isinstance(made, kind))
+
+    @property
+    def keys(self) -> FakeKeys[Key]:
+        newest: FakeKeys[Key] = self._newest(FakeKeys)
+        return newest
+
+    @property
+    def knob(self) -> FakeKnob:
+        newest: FakeKnob = self._newest(FakeKnob)
+        return newest
+
+    @property
+    def lamp(self) -> FakeLamp:
+        newest: FakeLamp = self._newest(FakeLamp)
+        return newest
+
+    @property
+    def volume(self) -> int:
+        """What the mixer has; the control's steps are percents."""
+        return self.card.controls[0].volumes[0]
+
+    async def volume_is(self, percent: int) -> None:
+        await self.until(lambda: self._last("state").get("volume") == percent)
+
+    async def muted_is(self, muted: bool) -> None:
+        await self.until(lambda: self._last("state").get("muted") is muted)
+
+
+@pytest.fixture
+async def rig(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[PanelRig]:
+    made = PanelRig(tmp_path, monkeypatch)
+    async with made.running():
+        await made.link("ready")
+        await made.volume_is(made.settings.volume)
+        yield made
+
+
+async def test_the_lamp_shows_what_the_speaker_does(rig: PanelRig) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    await rig.state("idle")
+    shown = [light for light in rig.lamp.shown if light is not Light.OFFLINE]
+    distinct = [light for at, light in enumerate(shown) if at == 0 or light is not shown[at - 1]]
+    assert distinct[-4:] == [Light.LISTENING, Light.THINKING, Light.SPEAKING, Light.IDLE]
+
+
+async def test_a_lamp_that_is_added_by_a_reload_shows_at_once_what_is(
+    rig: PanelRig,
+) -> None:
+    rig.write(led_pins=(5, 6, 26), led_brightness=30, led_active_high=False, second_button_pin=None)
+    await rig.command("reload")
+    assert rig.lamp.pins == (5, 6, 26)
+    assert (rig.lamp.brightness, rig.lamp.active_high) == (0.3, False)
+    assert rig.lamp.shown[0] is Light.IDLE
+
+
+async def test_what_is_not_wanted_any_longer_is_not_in_the_status(rig: PanelRig) -> None:
+    parts = (await rig.command("status"))["parts"]
+    assert parts == dict.fromkeys(
+        ("light", "second button", "volume up", "volume down", "mute switch", "knob", "volume"),
+        "ready",
+    )
+    gone: dict[str, Any] = {"led_pins": (), "knob_pins": (), "mixer_control": "none"}
+    rig.write(**gone, second_button_pin=None, volume_up_pin=None, volume_down_pin=None)
+    await rig.command("reload")
+    await rig.until(lambda: "volume" in rig._last("state") and rig._last("state")["volume"] is None)
+    assert set((await rig.command("status"))["parts"]) <= {"mute switch"}
+
+
+async def test_a_mute_switch_that_is_not_wanted_any_longer_mutes_no_longer(rig: PanelRig) -> None:
+    rig.keys.move(Key.MUTE, True)
+    await rig.muted_is(True)
+    assert rig.microphone.muted
+    rig.write(mute_pin=None)
+    await rig.command("reload")
+    await rig.muted_is(False)
+
+
+async def test_the_volume_goes_by_the_buttons_the_knob_and_the_socket(rig: PanelRig) -> None:
+    assert rig.volume == 40
+    rig.keys.move(Key.VOLUME_UP, True)
+    await rig.volume_is(45)
+    rig.keys.move(Key.VOLUME_UP, False)
+    rig.knob.turn(-3)
+    await rig.volume_is(30)
+    assert await rig.command("volume", percent=70) == {"ok": True}
+    await rig.volume_is(70)
+    assert await rig.command("volume", step=-10) == {"ok": True}
+    await rig.volume_is(60)
+    assert await rig.command("volume") == {"ok": True, "volume": 60}
+    assert rig.volume == 60
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"percent": 101}, {"percent": "loud"}, {"step": -101}, {"percent": 1, "step": 1}]
+)
+async def test_no_volume_is_refused(rig: PanelRig, arguments: dict[str, object]) -> None:
+    answer = await rig.command("volume", **arguments)
+    assert not answer["ok"]
+    assert "from 0 to 100" in answer["error"]
+    assert rig.volume == 40
+
+
+async def test_without_a_mixer_the_reason_is_told(rig: PanelRig) -> None:
+    rig.card.unplug("No such device")
+    await rig.until(lambda: rig._last("state").get("volume", 0) is None)
+    for arguments in ({}, {"percent": 20}):
+        answer = await rig.command("volume", **arguments)
+        assert "No such device" in answer["error"]
+    rig.card.plug()
+    await rig.volume_is(40)
+
+
+async def test_the_mute_is_told_shown_and_refuses_a_press(
+    rig: PanelRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert await rig.command("mute") == {"ok": True, "muted": True}
+    assert rig.lamp.shown[-1] is Light.MUTED
+    assert "muted: the microphone is off" in caplog.text
+    rig.button.edge(pressed=True)
+    await rig.until(lambda: rig.speaker.clips == [MUTED_PROMPT])
+    rig.button.edge(pressed=False)
+    assert await rig.command("mute", on=False) == {"ok": True, "muted": False}
+    assert (await rig.command("status"))["summary"].startswith("Ready")
+    assert not (await rig.command("mute", on="yes"))["ok"]
+    assert earcons.render(Cue.MUTED) in rig.speaker.cues
+    assert rig.speaker.cues[-1] == earcons.render(Cue.UNMUTED)
+
+
+async def test_mute_and_volume_are_as_they_were_left(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = PanelRig(tmp_path, monkeypatch)
+    async with first.running():
+        await first.volume_is(40)
+        await first.command("volume", percent=25)
+        await first.volume_is(25)
+        await first.command("mute", on=True)
+    kept = json.loads((tmp_path / "controls.json").read_text())
+    assert kept == {"volume": 25, "muted": True}
+    second = PanelRig(tmp_path, monkeypatch)
+    async with second.running():
+        await second.volume_is(25)
+        assert second.microphone.muted
+        assert (await second.command("status"))["muted"] is True
+
+
+async def test_a_start_and_a_sentence_have_their_cues(rig: PanelRig) -> None:
+    await rig.say_aloud()
+    await rig.turn()
+    ready, heard = (earcons.render(cue) for cue in (Cue.READY, Cue.HEARD))
+    assert rig.speaker.cues == [ready, heard]
+
+
+async def test_at_volume_0_there_are_no_earcons(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = PanelRig(tmp_path, monkeypatch, earcon_volume=0)
+    async with rig.running():
+        await rig.link("ready")
+        await rig.say_aloud()
+        await rig.turn()
+        assert set(rig.speaker.cues + rig.speaker.clips) == {b""}
+
+
+async def test_a_rig_without_parts_has_none(simulator: Simulator, tmp_path: Path) -> None:  # noqa: ARG001 - it has to be there first
+    rig = Rig(tmp_path)
+    async with rig.running():
+        status = await rig.command("status")
+        assert (status["parts"], status["volume"], status["muted"]) == ({}, None, False)
