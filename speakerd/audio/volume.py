@@ -210,7 +210,7 @@ class Volume:
         obeyed = self._obey(element, scale)
         if self._state is None:
             _LOG.debug("the volume is %s of the mixer %s", control, self._mixer)
-            self._told.clear()
+            self._told.pop("lost", None)
             self._listener.ready()
         while not self._stopping:
             self._tell(element, scale, even_if_known=obeyed)

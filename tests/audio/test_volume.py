@@ -272,6 +272,18 @@ def test_a_control_that_another_program_has_locked(make: Make, told: Told, card:
     assert told.next(2) == [refused, (75, False)]
 
 
+def test_a_control_that_is_locked_at_the_start(make: Make, told: Told, card: FakeCard) -> None:
+    card.controls[0].locked = "Operation not permitted"
+    volume = make(wanted=20)
+    assert told.next(3) == [
+        "refused: the mixer fake: Operation not permitted",
+        "ready",
+        (50, False),
+    ]
+    volume.set(30)
+    assert told.next() == [(50, False)]
+
+
 # --- cards that come and go
 
 
