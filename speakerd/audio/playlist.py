@@ -5,11 +5,18 @@ it. When the queue runs dry, silence follows the last sample (a sound card that 
 old buffer again); what comes before all was heard is played at once. When all was heard the reply
 has drained if it is finished, else it is starved: it goes on when the prebuffer is full again.
 What is fed after it has drained is played too (PlaybackResumed) and drains again.
+
+A DAC that swallows or pops what it wakes by gets ``wake_ms`` of silence before the first sound
+after a stillness, from when sound is there on: while the prebuffer fills, and no sample is written
+before both are over. Within an answer it is not let fall asleep by a gap of the network. Or it is
+kept awake: silence goes on for ``keep_awake_s`` after the last sound.
 """
 
 from __future__ import annotations
 
 import collections
+import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +30,7 @@ from speakerd.audio.pcm import (
     frames_of_ms,
     seconds_of,
 )
+from speakerd.audio.prebuffer import LONGEST_GAP_S, Prebuffer
 from speakerd.conversation.events import (
     Device,
     NoticeEnded,
@@ -50,6 +58,9 @@ MAX_CLIPS_BYTES = bytes_of_ms(5_000, PLAYBACK_RATE_HZ)
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
 _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
+#: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; at half of
+#: it there is more, ten times a second. An earcon waits for so long at most.
+_AWAKE_MS = 200
 _SHORTEST_PAUSE_S = 0.002
 
 
@@ -86,13 +97,27 @@ class _Reply:
 class Playlist:
     """The queue, and what is reported of it to ``post``. Not thread-safe: the speaker guards it."""
 
-    def __init__(self, prebuffer_ms: int, post: Callable[[Event], None]) -> None:
-        self._prebuffer_ms = prebuffer_ms
+    def __init__(
+        self,
+        prebuffer_ms: int,
+        post: Callable[[Event], None],
+        *,
+        prebuffer_max_ms: int = 0,
+        wake_ms: int = 0,
+        keep_awake_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._prebuffer = Prebuffer(prebuffer_ms, prebuffer_max_ms)
         self._post = post
+        self._wake_ms = wake_ms
+        self._keep_awake_s = keep_awake_s
+        self._clock = clock
         self._sounds: collections.deque[_Sound] = collections.deque()
         self._reply: _Reply | None = None
         self._clip_ends: collections.deque[int] = collections.deque()  # the output's positions
-        self._end = 0  # the output's position after the last sample of anything
+        self._end = -math.inf  # the output's position after the last sample of anything
+        self._asleep = True  # the device stands still, and what it gets first may not be heard
+        self._awake_from = 0  # the output's position before which there is silence only
         self.hungry = True  # more sound would change what step() does next
         self.underruns = 0
         self.discarded_bytes = 0
@@ -104,6 +129,7 @@ class Playlist:
         old = self._reply
         if old is not None and old.turn == turn:
             return False
+        self._let_go()
         self._reply = _Reply(turn)
         self._sounds = collections.deque(s for s in self._sounds if s.turn is None)
         return old is not None and old.flowing
@@ -127,6 +153,7 @@ class Playlist:
             self._sounds.append(_Sound(turn, rate_hz, memoryview(pcm)[:whole_bytes]))
             reply.queued_bytes += whole_bytes
             reply.drained = False
+            self._prebuffer.fed(self._clock())
 
     def finish(self, turn: int) -> None:
         """Nothing more is expected: it drains when all there is was heard."""
@@ -159,9 +186,14 @@ class Playlist:
 
     def drop(self) -> None:
         """Forget everything; nothing of it is reported."""
+        self._let_go()
         self._reply = None
         self._sounds.clear()
         self._clip_ends.clear()
+
+    def _let_go(self) -> None:
+        if self._reply is not None and self._reply.started:
+            self._prebuffer.over()
 
     # --- playing
 
@@ -176,16 +208,25 @@ class Playlist:
             self._fill(out)
         except XrunError:
             self._report(out)
-            if self._next(out) is not None:
+            self._asleep = self._next(out) is None or out.written < self._awake_from
+            if not self._asleep:
                 self.underruns += 1
                 self._post(Xrun(Device.SPEAKER))
             return 0.0
         self.hungry = self._next(out) is None
         return self._pause(out)
 
+    def silence(self, out: Output) -> None:
+        """Let nothing more be heard of what ``out`` has been given.
+
+        A device that is kept awake and has nothing but silence is not stopped: that might pop.
+        """
+        if not (self._keep_awake_s and out.running and out.heard >= self._end):
+            self._stop(out)
+
     def other_rate_hz(self, out: Output) -> int | None:
         """The rate at which to open the device anew now, if ``out`` is not the right one."""
-        if not self._sounds or out.running or self._sounds[0].rate_hz == out.rate_hz:
+        if out.running or not self._is_of_another_rate(out):
             return None
         return self._sounds[0].rate_hz
 
@@ -206,24 +247,29 @@ class Playlist:
             if reply.finished or reply.started or reply.queued_bytes:
                 self._drained(reply)
             reply.queued_bytes = 0
+        self._asleep = True
+        self._end = -math.inf
 
     def _next(self, out: Output) -> _Sound | None:
         """The sound that ``out`` may have now."""
-        if not self._sounds:
+        if not self._sounds or self._is_of_another_rate(out):
             return None
         sound = self._sounds[0]
-        if sound.rate_hz != out.rate_hz or self._is_held_back(sound):
-            return None
-        return sound
+        return None if self._is_held_back(sound) else sound
+
+    def _is_of_another_rate(self, out: Output) -> bool:
+        return bool(self._sounds) and self._sounds[0].rate_hz != out.rate_hz
 
     def _is_held_back(self, sound: _Sound) -> bool:
         reply = self._reply
         if sound.turn is None or reply is None or reply.flowing or reply.finished:
             return False
-        prebuffer_bytes = bytes_of_ms(self._prebuffer_ms, sound.rate_hz)
+        prebuffer_bytes = bytes_of_ms(self._prebuffer.size_ms, sound.rate_hz)
         return reply.queued_bytes < prebuffer_bytes and self._sounds[-1].turn is not None
 
     def _fill(self, out: Output) -> None:
+        if not self._wake(out):
+            return
         while (sound := self._next(out)) is not None:
             taken_bytes = out.write(sound.pcm) * SAMPLE_BYTES
             if taken_bytes and sound.turn is not None and self._reply is not None:
@@ -237,16 +283,51 @@ class Playlist:
             if sound.turn is None:
                 self._clip_ends.append(out.written)
             self._sounds.popleft()
-        if not out.running:
-            return
-        if out.heard >= self._end + frames_of_ms(_TRAIL_MS, out.rate_hz):
-            out.drop()
+        if not self._silence_follows(out):
+            if out.running:
+                self._stop(out)
         elif out.queued <= frames_of_ms(self._pad_ms() / 2, out.rate_hz):  # more may come in time
             out.pad(self._pad_ms())
 
+    def _stop(self, out: Output) -> None:
+        out.drop()
+        self._asleep = True
+
+    def _wake(self, out: Output) -> bool:
+        """Write silence until the device is awake; whether it is, or nothing is there to play."""
+        if out.running:
+            self._asleep = False
+        elif self._asleep:
+            self._awake_from = out.written + frames_of_ms(self._wake_ms, out.rate_hz)
+        if not self._sounds or self._is_of_another_rate(out):
+            return True
+        missing = self._awake_from - out.written
+        if missing > 0:
+            chunk = min(missing, frames_of_ms(_AWAKE_MS, out.rate_hz))
+            out.write(memoryview(bytes(chunk * SAMPLE_BYTES)))
+        return out.written >= self._awake_from
+
+    def _silence_follows(self, out: Output) -> bool:
+        """Whether the device runs on, or is to run again, although there may be nothing to play."""
+        if self._is_of_another_rate(out):
+            return out.running and out.heard < self._end + frames_of_ms(_TRAIL_MS, out.rate_hz)
+        if self._wake_ms and self._sounds:
+            return True  # they are held back, or the device takes nothing
+        if not out.running and not self._keep_awake_s:
+            return False
+        reply = self._reply
+        within_answer = reply is not None and reply.started and not reply.finished
+        silence_s = max(
+            _TRAIL_MS / 1000,
+            self._keep_awake_s,
+            LONGEST_GAP_S if self._wake_ms and within_answer else 0.0,
+        )
+        return out.heard < self._end + silence_s * out.rate_hz
+
     def _pad_ms(self) -> int:
-        more_may_come = self._reply is not None and not self._reply.finished
-        return _GAP_MS if more_may_come else _TRAIL_MS
+        if self._reply is not None and not self._reply.finished:
+            return _GAP_MS
+        return _AWAKE_MS if self._keep_awake_s else _TRAIL_MS
 
     def _count(self, reply: _Reply, taken_bytes: int, out: Output) -> None:
         reply.queued_bytes -= taken_bytes
@@ -268,6 +349,7 @@ class Playlist:
             self._drained(reply)
         else:
             reply.flowing = False
+            self._prebuffer.starved(self._clock())
             self._post(PlaybackStarved(reply.turn))
 
     def _drained(self, reply: _Reply) -> None:
@@ -278,8 +360,12 @@ class Playlist:
 
     def _pause(self, out: Output) -> float | None:
         if not out.running:
-            return None if self.hungry else _REFILL_S  # a device that takes nothing is asked again
-        to_half_the_pad_s = out.queued / out.rate_hz - self._pad_ms() / 2000
+            wanted = not self.hungry or self._silence_follows(out)
+            return _REFILL_S if wanted else None  # a device that takes nothing is asked again
+        queued_s = out.queued / out.rate_hz
+        to_half_the_pad_s = queued_s - self._pad_ms() / 2000
+        if self._keep_awake_s:  # perhaps for long, on a device whose buffer is shorter than the pad
+            to_half_the_pad_s = max(to_half_the_pad_s, queued_s / 4)
         pause_s = to_half_the_pad_s if self.hungry else _REFILL_S
         reply = self._reply
         milestones = list(self._clip_ends)[:1]

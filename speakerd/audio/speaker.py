@@ -45,14 +45,21 @@ class Speaker:
     missing or fails is tried again after each of ``retry_delays_s``, at once when there will be
     something to play. What is fed while it is lost is discarded. While nothing plays the device is
     looked at every ``idle_check_s``.
+
+    ``prebuffer_ms`` of a reply are queued before it plays, up to ``prebuffer_max_ms`` (where that
+    is more) when the network is uneven: see :mod:`speakerd.audio.prebuffer`. Before the first sound
+    after a stillness come ``wake_ms`` of silence, after the last one ``keep_awake_s``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options of a person and seams of a test, all by name
         self,
         device: str,
         *,
         prebuffer_ms: int,
         post: Callable[[Event], None],
+        prebuffer_max_ms: int = 0,
+        wake_ms: int = 0,
+        keep_awake_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         open_pcm: Callable[[str, int], PlaybackPcm] = open_playback,
         retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
@@ -65,7 +72,14 @@ class Speaker:
         self._retry_delays_s = retry_delays_s
         self._idle_check_s = idle_check_s
         self._changed = threading.Condition()  # guards all that follows
-        self._playlist = Playlist(prebuffer_ms, post)
+        self._playlist = Playlist(
+            prebuffer_ms,
+            post,
+            prebuffer_max_ms=prebuffer_max_ms,
+            wake_ms=wake_ms,
+            keep_awake_s=keep_awake_s,
+            clock=clock,
+        )
         self._rate_hz = PLAYBACK_RATE_HZ
         self._position = 0  # of the output, kept from one opening of the device to the next
         self._drop_wanted = False
@@ -192,7 +206,7 @@ class Speaker:
                     self._due_at = self._clock()
                     if self._drop_wanted:
                         self._drop_wanted = False
-                        out.drop()
+                        self._playlist.silence(out)
                     pause_s = self._playlist.step(out)
                     rate_hz = self._playlist.other_rate_hz(out)
                     if rate_hz is not None:

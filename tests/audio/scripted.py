@@ -138,6 +138,8 @@ class PlaybackScript:
         self.heard = bytearray()
         self.calls = 0
         self.dropped_at = 0.0  # by the clock
+        self.drops = 0
+        self.began: list[int] = []  # how much had been heard whenever it began to run
         self._failing_once = False
 
     def open(self, device: str, rate_hz: int) -> PlaybackPcm:
@@ -196,6 +198,7 @@ class ScriptedPlayback:
         self._buffer += taken
         if taken and self._played_until is None:
             self._played_until = self._script.clock()
+            self._script.began.append(len(self._script.heard))
         return len(taken) // SAMPLE_BYTES
 
     def queued_frames(self) -> int:
@@ -213,6 +216,7 @@ class ScriptedPlayback:
     def drop(self) -> None:
         self._script.check()
         self._script.dropped_at = self._script.clock()
+        self._script.drops += 1
         self._buffer.clear()
         self._played_until = None
 

@@ -102,11 +102,17 @@ class FakeSpeakerRig:
 
 
 class ScriptedSpeakerRig:
-    def __init__(self) -> None:
+    def __init__(self, wake_ms: int = 0, keep_awake_s: float = 0.0) -> None:
         self.events = EventLog()
         self.script = PlaybackScript(time.monotonic)
         self.speaker = Speaker(
-            "scripted", prebuffer_ms=100, post=self.events.post, open_pcm=self.script.open
+            "scripted",
+            prebuffer_ms=100,
+            prebuffer_max_ms=300,
+            wake_ms=wake_ms,
+            keep_awake_s=keep_awake_s,
+            post=self.events.post,
+            open_pcm=self.script.open,
         )
         self.speaker.start()
 
@@ -124,8 +130,9 @@ class TestFakeSpeaker(SpeakerContract):
 
 
 class TestSpeaker(SpeakerContract):
-    @pytest.fixture
-    def speaker_rig(self) -> Iterator[ScriptedSpeakerRig]:
-        rig = ScriptedSpeakerRig()
+    @pytest.fixture(params=[(0, 0.0), (150, 0.0), (150, 3600.0)], ids=["plain", "woken", "awake"])
+    def speaker_rig(self, request: pytest.FixtureRequest) -> Iterator[ScriptedSpeakerRig]:
+        wake_ms, keep_awake_s = request.param
+        rig = ScriptedSpeakerRig(wake_ms, keep_awake_s)
         yield rig
         rig.speaker.stop()
