@@ -341,6 +341,7 @@ class Core:
 
     def _playback_resumed(self, event: ev.PlaybackResumed) -> None:
         if (turn := self._playing(event.turn)) is not None:
+            turn.record.gaps += turn.silent_since is not None
             self._sounding(turn)
 
     def _playback_drained(self, event: ev.PlaybackDrained) -> None:

@@ -55,6 +55,7 @@ class TurnRecord:
     deliveries: int = 0  # how often the utterance was begun to be sent
     underruns: int = 0
     overruns: int = 0
+    gaps: int = 0  # how often the reply paused because more of it came too late
     usage: Usage | None = None
     context: Context = Context.NONE
     outcome: Outcome | None = None  # None while the turn is under way

@@ -95,7 +95,14 @@ def _microphone(settings: Settings, post: Post) -> MicrophonePort:
 
 
 def _speaker(settings: Settings, post: Post) -> SpeakerPort:
-    return Speaker(settings.playback_device, prebuffer_ms=settings.prebuffer_ms, post=post)
+    return Speaker(
+        settings.playback_device,
+        prebuffer_ms=settings.prebuffer_ms,
+        prebuffer_max_ms=settings.prebuffer_max_ms,
+        wake_ms=settings.wake_ms,
+        keep_awake_s=settings.keep_awake_s,
+        post=post,
+    )
 
 
 def _button(settings: Settings, post: Post) -> Edge:

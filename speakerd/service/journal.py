@@ -290,6 +290,7 @@ def ledger(record: TurnRecord) -> dict[str, object]:
         "deliveries": record.deliveries,
         "underruns": record.underruns,
         "overruns": record.overruns,
+        "gaps": record.gaps,
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "response_tokens": usage.response_tokens if usage else None,
         "total_tokens": usage.total_tokens if usage else None,
@@ -334,7 +335,7 @@ def ledger_line(turn: Mapping[str, object]) -> str:
         f"sent {number['deliveries']} times" if number.get("deliveries", 0) > 1 else "",
         *(
             count(int(number[f"{name}s"]), name)
-            for name in ("underrun", "overrun")
+            for name in ("underrun", "overrun", "gap")
             if number.get(f"{name}s")
         ),
         f"{number['total_tokens']} tokens" if "total_tokens" in number else "",

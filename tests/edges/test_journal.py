@@ -380,9 +380,10 @@ def test_trouble_is_in_the_line() -> None:
     record = answered()
     record.outcome = Outcome.CUT
     record.deliveries, record.underruns, record.overruns, record.usage = 2, 3, 1, None
+    record.gaps = 2
     assert journal.turn_line(record) == (
         "turn 12: spoke 2.1 s, answered after 640 ms (sent +3 ms, first byte 610 ms), cut off, "
-        "reply 3.4 s, sent 2 times, 3 underruns, 1 overrun, context=resumed"
+        "reply 3.4 s, sent 2 times, 3 underruns, 1 overrun, 2 gaps, context=resumed"
     )
 
 
@@ -436,6 +437,7 @@ def test_the_ledger_counts_from_the_press() -> None:
         "deliveries": 1,
         "underruns": 0,
         "overruns": 0,
+        "gaps": 0,
         "prompt_tokens": 700,
         "response_tokens": 112,
         "total_tokens": 812,

@@ -83,6 +83,28 @@ def test_xruns_are_in_the_books_of_their_turn(story: Story) -> None:
     assert (record.overruns, record.underruns) == (1, 2)
 
 
+def test_gaps_in_the_middle_of_a_reply_are_in_the_books_of_their_turn(story: Story) -> None:
+    turn = playing(story)
+    for _ in range(2):
+        story.tell(ev.PlaybackStarved(turn))
+        story.wait(0.3)
+        story.tell(ev.PlaybackResumed(turn))
+    story.tell(ev.PlaybackStarved(turn))  # all of it was there: nothing follows
+    story.complete(turn)
+    story.drained(turn)
+    assert story.all(fx.TurnEnded)[0].record.gaps == 2
+
+
+def test_what_comes_after_the_end_of_a_reply_follows_no_gap(story: Story) -> None:
+    turn = playing(story)
+    story.interrupted(turn)
+    story.drained(turn)
+    story.tell(ev.PlaybackResumed(turn))
+    story.complete(turn)
+    story.drained(turn)
+    assert story.all(fx.TurnEnded)[0].record.gaps == 0
+
+
 # --- three different facts
 
 

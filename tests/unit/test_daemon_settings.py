@@ -33,6 +33,9 @@ CHOSEN = {
     "capture_device": "microphone",
     "playback_device": "dac",
     "prebuffer_ms": 150,
+    "prebuffer_max_ms": 450,
+    "wake_ms": 250,
+    "keep_awake_s": 15,
     "button_pin": 27,
     "debounce_ms": 11,
     "min_press_ms": 120,
@@ -109,7 +112,16 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(room, name, recorded(name))
     root.Daemon(settings)
     assert made["Microphone"] == (("microphone",), {"preroll_ms": 130, "post": ANY})
-    assert made["Speaker"] == (("dac",), {"prebuffer_ms": 150, "post": ANY})
+    assert made["Speaker"] == (
+        ("dac",),
+        {
+            "prebuffer_ms": 150,
+            "prebuffer_max_ms": 450,
+            "wake_ms": 250,
+            "keep_awake_s": 15,
+            "post": ANY,
+        },
+    )
     assert made["GpioButton"] == ((27, ANY), {})
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
