@@ -42,11 +42,17 @@ class AlsaMicrophoneRig:
 
 
 class AlsaSpeakerRig:
-    def __init__(self, card: StandInCard) -> None:
+    def __init__(self, card: StandInCard, wake_ms: int, keep_awake_s: float) -> None:
         self._card = card
         self._beginning = card.heard_bytes()
         self.events = EventLog()
-        self.speaker = Speaker(card.playback_device, prebuffer_ms=100, post=self.events.post)
+        self.speaker = Speaker(
+            card.playback_device,
+            prebuffer_ms=100,
+            wake_ms=wake_ms,
+            keep_awake_s=keep_awake_s,
+            post=self.events.post,
+        )
         self.speaker.start()
 
     def until(self, wanted: type[E]) -> E:
@@ -73,8 +79,11 @@ class TestMicrophone(MicrophoneContract):
 
 
 class TestSpeaker(SpeakerContract):
-    @pytest.fixture
-    def speaker_rig(self, card: StandInCard) -> Iterator[AlsaSpeakerRig]:
-        rig = AlsaSpeakerRig(card)
+    @pytest.fixture(params=[(0, 0.0), (150, 3600.0)], ids=["plain", "awake"])
+    def speaker_rig(
+        self, card: StandInCard, request: pytest.FixtureRequest
+    ) -> Iterator[AlsaSpeakerRig]:
+        wake_ms, keep_awake_s = request.param
+        rig = AlsaSpeakerRig(card, wake_ms, keep_awake_s)
         yield rig
         rig.speaker.stop()

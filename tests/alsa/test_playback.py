@@ -89,6 +89,34 @@ def test_drop_is_silent_at_once(card: StandInCard, speaker: Speaker, events: Eve
     assert last_sound_bytes - (dropped_at - beginning) < 150 * BYTES_PER_MS
 
 
+def test_a_device_that_is_kept_awake_is_silent_at_once_too(
+    card: StandInCard, events: EventLog
+) -> None:
+    beginning = card.heard_bytes()
+    speaker = Speaker(
+        card.playback_device, prebuffer_ms=100, wake_ms=300, keep_awake_s=60.0, post=events.post
+    )
+    speaker.start()
+    try:
+        speaker.expect(1)
+        speaker.feed(1, reply(3000))
+        events.wait_for(ev.PlaybackStarted)
+        card.wait_heard(beginning + 800 * BYTES_PER_MS)
+        dropped_at = card.heard_bytes()
+        speaker.drop()
+        heard = heard_since(card, beginning)
+        last_sound_bytes = len(heard.rstrip(b"\0"))
+        assert last_sound_bytes > 300 * BYTES_PER_MS
+        assert last_sound_bytes - (dropped_at - beginning) < 150 * BYTES_PER_MS
+        clip = reply(200, 2)
+        speaker.play_clip(clip)
+        events.wait_for(ev.NoticeEnded)
+        assert clip in heard_since(card, beginning)
+        assert speaker.underruns == 0
+    finally:
+        speaker.stop()
+
+
 def test_audio_at_another_rate_is_played_in_its_place(
     card: StandInCard, speaker: Speaker, events: EventLog
 ) -> None:
