@@ -13,8 +13,9 @@ from __future__ import annotations
 
 #: A reply that is silent for longer is not late: something else is going on.
 LONGEST_GAP_S = 2.0
-#: How much longer than the gap the prebuffer becomes: half of what the server sends at a time.
-_MARGIN_MS = 20
+#: How much longer than the gap the prebuffer becomes. What is left in the device 30 ms before its
+#: end is followed by silence already, which would be heard.
+_MARGIN_MS = 40
 #: After how many replies in a row that came in time half of the growth is taken back.
 _CALM_REPLIES = 5
 #: A growth that would become less than this is taken back whole.

@@ -38,6 +38,7 @@ def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
         retry_s: float = 0.01,
         retry_delays_s: Callable[[], Iterator[float]] | None = None,
         idle_check_s: float = 3600.0,
+        keep_awake_s: float = 0.0,
     ) -> Speaker:
         speaker = Speaker(
             "scripted",
@@ -46,6 +47,7 @@ def make(events: EventLog, script: PlaybackScript) -> Iterator[Make]:
             open_pcm=script.open,
             retry_delays_s=retry_delays_s or (lambda: itertools.repeat(retry_s)),
             idle_check_s=idle_check_s,
+            keep_awake_s=keep_awake_s,
         )
         made.append(speaker)
         speaker.start()
@@ -134,6 +136,23 @@ def test_a_device_that_is_pulled_out_while_nothing_plays_is_missed(
     assert events.wait_for(ev.DeviceLost).device is ev.Device.SPEAKER
     script.missing = script.failing = None
     events.wait_for(ev.DeviceReady)
+
+
+def test_a_device_that_is_pulled_out_while_it_is_kept_awake_is_missed_and_left_alone_then(
+    make: Make, events: EventLog, script: PlaybackScript
+) -> None:
+    speaker = make(keep_awake_s=3600.0)
+    speaker.play_clip(reply(50))
+    events.wait_for(ev.NoticeEnded)
+    script.missing = script.failing = "No such device"
+    assert events.wait_for(ev.DeviceLost).device is ev.Device.SPEAKER
+    began = len(script.began)
+    script.missing = script.failing = None
+    events.wait_for(ev.DeviceReady)
+    speaker.expect(1)
+    speaker.finish(1)
+    events.wait_for(ev.PlaybackDrained)
+    assert len(script.began) == began
 
 
 def test_a_reply_that_is_expected_tries_a_lost_device_at_once(

@@ -340,8 +340,8 @@ def test_a_device_with_a_short_buffer_is_kept_awake_without_haste() -> None:
 
 def test_after_a_gap_the_prebuffer_covers_the_next_one() -> None:
     player = Player(prebuffer_ms=100, prebuffer_max_ms=600)
-    sound = without_zeros(reply(600))
     for turn in range(1, 5):
+        sound = without_zeros(reply(600, turn))
         player.playlist.expect(turn)
         stream(player, sound[: 300 * BYTES_PER_MS], turn)
         player.run(0.25)  # the network stands still, and what it has kept comes at once
@@ -349,6 +349,7 @@ def test_after_a_gap_the_prebuffer_covers_the_next_one() -> None:
         stream(player, sound[550 * BYTES_PER_MS :], turn)
         player.finish(turn)
         player.run(3.0)
+        assert (sound in player.heard) == (turn > 1)
     assert [event.turn for event in player.events.of(ev.PlaybackStarved)] == [1]
 
 

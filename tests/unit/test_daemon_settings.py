@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
+from speakerd.conversation.events import Device
 from speakerd.conversation.rules import LinkPolicy, Rules
 from speakerd.daemon import devices, root
-from speakerd.daemon.translate import rules_of
+from speakerd.daemon.translate import reopened_by, rules_of
 from speakerd.errors import Feature
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
@@ -128,3 +129,10 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         "wishes": Wishes("Puck", "de-DE", "Be brief.", search=True, thinking_level="low"),
         "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }
+
+
+@pytest.mark.parametrize(
+    "option", ["playback_device", "prebuffer_ms", "prebuffer_max_ms", "wake_ms", "keep_awake_s"]
+)
+def test_what_the_speaker_is_made_with_opens_it_anew(option: str) -> None:
+    assert reopened_by({option}) == {Device.SPEAKER}
