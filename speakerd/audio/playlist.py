@@ -284,8 +284,7 @@ class Playlist:
                 self._clip_ends.append(out.written)
             self._sounds.popleft()
         if not self._silence_follows(out):
-            if out.running:
-                self._stop(out)
+            self._stop(out)
         elif out.queued <= frames_of_ms(self._pad_ms() / 2, out.rate_hz):  # more may come in time
             out.pad(self._pad_ms())
 

@@ -166,6 +166,27 @@ def test_a_reply_that_is_dropped_while_the_device_wakes_is_never_heard() -> None
     assert player.said == ["Started"]
 
 
+def test_a_device_that_was_lost_in_mid_reply_is_woken_when_it_is_back() -> None:
+    player = expecting(wake_ms=500)
+    player.feed(without_zeros(reply(3000)))
+    player.run(1.0)
+    player.playlist.give_up(player.out)
+    player.out = player.open(24_000, player.out.written)
+    player.playlist.expect(2)
+    player.feed(SOUND, turn=2)
+    player.finish(2)
+    player.run(2.0)
+    assert silence_before(player, SOUND) == 500
+
+
+def test_a_device_that_has_to_be_opened_at_another_rate_is_not_woken_before() -> None:
+    player = expecting(wake_ms=500)
+    player.feed(SOUND, rate_hz=48_000)
+    player.run(0.1)
+    assert player.playlist.other_rate_hz(player.out) == 48_000
+    assert player.script.began == []
+
+
 @pytest.mark.parametrize("fault", ["hangs", "takes nothing"])
 def test_a_device_that_does_not_wake_is_noticed(fault: str) -> None:
     player = expecting(prebuffer_ms=1000, wake_ms=1000)
@@ -351,6 +372,29 @@ def test_after_a_gap_the_prebuffer_covers_the_next_one() -> None:
         player.run(3.0)
         assert (sound in player.heard) == (turn > 1)
     assert [event.turn for event in player.events.of(ev.PlaybackStarved)] == [1]
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_when_replies_come_in_time_again_the_prebuffer_shrinks(dropped: bool) -> None:
+    player = Player(prebuffer_ms=100, prebuffer_max_ms=600)
+
+    def starts_with(duration_ms: int, turn: int) -> bool:
+        player.playlist.expect(turn)
+        player.feed(reply(duration_ms), turn)
+        player.run(0.01)
+        return player.events.all[-1:] == [ev.PlaybackStarted(turn)]
+
+    assert starts_with(100, 1)
+    player.run(0.3)
+    player.feed(SOUND)  # 200 ms late
+    player.run(1.0)
+    assert not starts_with(330, 2)  # of 340
+    for turn in range(3, 8):
+        assert starts_with(350, turn)
+        if dropped:
+            player.drop()
+        player.run(1.0)
+    assert starts_with(230, 8)  # of 220
 
 
 def test_without_a_bound_the_prebuffer_stays_as_it_is() -> None:
