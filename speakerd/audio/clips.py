@@ -1,0 +1,133 @@
+"""Clips: how loud the speaker's own sounds are, and how a program's WAV becomes one of them.
+
+In plain Python, as the standard library has nothing for it any more. To convert a second of sound
+takes 25 ms on a server's core, twenty times that on a small board: off the loop, and once.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import struct
+from typing import TYPE_CHECKING
+
+from speakerd.audio.pcm import PLAYBACK_RATE_HZ, SAMPLE_BYTES, frames_of_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Where the model's voice peaks: -3 dBFS.
+VOICE_PEAK = 32767 * 10 ** (-3 / 20)
+#: Loudness as it is felt grows with the sound pressure to the power of 0.6 (Stevens): half the
+#: percent is half as loud, and 10 dB less.
+_PERCEPTUAL = 1 / 0.6
+
+#: From telephone to what is played. More would want another filter; no voice of espeak-ng has it.
+_RATES_HZ = range(8_000, PLAYBACK_RATE_HZ + 1)
+_TAPS = 16  # what is not in the original stays 45 dB below it, up to 8 kHz at 22,050 Hz
+_BLOCK_FRAMES = frames_of_ms(200, PLAYBACK_RATE_HZ)
+
+_SILENCE = 0.005  # of the peak, -46 dB
+_MARGIN_MS = 15  # what is kept beside the first and the last that is heard
+_FADE_MS = 5
+
+
+def peak_at(volume_percent: int) -> float:
+    """The largest sample that a sound of the speaker's own has at 0 to 100 percent."""
+    return VOICE_PEAK * math.pow(volume_percent / 100, _PERCEPTUAL)
+
+
+def scaled(pcm: bytes, volume_percent: int) -> bytes:
+    """``pcm`` (S16_LE mono, made for 100 percent) at ``volume_percent``; at 0 no bytes."""
+    if not volume_percent:
+        return b""
+    factor = peak_at(volume_percent) / VOICE_PEAK
+    samples = _unpack(pcm)
+    return struct.pack(f"<{len(samples)}h", *(round(sample * factor) for sample in samples))
+
+
+def read_wav(wav: bytes) -> tuple[tuple[int, ...], int]:
+    """The samples of ``wav`` and their rate in Hz.
+
+    A program that writes to a pipe does not know how long its sound will be, and writes some size
+    or other: what is there counts. Raises ValueError if it is not PCM of 16 bits, mono, at 8 to
+    24 kHz, or if there is none of it.
+    """
+    if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
+        raise ValueError("not a WAV file")
+    rate_hz = 0
+    at = 12
+    while at + 8 <= len(wav):
+        name, size = struct.unpack_from("<4sI", wav, at)
+        at += 8
+        if name == b"data" and rate_hz:
+            sound = wav[at : at + size] if size else wav[at:]
+            if len(sound) < SAMPLE_BYTES:
+                break
+            return _unpack(sound), rate_hz
+        if name == b"fmt " and at + 16 <= len(wav):
+            kind, channels, rate_hz, bits = struct.unpack_from("<HHI6xH", wav, at)
+            if (kind, channels, bits) != (1, 1, 16) or rate_hz not in _RATES_HZ:
+                raise ValueError(f"a WAV file of another kind: {channels=}, {rate_hz=}, {bits=}")
+        at += size + size % 2
+    raise ValueError("a WAV file without sound")
+
+
+def trimmed(samples: Sequence[int], rate_hz: int) -> Sequence[int]:
+    """``samples`` without the silence at both ends. Raises ValueError if there is nothing else."""
+    threshold = max(map(abs, samples), default=0) * _SILENCE
+    loud = [index for index, sample in enumerate(samples) if abs(sample) > threshold]
+    if not loud:
+        raise ValueError("nothing but silence")
+    margin = frames_of_ms(_MARGIN_MS, rate_hz)
+    return samples[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
+
+
+def resampled(samples: Sequence[int], rate_hz: int) -> Iterator[list[float]]:
+    """``samples`` at 24 kHz, 200 ms at a time, so that whoever asks may stop in between.
+
+    A windowed sinc, one set of taps for each of the places that a new sample can have between two
+    old ones (160 of them for 22,050 Hz).
+    """
+    common = math.gcd(PLAYBACK_RATE_HZ, rate_hz)
+    up, down = PLAYBACK_RATE_HZ // common, rate_hz // common
+    padded = [*[0] * (_TAPS // 2 - 1), *samples, *[0] * (_TAPS // 2)]
+    count = len(samples) * up // down
+    for first in range(0, count, _BLOCK_FRAMES):
+        block = []
+        for index in range(first, min(first + _BLOCK_FRAMES, count)):
+            old, place = divmod(index * down, up)
+            taps = _taps(place, up)
+            block.append(sum(map(operator.mul, taps, padded[old : old + _TAPS])))
+        yield block
+
+
+def finished(samples: Sequence[float]) -> bytes:
+    """``samples`` as a clip for 100 percent: S16_LE with the voice's peak, faded at both ends."""
+    gain = VOICE_PEAK / max(map(abs, samples))
+    sound = [sample * gain for sample in samples]
+    fade = min(frames_of_ms(_FADE_MS, PLAYBACK_RATE_HZ), len(sound) // 2)
+    for index in range(fade):
+        sound[index] *= index / fade
+        sound[-1 - index] *= index / fade
+    return struct.pack(f"<{len(sound)}h", *map(round, sound))
+
+
+@functools.lru_cache(maxsize=512)
+def _taps(place: int, places: int) -> tuple[float, ...]:
+    """The weights of the old samples around a new one that is ``place / places`` after one."""
+    half = _TAPS // 2
+    distances = [index - half + 1 - place / places for index in range(_TAPS)]
+    weights = [_sinc(x) * math.cos(math.pi * x / _TAPS) ** 2 for x in distances]  # Hann's window
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
+def _sinc(x: float) -> float:
+    return math.sin(math.pi * x) / (math.pi * x) if x else 1.0
+
+
+def _unpack(pcm: bytes) -> tuple[int, ...]:
+    count = len(pcm) // SAMPLE_BYTES
+    return struct.unpack_from(f"<{count}h", pcm)
