@@ -27,9 +27,9 @@ UPGRADE ?=
 APT_BUILD := gcc libc6-dev libasound2-dev libsystemd-dev pkgconf
 # Recorded speech, ALSA's way to a PulseAudio server, and that server's recorder.
 APT_SOUND := alsa-utils libasound2-plugins pulseaudio-utils
-# A network of the tests' own whose cable can be pulled, a clock that can be wrong, and what judges
-# the unit and the scripts of systemd/.
-APT_TEST := iproute2 libfaketime systemd shellcheck
+# A network of the tests' own whose cable can be pulled, a clock that can be wrong, what judges
+# the unit and the scripts of systemd/, and what says aloud that something is wrong.
+APT_TEST := iproute2 libfaketime systemd shellcheck espeak-ng
 UV_VERSION := 0.13.8
 # The oldest Node.js for test-js: Debian 12's.
 NODE_MAJOR := 18
