@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from speakerd.audio.clips import peak_at
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, frames_of_ms
-from speakerd.conversation.effects import Notice
+from speakerd.conversation.effects import Cue, Notice
 
 #: How loud earcons are unless it is said otherwise: as SPEAKERD_EARCON_VOLUME.
 DEFAULT_VOLUME_PERCENT = 60
@@ -31,6 +31,7 @@ class Earcon(enum.Enum):
     ERROR = "error"  # it did not work
     BROKEN_OFF = "broken-off"  # the answer has no end
     TIMER = "timer"  # one phrase of an alarm, 1.2 s with its rest, to be repeated at once
+    FORGOTTEN = "forgotten"  # the next conversation begins anew
     VOLUME = "volume"  # a tick, to be heard at the volume that has just been set
     MUTED = "muted"
     UNMUTED = "unmuted"
@@ -74,6 +75,10 @@ _FIGURES: dict[Earcon, _Figure] = {
         ),
         rest_ms=300,
     ),
+    # Two steps down to rest: it is put away.
+    Earcon.FORGOTTEN: _Figure(
+        0.6, (_Note(880.0, 0, 140), _Note(659.3, 110, 140), _Note(440.0, 220, 300))
+    ),
     Earcon.VOLUME: _Figure(0.7, (_Note(1046.5, 0, 60),)),
     Earcon.MUTED: _Figure(0.6, (_Note(784.0, 0, 140), _Note(523.3, 110, 220))),
     Earcon.UNMUTED: _Figure(0.6, (_Note(523.3, 0, 140), _Note(784.0, 110, 220))),
@@ -93,13 +98,19 @@ _DECAY = 3.0  # by how many times e a note has faded at its end
 _OVERTONES = ((1, 1.0), (2, 0.3), (3, 0.1))  # (multiple of the pitch, share)
 
 
-def render(sound: Earcon | Notice, volume_percent: int = DEFAULT_VOLUME_PERCENT) -> bytes:
-    """The earcon, or that of a notice: S16_LE mono at 24 kHz, at most 1.2 s, kept once it is made.
+def render(sound: Earcon | Notice | Cue, volume_percent: int = DEFAULT_VOLUME_PERCENT) -> bytes:
+    """The earcon, or that of a notice or a cue: S16_LE mono at 24 kHz, at most 1.2 s, kept once it is made.
 
     At ``volume_percent`` 100 the loudest figures peak where the model's voice does; at 0 there is
     no sound: no bytes.
     """
-    earcon = _OF_NOTICE.get(sound, Earcon.ERROR) if isinstance(sound, Notice) else sound
+    match sound:
+        case Notice():
+            earcon = _OF_NOTICE.get(sound, Earcon.ERROR)
+        case Cue():
+            earcon = Earcon(sound.value)
+        case _:
+            earcon = sound
     return _synthesize(_FIGURES[earcon], volume_percent)
 
 

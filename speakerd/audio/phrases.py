@@ -29,6 +29,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Whoever set me up has to correct them.",
         Notice.QUOTA_USED_UP: "My allowance is used up for now. Please try again later.",
         Notice.NO_MICROPHONE: "I cannot hear you. Please check that the microphone is plugged in.",
+        Notice.MUTED: "My microphone is switched off. Switch it on to talk to me.",
         Notice.SPEAKER_LOST: "My loudspeaker was gone for a while. Please check its cable.",
     },
     "de": {
@@ -49,6 +50,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Bitte versuch es später noch einmal.",
         Notice.NO_MICROPHONE: "Ich höre dich nicht. "
         "Bitte sieh nach, ob das Mikrofon eingesteckt ist.",
+        Notice.MUTED: "Mein Mikrofon ist ausgeschaltet. Schalte es ein, um mit mir zu sprechen.",
         Notice.SPEAKER_LOST: "Mein Lautsprecher war eine Zeit lang weg. Bitte prüfe sein Kabel.",
     },
     "fr": {
@@ -66,6 +68,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "La personne qui m'a installé doit les corriger.",
         Notice.QUOTA_USED_UP: "Mon quota est épuisé pour le moment. Réessayez plus tard.",
         Notice.NO_MICROPHONE: "Je ne vous entends pas. Vérifiez que le micro est bien branché.",
+        Notice.MUTED: "Mon micro est coupé. Activez-le pour me parler.",
         Notice.SPEAKER_LOST: "Mon haut-parleur a disparu un moment. Vérifiez son câble.",
     },
     "es": {
@@ -83,6 +86,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Quien me instaló tiene que corregirla.",
         Notice.QUOTA_USED_UP: "He agotado mi cuota por ahora. Inténtalo más tarde.",
         Notice.NO_MICROPHONE: "No te oigo. Comprueba que el micrófono esté conectado.",
+        Notice.MUTED: "Mi micrófono está apagado. Actívalo para hablar conmigo.",
         Notice.SPEAKER_LOST: "Mi altavoz estuvo desconectado un rato. Comprueba su cable.",
     },
     "it": {
@@ -100,6 +104,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Chi mi ha installato deve correggerle.",
         Notice.QUOTA_USED_UP: "Per ora ho esaurito la mia quota. Riprova più tardi.",
         Notice.NO_MICROPHONE: "Non ti sento. Controlla che il microfono sia collegato.",
+        Notice.MUTED: "Il mio microfono è spento. Accendilo per parlarmi.",
         Notice.SPEAKER_LOST: "Il mio altoparlante è rimasto scollegato per un po'. "
         "Controlla il suo cavo.",
     },
@@ -118,6 +123,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.QUOTA_USED_UP: "O meu limite de uso foi atingido por agora. "
         "Tente outra vez mais tarde.",
         Notice.NO_MICROPHONE: "Não consigo ouvir. Verifique se o microfone está conectado.",
+        Notice.MUTED: "O meu microfone está desligado. Ligue-o para falar comigo.",
         Notice.SPEAKER_LOST: "O meu alto-falante esteve desconectado. Verifique o cabo.",
     },
     "nl": {
@@ -135,6 +141,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Wie mij heeft ingesteld, moet ze verbeteren.",
         Notice.QUOTA_USED_UP: "Mijn tegoed is voorlopig op. Probeer het later nog eens.",
         Notice.NO_MICROPHONE: "Ik hoor je niet. Kijk of de microfoon is aangesloten.",
+        Notice.MUTED: "Mijn microfoon staat uit. Zet hem aan om met mij te praten.",
         Notice.SPEAKER_LOST: "Mijn luidspreker was een tijdje weg. Controleer de kabel.",
     },
     "pl": {
@@ -152,6 +159,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Osoba, która mnie skonfigurowała, musi je poprawić.",
         Notice.QUOTA_USED_UP: "Mój limit jest na razie wyczerpany. Spróbuj ponownie później.",
         Notice.NO_MICROPHONE: "Nie słyszę cię. Sprawdź, czy mikrofon jest podłączony.",
+        Notice.MUTED: "Mój mikrofon jest wyłączony. Włącz go, żeby ze mną rozmawiać.",
         Notice.SPEAKER_LOST: "Mój głośnik był przez chwilę odłączony. Sprawdź jego kabel.",
     },
 }

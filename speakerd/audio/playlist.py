@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 MAX_QUEUED_BYTES = bytes_of_ms(15 * 60_000, PLAYBACK_RATE_HZ)
 #: In how many pieces at most, as each costs memory however short it is: 15 minutes of 9 ms each.
 MAX_QUEUED_PIECES = 100_000
-#: How much may wait in clips: 5 s. The oldest that have not begun give way to a new one, which is
+#: How much may wait in clips: 15 s. The oldest that have not begun give way to a new one, which is
 #: never refused: of many notices the last is the one that is still true.
-MAX_CLIPS_BYTES = bytes_of_ms(5_000, PLAYBACK_RATE_HZ)
+MAX_CLIPS_BYTES = bytes_of_ms(15_000, PLAYBACK_RATE_HZ)
 
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come

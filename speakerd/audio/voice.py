@@ -52,7 +52,7 @@ class Voice:
         self._prompts: dict[Notice, bytes] = {}
         self._thread: threading.Thread | None = None
 
-    def prepare(self) -> None:
+    def start(self) -> None:
         """Begin to make what there is to say, in a thread; once. At volume 0 there is nothing."""
         if self._volume_percent:
             self._thread = threading.Thread(target=self._run, name="voice", daemon=True)

@@ -15,7 +15,7 @@ from speakerd.audio.clips import VOICE_PEAK, peak_at
 from speakerd.audio.earcons import DEFAULT_VOLUME_PERCENT, Earcon, _synthesize, render, tone
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, SAMPLE_BYTES, frames_of_ms, seconds_of
 from speakerd.config.settings import Settings
-from speakerd.conversation.effects import Notice
+from speakerd.conversation.effects import Cue, Notice
 
 VOLUMES = (1, 10, 60, 99, 100)
 
@@ -28,6 +28,7 @@ MELODIES = {
     Earcon.ERROR: (659.3, 392.0),
     Earcon.BROKEN_OFF: (587.3, 392.0),
     Earcon.TIMER: (784.0, 987.8, 1174.7, 987.8),
+    Earcon.FORGOTTEN: (880.0, 659.3, 440.0),
     Earcon.VOLUME: (1046.5,),
     Earcon.MUTED: (784.0, 523.3),
     Earcon.UNMUTED: (523.3, 784.0),
@@ -40,6 +41,7 @@ LENGTHS_S = {
     Earcon.ERROR: (0.4, 1.0),
     Earcon.BROKEN_OFF: (0.4, 1.0),
     Earcon.TIMER: (1.1, 1.3),
+    Earcon.FORGOTTEN: (0.3, 0.7),
     Earcon.VOLUME: (0.03, 0.1),
     Earcon.MUTED: (0.2, 0.5),
     Earcon.UNMUTED: (0.2, 0.5),
@@ -209,3 +211,8 @@ def test_the_document_names_all_of_them() -> None:
     lines = document.read_text(encoding="utf-8").splitlines()
     named = [line.split("`")[1] for line in lines if line.startswith("| `")]
     assert named == [earcon.value for earcon in Earcon]
+
+
+@pytest.mark.parametrize("cue", Cue)
+def test_every_cue_has_its_figure(cue: Cue) -> None:
+    assert render(cue) == render(Earcon[cue.name])

@@ -56,7 +56,7 @@ def make(fake: FakeEspeak, cache: Path, told: list[str]) -> Iterator[Make]:
     ) -> Voice:
         espeak = Espeak(program, timeout_s)
         voices.append(Voice(language, volume_percent, cache, tell=told.append, espeak=espeak))
-        voices[-1].prepare()
+        voices[-1].start()
         return voices[-1]
 
     yield make
@@ -305,7 +305,7 @@ def test_it_is_stopped_in_the_middle_of_a_long_sound(
     fake.say(wav(sine(440, 1.0, RATE_HZ) * 60))  # a second of work, or more
     espeak = Heralding(fake.program)
     voice = Voice("", 60, cache, tell=told.append, espeak=espeak)
-    voice.prepare()
+    voice.start()
     assert espeak.has_spoken.wait(30)
     voice.stop()
     assert voice._thread is not None
