@@ -29,7 +29,7 @@ remove() {
 
 purge() {
 	say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
-	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd"
+	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd" "$root/var/cache/speakerd"
 	rm -f "$root/etc/credstore/gemini-api-key"
 	# The folder is systemd's, but on Debian 12 nobody's, and then made for the key.
 	[ ! -d "$root/etc/credstore" ] || dpkg-query -S /etc/credstore >/dev/null 2>&1 ||

@@ -99,10 +99,10 @@ _OVERTONES = ((1, 1.0), (2, 0.3), (3, 0.1))  # (multiple of the pitch, share)
 
 
 def render(sound: Earcon | Notice | Cue, volume_percent: int = DEFAULT_VOLUME_PERCENT) -> bytes:
-    """The earcon, or that of a notice or a cue: S16_LE mono at 24 kHz, at most 1.2 s, kept once it is made.
+    """The earcon, or that of a notice or a cue: S16_LE mono at 24 kHz, at most 1.2 s.
 
-    At ``volume_percent`` 100 the loudest figures peak where the model's voice does; at 0 there is
-    no sound: no bytes.
+    It is kept once it is made. At ``volume_percent`` 100 the loudest figures peak where the model's
+    voice does; at 0 there is no sound: no bytes.
     """
     match sound:
         case Notice():

@@ -117,6 +117,6 @@ class SpeakerPort(Protocol):
         """Play an earcon (24 kHz) after what is queued, then post NoticeEnded.
 
         NoticeEnded comes for every clip that drop() does not discard, heard or not: when more than
-        5 s of clips wait, the oldest of them give way.
+        15 s of clips wait, the oldest of them give way.
         """
         ...

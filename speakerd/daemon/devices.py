@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from speakerd.audio.controls import mixer_of
@@ -170,8 +172,8 @@ def _volume(settings: Settings, post: Post) -> VolumePort | None:
 def _voice(settings: Settings, _post: Post) -> VoicePort | None:
     if not settings.prompts:
         return None
-    state = settings.state_directory
-    cache = state / "voice" if state is not None else None
+    caches = os.environ.get("CACHE_DIRECTORY", "").split(":")  # systemd.exec(5)
+    cache = Path(caches[0]) if caches[0] else None
     return Voice(settings.language, settings.earcon_volume, cache, tell=log.warning)
 
 
@@ -272,9 +274,14 @@ class Devices:
 
     def start(self) -> None:
         """Begin to look after them."""
-        for edge in self._edges.values():
-            if edge is not None:
+        for part, edge in self._edges.items():
+            if edge is not None and part is not Part.VOICE:
                 edge.start()
+
+    def start_voice(self) -> None:
+        """Let it prepare what it may have to say: it takes a small Pi half a minute, once."""
+        if self.voice is not None and not self._stopped:
+            self.voice.start()
 
     async def stop(self) -> None:
         """Let go of all of them, within 1 s; of those that are being made anew, a little later."""

@@ -84,6 +84,8 @@ class Daemon:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
         self._core = core or Core(rules_of(settings))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._devices = Devices(devices, settings, self.post)
         self._live = LiveEdge(
             Outlets(self.post, self._feed, self._transcript),
@@ -113,8 +115,6 @@ class Daemon:
         )
         self._reloads = Reloads(*reading, self._request_reload) if reading else None
         self._utterances: dict[int, Utterance] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
         self._devices_known = asyncio.Event()
@@ -138,6 +138,7 @@ class Daemon:
                 self._chronicle.ready()
                 self._watch()
                 await self._unless_stopping(self._live.load())
+                self._devices.start_voice()
                 self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
         finally:
