@@ -6,10 +6,12 @@ old buffer again); what comes before all was heard is played at once. When all w
 has drained if it is finished, else it is starved: it goes on when the prebuffer is full again.
 What is fed after it has drained is played too (PlaybackResumed) and drains again.
 
-A DAC that swallows or pops what it wakes by gets ``wake_ms`` of silence before the first sound
-after a stillness, from when sound is there on: while the prebuffer fills, and no sample is written
-before both are over. Within an answer it is not let fall asleep by a gap of the network. Or it is
-kept awake: silence goes on for ``keep_awake_s`` after the last sound.
+A DAC that swallows what it wakes by gets ``wake_ms`` of silence before the first sound after a
+stillness. It begins when there is something to play, while the prebuffer fills; no sample is
+written before both are done. A gap of the network does not stop the device within a reply, nor
+does an xrun count as stillness. A DAC that pops, too, is kept awake: silence goes on for
+``keep_awake_s`` after the last sound. What is dropped is silent at once all the same, but that
+stops the device for a moment; where it has nothing but silence it is not stopped.
 """
 
 from __future__ import annotations
@@ -58,8 +60,9 @@ MAX_CLIPS_BYTES = bytes_of_ms(15_000, PLAYBACK_RATE_HZ)
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
 _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
-#: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; at half of
-#: it there is more, ten times a second. An earcon waits for so long at most.
+#: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; it is filled
+#: up at half of it, ten times a second, and an earcon waits for it to be heard. While a reply is
+#: expected it is _GAP_MS, and thirty times a second, for the reply has to wait for it as well.
 _AWAKE_MS = 200
 _SHORTEST_PAUSE_S = 0.002
 

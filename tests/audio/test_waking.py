@@ -56,13 +56,11 @@ def test_a_reply_that_comes_at_once_waits_for_the_device_and_no_longer(wake_ms: 
 
 def test_the_device_wakes_while_the_prebuffer_fills() -> None:
     player = expecting(prebuffer_ms=200, wake_ms=300)
-    began = player.clock()
     stream(player, SOUND)
     player.run(1.0)
     assert player.script.began == [0]
     assert silence_before(player, SOUND) == 300
     assert player.events.all[0] == ev.PlaybackStarted(1)
-    assert player.clock() > began
 
 
 def test_a_prebuffer_that_takes_longer_costs_little_more_than_without() -> None:
@@ -168,7 +166,7 @@ def test_a_reply_that_is_dropped_while_the_device_wakes_is_never_heard() -> None
 
 def test_a_device_that_was_lost_in_mid_reply_is_woken_when_it_is_back() -> None:
     player = expecting(wake_ms=500)
-    player.feed(without_zeros(reply(3000)))
+    player.feed(without_zeros(reply(3000, 9)))
     player.run(1.0)
     player.playlist.give_up(player.out)
     player.out = player.open(24_000, player.out.written)
@@ -249,7 +247,7 @@ def test_a_clip_to_a_device_that_is_awake_waits_for_less_than_its_buffer() -> No
 
 def test_a_barge_in_is_as_immediate_and_the_device_runs_on() -> None:
     player = expecting(wake_ms=300, keep_awake_s=10.0)
-    player.feed(without_zeros(reply(3000)))
+    player.feed(without_zeros(reply(3000, 9)))
     player.run(1.0)
     heard = len(player.heard)
     player.drop()
@@ -264,7 +262,7 @@ def test_a_barge_in_is_as_immediate_and_the_device_runs_on() -> None:
 
 def test_what_is_played_soon_after_a_barge_in_waits_for_the_device_to_wake() -> None:
     player = expecting(wake_ms=300, keep_awake_s=10.0)
-    player.feed(without_zeros(reply(3000)))
+    player.feed(without_zeros(reply(3000, 9)))
     player.run(1.0)
     player.drop()
     player.run(0.1)
