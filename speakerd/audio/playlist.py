@@ -60,9 +60,9 @@ MAX_CLIPS_BYTES = bytes_of_ms(15_000, PLAYBACK_RATE_HZ)
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
 _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
-#: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; it is filled
-#: up at half of it, ten times a second, and an earcon waits for it to be heard. While a reply is
-#: expected it is _GAP_MS, and thirty times a second, for the reply has to wait for it as well.
+#: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; at half of
+#: it there is more, ten times a second, and an earcon waits behind it. While a reply is expected it
+#: is _GAP_MS, thirty times a second, for the reply waits behind it as well.
 _AWAKE_MS = 200
 _SHORTEST_PAUSE_S = 0.002
 
