@@ -373,6 +373,9 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
         "microphone": "ready",
         "speaker": "ready",
         "button": "ready",
+        "parts": {},
+        "muted": False,
+        "volume": None,
         "last_turn": journal.ledger(last),
         "today": {
             "turns": 1,
@@ -424,6 +427,8 @@ def test_the_page_has_the_fields_that_are_in_the_journal(listening: World) -> No
     told.ready()
     told.happened(ev.DeviceReady(Device.SPEAKER), STATUS)
     told.happened(ev.DeviceLost(Device.SPEAKER, "busy"), STATUS)
+    told.happened(ev.PartLost("light", "busy"), STATUS)
+    told.mute(on=True)
     told.happened(ev.ConnectionClosed(1, Failure(FailureKind.SERVER, "x", 1011)), STATUS)
     told.happened(ev.ConnectionOpened(2), replace(STATUS, without=("search",)))
     told.happened(ev.GoAwayReceived(2, 50.0), STATUS)

@@ -109,6 +109,8 @@ def test_what_people_and_programs_rely_on() -> None:
         "SupplementaryGroups": "audio gpio",
         "StateDirectory": "speakerd",
         "StateDirectoryMode": "0700",
+        "CacheDirectory": "speakerd",
+        "CacheDirectoryMode": "0700",
         "RuntimeDirectory": "speakerd",
         "RuntimeDirectoryMode": "0750",  # the socket in it is the group's
         "WorkingDirectory": "%t/speakerd",  # lgpio writes a pipe there

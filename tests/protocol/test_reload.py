@@ -13,8 +13,7 @@ from pydantic import SecretStr
 
 from speakerd.config import Loaded, Origin
 from speakerd.config.settings import VARIABLES
-from speakerd.conversation.events import Device
-from speakerd.daemon.devices import Devices, Makers
+from speakerd.daemon.devices import Devices, Part
 from speakerd.daemon.reloads import Reloads
 from speakerd.errors import ConfigError
 from speakerd.simulator import faults
@@ -189,7 +188,7 @@ async def test_what_a_replaced_device_still_has_to_say_is_not_heard(rig: ReloadR
     """A press on the old button has no release; a loss of the old speaker is for ever."""
     button, speaker = rig.button, rig.speaker
     button.edge(pressed=True)  # it is on its way...
-    rig.daemon._devices.reopen(Device.BUTTON, rig.settings)  # ...as it is replaced
+    rig.daemon._devices.reopen({Part.BUTTON}, rig.settings)  # ...as it is replaced
     rig.write(playback_device="another")
     await rig.command("reload")
     speaker.lose("unplugged")
@@ -223,14 +222,48 @@ async def test_of_several_swaps_each_waits_for_the_one_before(tmp_path: Path) ->
     log: list[str] = []
     made: list[SlowEdge] = []
     rig = Rig(tmp_path)
-    makers = Makers(rig._make_microphone, rig._make_speaker, lambda *_: SlowEdge(log, made))
+    makers = dataclasses.replace(rig._makers(), button=lambda *_: SlowEdge(log, made))
     devices = Devices(makers, rig.settings, lambda _event, _counts: None)
-    devices.button.start()
-    devices.reopen(Device.BUTTON, rig.settings)
-    devices.reopen(Device.BUTTON, rig.settings)
+    devices.start()
+    devices.reopen({Part.BUTTON}, rig.settings)
+    devices.reopen({Part.BUTTON}, rig.settings)
     async with asyncio.timeout(10):
-        await asyncio.gather(*devices._swapping.values())
+        assert devices._swapping is not None
+        await devices._swapping
     assert log == ["start 1", "stop 1", "start 2", "stop 2", "start 3"]
+    await devices.stop()
+
+
+class Holder:
+    """A device that wants what another one has."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self._name, self._log = name, log
+
+    def start(self) -> None:
+        self._log.append(f"start {self._name}")
+
+    def stop(self) -> None:
+        self._log.append(f"stop {self._name}")
+
+
+async def test_all_old_devices_are_let_go_of_before_a_new_one_begins(tmp_path: Path) -> None:
+    """Two of them may have exchanged their pins."""
+    log: list[str] = []
+    rig = Rig(tmp_path)
+    makers = dataclasses.replace(
+        rig._makers(),
+        button=lambda *_: Holder("button", log),
+        knob=lambda *_: Holder("knob", log),
+    )
+    devices = Devices(makers, rig.settings, lambda _event, _counts: None)
+    devices.start()
+    log.clear()
+    devices.reopen({Part.BUTTON, Part.KNOB}, rig.settings)
+    assert devices._swapping is not None
+    await devices._swapping
+    assert sorted(log[:2]) == ["stop button", "stop knob"]
+    assert log[2:] == ["start button", "start knob"]
     await devices.stop()
 
 

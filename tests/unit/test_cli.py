@@ -112,15 +112,15 @@ async def test_what_the_daemon_refuses_is_said(
 async def test_the_status_is_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert await asyncio.to_thread(cli.main, ["status"]) == 0
     assert capsys.readouterr().out == (
-        "speaker is  idle\n"
-        "link        ready, context=resumed, gemini-3.8-live\n"
-        "microphone  ready\n"
-        "speaker     ready\n"
-        "button      GPIO17: 'GPIO busy'\n"
-        "without     search, voice: the server refuses it\n"
-        "turns       12, reconnects 1\n"
-        "last turn   spoke 2.3 s, answered after 640 ms, reply 3.4 s, context=resumed (turn 12)\n"
-        "last error  none\n"
+        "speaker is    idle\n"
+        "link          ready, context=resumed, gemini-3.8-live\n"
+        "microphone    ready\n"
+        "speaker       ready\n"
+        "button        GPIO17: 'GPIO busy'\n"
+        "without       search, voice: the server refuses it\n"
+        "turns         12, reconnects 1\n"
+        "last turn     spoke 2.3 s, answered after 640 ms, reply 3.4 s, context=resumed (turn 12)\n"
+        "last error    none\n"
     )
 
 

@@ -10,10 +10,11 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
-from speakerd.conversation.events import Device
-from speakerd.conversation.rules import LinkPolicy, Rules
+from speakerd.conversation.events import Device, Key
+from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
 from speakerd.daemon import devices, root
-from speakerd.daemon.translate import reopened_by, rules_of
+from speakerd.daemon.devices import Part
+from speakerd.daemon.translate import devices_of, remade_by, rules_of
 from speakerd.errors import Feature
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
@@ -37,13 +38,33 @@ CHOSEN = {
     "prebuffer_max_ms": 450,
     "wake_ms": 250,
     "keep_awake_s": 15,
+    "earcon_volume": 70,
+    "thinking_sound": True,
+    "prompts": False,
+    "mixer": "hw:CARD=dac",
+    "mixer_control": "Digital",
+    "volume": 30,
+    "volume_max": 80,
+    "volume_step": 4,
     "button_pin": 27,
+    "button_mode": "auto",
+    "tap_ms": 450,
     "debounce_ms": 11,
     "min_press_ms": 120,
     "preroll_ms": 130,
     "tail_ms": 140,
     "echo_guard_ms": 160,
     "max_utterance_s": 31,
+    "second_button_pin": 5,
+    "second_button": "volume",
+    "volume_up_pin": 6,
+    "volume_down_pin": 12,
+    "knob_pins": "22,23",
+    "mute_pin": 16,
+    "led_pins": "13,26,25",
+    "led_smooth": False,
+    "led_brightness": 50,
+    "led_active_high": False,
     "reply_timeout_s": 12,
     "patience_s": 13,
     "link": "always",
@@ -52,8 +73,8 @@ CHOSEN = {
     "log_level": "debug",
     "log_transcripts": True,
 }
-#: The button has one mode so far; the rest is where things are, and different in each test.
-LEFT_OUT = {"button_mode", "gemini_api_key", "control_socket", "state_directory"}
+#: Where things are, which is different in each test.
+LEFT_OUT = {"gemini_api_key", "control_socket", "state_directory"}
 
 
 @pytest.fixture
@@ -79,7 +100,12 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         models=("gemini-a", "gemini-b", "gemini-c"),
         features=frozenset(Feature),
         policy=LinkPolicy.ALWAYS,
+        button_mode=ButtonMode.AUTO,
+        second_button=SecondButton.VOLUME,
         debounce_s=0.011,
+        tap_s=0.45,
+        volume_step=4,
+        thinking_cue_s=2.0,
         preroll_s=0.13,
         echo_guard_s=0.16,
         min_press_s=0.12,
@@ -100,7 +126,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     def recorded(name: str) -> Callable[..., object]:
         def make(*args: object, **options: object) -> object:
             made[name] = (args, options)
-            return SimpleNamespace(feed=None)
+            return SimpleNamespace(feed=None, set=None)
 
         return make
 
@@ -108,6 +134,10 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (devices, "Microphone"),
         (devices, "Speaker"),
         (devices, "GpioButton"),
+        (devices, "GpioKeys"),
+        (devices, "GpioKnob"),
+        (devices, "Lamp"),
+        (devices, "Volume"),
         (root, "LiveEdge"),
     ):
         monkeypatch.setattr(room, name, recorded(name))
@@ -124,6 +154,23 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         },
     )
     assert made["GpioButton"] == ((27, ANY), {})
+    assert made["GpioKeys"][0] == (
+        {
+            Key.SECOND: (5, "SPEAKERD_SECOND_BUTTON_PIN"),
+            Key.VOLUME_UP: (6, "SPEAKERD_VOLUME_UP_PIN"),
+            Key.VOLUME_DOWN: (12, "SPEAKERD_VOLUME_DOWN_PIN"),
+            Key.MUTE: (16, "SPEAKERD_MUTE_PIN"),
+        },
+    )
+    assert made["GpioKnob"][0] == ((22, 23), ANY)
+    assert made["Lamp"] == (
+        ((13, 26, 25),),
+        {"smooth": False, "brightness": 0.5, "active_high": False, "ready": ANY, "lost": ANY},
+    )
+    assert made["Volume"] == (
+        ("hw:CARD=dac", "Digital"),
+        {"listener": ANY, "highest_percent": 80},
+    )
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
         "wishes": Wishes("Puck", "de-DE", "Be brief.", search=True, thinking_level="low"),
@@ -131,8 +178,24 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     }
 
 
-@pytest.mark.parametrize(
-    "option", ["playback_device", "prebuffer_ms", "prebuffer_max_ms", "wake_ms", "keep_awake_s"]
-)
+@pytest.mark.parametrize("option", ["prebuffer_ms", "prebuffer_max_ms", "wake_ms", "keep_awake_s"])
 def test_what_the_speaker_is_made_with_opens_it_anew(option: str) -> None:
-    assert reopened_by({option}) == {Device.SPEAKER}
+    assert remade_by({option}) == {Part.SPEAKER}
+    assert devices_of(remade_by({option})) == {Device.SPEAKER}
+
+
+def test_the_voice_lives_by_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[tuple[object, ...]] = []
+    monkeypatch.setattr(devices, "Voice", lambda *args, **_: made.append(args))
+    monkeypatch.setenv("CACHE_DIRECTORY", f"{tmp_path}:/elsewhere")
+    devices.Makers().voice(settings, print)
+    assert made == []
+    devices.Makers().voice(settings.model_copy(update={"prompts": True}), print)
+    assert made == [("de-DE", 70, tmp_path)]
+
+
+def test_another_speaker_may_have_another_mixer() -> None:
+    assert remade_by({"playback_device"}) == {Part.SPEAKER, Part.VOLUME}
+    assert devices_of({Part.SPEAKER, Part.VOLUME}) == {Device.SPEAKER}

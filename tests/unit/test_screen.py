@@ -65,18 +65,18 @@ def test_the_status_is_one_screen() -> None:
     assert shown() == [
         "Ready: hold the button and speak",
         "",
-        "speaker is  idle",
-        "link        ready, context=resumed, gemini-3.8-live",
-        "microphone  ready",
-        "speaker     ready",
-        "button      ready",
-        "without     search, voice: the server refuses it",
-        "today       14 turns, 123,456 tokens in, 2,345 out, about 0.40 USD",
-        "turns       12, reconnects 1",
-        "last turn   spoke 2.3 s, answered after 640 ms, reply 3.4 s, context=resumed (turn 12)",
-        "last error  1007 API key not valid (4 min ago)",
-        "  remedy    store a valid key: sudo speakerd key",
-        "version     0.1.0, up 3 h 12 min",
+        "speaker is    idle",
+        "link          ready, context=resumed, gemini-3.8-live",
+        "microphone    ready",
+        "speaker       ready",
+        "button        ready",
+        "without       search, voice: the server refuses it",
+        "today         14 turns, 123,456 tokens in, 2,345 out, about 0.40 USD",
+        "turns         12, reconnects 1",
+        "last turn     spoke 2.3 s, answered after 640 ms, reply 3.4 s, context=resumed (turn 12)",
+        "last error    1007 API key not valid (4 min ago)",
+        "  remedy      store a valid key: sudo speakerd key",
+        "version       0.1.0, up 3 h 12 min",
     ]
 
 
@@ -85,11 +85,23 @@ def test_what_there_is_not_is_not_shown() -> None:
         without=[], last_turn=None, last_error=None, last_error_remedy=None, last_error_ago_s=None
     )
     assert len(lines) == 11
-    assert lines[-2:] == ["last error  none", "version     0.1.0, up 3 h 12 min"]
+    assert lines[-2:] == ["last error    none", "version       0.1.0, up 3 h 12 min"]
 
 
 def test_an_error_without_a_remedy_has_none() -> None:
     assert not any("remedy" in line for line in shown(last_error_remedy=None))
+
+
+def test_parts_volume_and_mute_are_shown_where_there_are_any() -> None:
+    parts = {"light": "ready", "mute switch": "GPIO26: busy", "volume": "ready"}
+    lines = shown(parts=parts, volume=40, muted=True)
+    assert lines[7:11] == [
+        "light         ready",
+        "mute switch   GPIO26: busy",
+        "volume        40 %",
+        "muted         the microphone is off",
+    ]
+    assert "volume        no such card" in shown(parts={"volume": "no such card"}, volume=None)
 
 
 def test_a_cost_that_is_not_known_is_not_made_up() -> None:
@@ -107,15 +119,15 @@ def test_a_cost_that_is_not_known_is_not_made_up() -> None:
 )
 def test_a_day_is_told_in_round_figures(today: dict[str, object], words: str) -> None:
     lines = shown(today={"prompt_tokens": 9, "response_tokens": 8, **today})
-    assert f"today       {words}" in lines
+    assert f"today         {words}" in lines
 
 
 def test_what_an_older_daemon_does_not_tell_is_left_out() -> None:
     new = {"summary", "today", "version", "uptime_s", "last_error_remedy", "last_error_ago_s"}
     lines = list(screen.lines({key: STATUS[key] for key in STATUS.keys() - new}))
     assert len(lines) == 9
-    assert lines[0] == "speaker is  idle"
-    assert lines[-1] == "last error  1007 API key not valid"
+    assert lines[0] == "speaker is    idle"
+    assert lines[-1] == "last error    1007 API key not valid"
 
 
 # --- live
@@ -222,10 +234,10 @@ async def test_a_terminal_has_its_screen_drawn_anew(
     assert len(screens) == 3
     assert screens[2].splitlines() == [
         "Listening to somebody who",
-        "            speaks too long",
+        "              speaks too long",
         "",
-        "speaker is  idle",
-        "link        ready,",
+        "speaker is    idle",
+        "link          ready,",
     ]
 
 
