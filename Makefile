@@ -16,6 +16,8 @@ PYTHON ?= python3
 CARD ?=
 # More arguments for pytest: `make test ARGS="-k resume -x"`.
 ARGS ?=
+# `make install BOARD=respeaker-2mic-hat` sets the machine up for a sound board (hardware/README.md).
+BOARD ?=
 # `make uninstall PURGE=1` leaves nothing behind.
 PURGE ?=
 # The Debian of `make test-install`.
@@ -58,8 +60,8 @@ demo: sound-server $(STAMP)-installed ## Hold the button, speak, hear the answer
 
 pi: $(STAMP)-pi ## Install lgpio, gpiozero's way to the pins of a Raspberry Pi
 
-install: ## As root: install speakerd as a service, or upgrade it (docs/installing.md)
-	@systemd/install.sh
+install: ## As root: install or upgrade the service (docs/installing.md); BOARD=NAME: and set up a sound board
+	@BOARD='$(BOARD)' systemd/install.sh
 
 uninstall: ## As root: remove it; PURGE=1: its configuration, conversation and key as well
 	@PURGE='$(PURGE)' systemd/uninstall.sh

@@ -38,7 +38,7 @@ release_name() {
 	digest=$({
 		python_version
 		dpkg --print-architecture
-		find speakerd systemd pyproject.toml requirements.lock -name __pycache__ -prune -o -type f -print0 |
+		find speakerd systemd hardware/boards pyproject.toml requirements.lock -name __pycache__ -prune -o -type f -print0 |
 			LC_ALL=C sort -z | xargs -0 sha256sum
 	} | sha256sum)
 	echo "speakerd-$(speakerd_version)-${digest:0:10}"
@@ -104,8 +104,11 @@ _make_environment() {
 		sys.exit(main())
 	SCRIPT
 	chmod 755 "$dir/bin/speakerd" || return
+	{ echo "#!$home/bin/python -I" && cat systemd/board.py; } >"$dir/bin/speakerd-board" || return
+	chmod 755 "$dir/bin/speakerd-board" || return
 	for file in "${FILES[@]}"; do
 		install -D -m 644 "systemd/$file" "$dir/share/speakerd/$file" || return
 	done
+	install -D -m 644 -t "$dir/share/speakerd/boards" hardware/boards/*.toml || return
 	quietly "$dir/bin/python" -I "$dir/bin/speakerd" --version
 }

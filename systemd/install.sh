@@ -4,6 +4,8 @@
 # The new version is built in a folder of its own, /opt/speakerd-VERSION-DIGEST, while the old one runs.
 # Only when it is complete is the link /opt/speakerd moved to it, in one step. If it does not start where
 # the old one did, the link is moved back.
+#
+# BOARD=NAME sets the machine up for one of hardware/boards as well (systemd/board.py).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=systemd/functions.sh
@@ -12,6 +14,7 @@ source systemd/functions.sh
 source systemd/environment.sh
 
 root=${DESTDIR:-} # the tests install into a folder
+board=${BOARD:-}
 umask 022         # root's may be stricter, and the service is not root
 # What pip would keep for root would stay behind. An upgrade does not need it; a build that has failed begins anew.
 export PIP_NO_CACHE_DIR=1
@@ -59,6 +62,12 @@ configure() {
 	fi
 }
 
+has_board() {
+	local there=(hardware/boards/*.toml)
+	there=("${there[@]#hardware/boards/}")
+	[[ -z $board || " ${there[*]%.toml} " = *" $board "* ]] || die "there is no board $board; there are: ${there[*]%.toml}"
+}
+
 # switch_to RELEASE: from here on it is the one that runs.
 switch_to() {
 	local share=$root/opt/$1/share/speakerd
@@ -71,8 +80,9 @@ switch_to() {
 		ln -sfn "$1" "$root/opt/.speakerd"
 		mv -T "$root/opt/.speakerd" "$root/opt/speakerd"
 	fi
-	mkdir -p "$root/usr/local/bin"
+	mkdir -p "$root/usr/local/bin" "$root/usr/local/sbin"
 	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
+	ln -sfn /opt/speakerd/bin/speakerd-board "$root/usr/local/sbin/speakerd-board"
 	if [ -e "$root/run/udev/control" ]; then
 		udevadm control --reload
 		udevadm trigger --subsystem-match=gpio
@@ -116,6 +126,7 @@ main() {
 		die "speakerd is installed as a Debian package: upgrade that, or first: sudo apt-get remove speakerd"
 	[ -L "$root/opt/speakerd" ] || [ ! -e "$root/opt/speakerd" ] ||
 		die "/opt/speakerd is there, and not from make install: move it away"
+	has_board
 
 	install_build_packages alsa-utils ca-certificates systemd
 	release=$(release_name)
@@ -127,6 +138,8 @@ main() {
 	fi
 	make_user
 	configure
+	[ -z "$board" ] || DESTDIR=$root "$root/opt/$release/bin/speakerd-board" "$board" ||
+		die "the board is not set up, for the reason above; what was installed before is as it was"
 	# what a person has decided about the service stays so
 	state=$(systemctl is-enabled speakerd 2>/dev/null || true)
 	# disabled, too, is what an installation was that has been interrupted before it got there

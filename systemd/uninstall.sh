@@ -18,7 +18,8 @@ remove() {
 	say "Removing /opt/speakerd, the unit and the command speakerd"
 	rm -f "$root$unit" "$root/usr/local/lib/sysusers.d/speakerd.conf" \
 		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
-		"$root/usr/local/bin/speakerd" "$root/opt/speakerd" "$root/opt/.speakerd"
+		"$root/usr/local/bin/speakerd" "$root/usr/local/sbin/speakerd-board" \
+		"$root/opt/speakerd" "$root/opt/.speakerd"
 	rm -rf "$root"/opt/speakerd-[0-9]*
 	for folder in systemd/system sysusers.d udev/rules.d; do
 		[ ! -d "$root/usr/local/lib/$folder" ] ||
@@ -27,7 +28,16 @@ remove() {
 	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
 }
 
+# What is not in the checkout may be gone by now.
+take_back_board() {
+	[ -e "$root/etc/speakerd/board" ] || return 0
+	say "Taking back what the board $(cat "$root/etc/speakerd/board/name") has brought"
+	DESTDIR=$root PYTHONPATH=$PWD python3 -sB systemd/board.py --remove ||
+		say "That is to be done by hand, for the reason above"
+}
+
 purge() {
+	take_back_board
 	say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
 	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd" "$root/var/cache/speakerd"
 	rm -f "$root/etc/credstore/gemini-api-key"
@@ -45,5 +55,7 @@ remove
 if [ "${PURGE:-}" = 1 ]; then
 	purge
 else
+	[ ! -e "$root/etc/speakerd/board" ] ||
+		say "Kept: the lines for $(cat "$root/etc/speakerd/board/name") in config.txt, and /etc/asound.conf"
 	say "Kept: /etc/speakerd, the conversation in /var/lib/speakerd, and the key; sudo make uninstall PURGE=1 removes them, too"
 fi

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _HW = re.compile(r'"hw:CARD=[^"]*"')
 #: The last card that there could be.
 _NO_CARD = "{ type hw card 31 }"
+_SAMPLES = ("-t", "raw", "-f", "S16_LE", "-c", "1")
 _SHARED = re.compile(r"^pcm\.(\w+) \{\n    type (?:dmix|dsnoop)\n.*?^\}$", re.MULTILINE | re.DOTALL)
 #: What is said of a card that is not there, and of nothing else.
 _MISSING = (
@@ -48,8 +49,18 @@ class Alsa:
         self, program: str, pcm: str, rate_hz: int, file: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [program, "-q", "-D", pcm, "-t", "raw", "-f", "S16_LE", "-c", "1"]
-            + ["-r", str(rate_hz), "-s", str(rate_hz // 2), file],
+            [
+                program,
+                "-q",
+                "-D",
+                pcm,
+                *_SAMPLES,
+                "-r",
+                str(rate_hz),
+                "-s",
+                str(rate_hz // 2),
+                file,
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -14,7 +14,10 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
-COPIED = ("systemd", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "CHANGELOG.md")
+COPIED = (
+    *("systemd", "hardware", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"),
+    *("CHANGELOG.md", "speakerd/__init__.py", "speakerd/errors.py", "speakerd/config"),
+)
 
 _NOTE = 'echo "${0##*/} $*" >>"$STUB_LOG"\n'
 _PYTHON = f"""\
@@ -26,6 +29,9 @@ case "$*" in
 *"-m pip "*) [ ! -e "$STUB_STATE/no-network" ] || {{ echo "no network" >&2; exit 1; }} ;;
 *"-m compileall "*) ;;
 *"/bin/speakerd --version") ;;
+*"/bin/speakerd-board "*)
+	shift
+	PYTHONPATH=$STUB_CHECKOUT exec {shlex.quote(sys.executable)} -sB "$@" ;;
 *"/bin/speakerd doctor "*) echo "the doctor has looked" ;;
 *) exec {shlex.quote(sys.executable)} "$@" ;;
 esac
@@ -83,7 +89,8 @@ class Machine:
         self.systemd_runs(True)
         for name in COPIED:
             if (CHECKOUT / name).is_dir():
-                shutil.copytree(CHECKOUT / name, self.checkout / name)
+                without = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=without)
             else:
                 shutil.copy(CHECKOUT / name, self.checkout / name)
         self.change("1")
@@ -124,13 +131,14 @@ class Machine:
                 "PYTHON": str(self._bin / "python3"),
                 "STUB_LOG": str(self._log),
                 "STUB_STATE": str(self.state),
+                "STUB_CHECKOUT": str(self.checkout),
                 **environ,
             },
         )
 
-    def install(self) -> str:
+    def install(self, **environ: str) -> str:
         """Install; returns what it said. Fails the test where that fails."""
-        done = self.run("install.sh")
+        done = self.run("install.sh", **environ)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
