@@ -10,6 +10,7 @@ A bug in a check ends that check only, and is told as one of the failures.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import os
 import sys
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 #: have something to say at once, also where nothing can be imported that reads it.
 FIRST = ("packages", "clock")
 #: Outside in: what a check needs has been looked at by the ones before it.
-THEN = ("machine", "configuration", "service", "network", "gemini", "sound", "button")
+THEN = ("machine", "configuration", "service", "network", "gemini", "board", "sound", "button")
 
 _ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"
 _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-ask",
         action="store_true",
         help="ask nobody to press the button or to say something",
+    )
+    parser.add_argument(
+        "--board",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="compare the machine with the profile of this sound board, or of the one set up",
     )
     parser.add_argument(
         "--report",
@@ -71,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     """
     somebody = not args.no_ask and sys.stdin.isatty() and sys.stdout.isatty()
     system = host.bare(dict(os.environ), Terminal() if somebody else None)
+    system = dataclasses.replace(system, board=args.board)
     return tell(Examination(system, host.configured), args.report)
 
 

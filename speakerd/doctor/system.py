@@ -60,6 +60,7 @@ class System:
     where none answers, and ``no_daemon`` says why; while one does, the sound card and the button
     are its own, and it is asked about them. ``person`` is None where nobody is there to be asked.
     ``user`` is who runs the doctor, also by way of sudo, and ``privileged`` whether as root.
+    ``board`` is the profile that was asked for: empty for the one set up, None where none was.
     """
 
     loaded: Loaded | None
@@ -73,4 +74,5 @@ class System:
     from_shell: frozenset[str] = frozenset()
     user: str = "root"
     privileged: bool = True
+    board: str | None = None
     now: Callable[[], float] = time.time  # seconds since 1970

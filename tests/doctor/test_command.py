@@ -247,9 +247,10 @@ def test_no_report_is_left_of_what_was_interrupted(
 def test_the_options() -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    assert vars(parser.parse_args([])) == {"no_ask": False, "report": None}
-    chosen = parser.parse_args(["--no-ask", "--report", "r.txt"])
-    assert vars(chosen) == {"no_ask": True, "report": Path("r.txt")}
+    assert vars(parser.parse_args([])) == {"no_ask": False, "board": None, "report": None}
+    chosen = parser.parse_args(["--no-ask", "--board", "--report", "r.txt"])
+    assert vars(chosen) == {"no_ask": True, "board": "", "report": Path("r.txt")}
+    assert parser.parse_args(["--board", "usb-sound-card"]).board == "usb-sound-card"
 
 
 @pytest.mark.parametrize(
@@ -273,9 +274,10 @@ def test_who_is_asked(
     monkeypatch.setattr(command, "tell", tell)
     monkeypatch.setattr(sys, "stdin", stdin)
     monkeypatch.setattr(sys, "stdout", stdout)
-    assert command.run(argparse.Namespace(no_ask=no_ask, report=None)) == 0
+    assert command.run(argparse.Namespace(no_ask=no_ask, board="usb", report=None)) == 0
     (system,) = told
     assert (system.person is not None) is asked
+    assert system.board == "usb"
     assert system.root == Path("/")
 
 
