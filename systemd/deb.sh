@@ -76,9 +76,9 @@ build() {
 	install -D -m 644 "$share/speakerd.udev" "$stage/usr/lib/udev/rules.d/60-speakerd.rules"
 	install -D -m 644 "$share/speakerd.env.example" "$stage/etc/speakerd/speakerd.env.example"
 	install -D -m 644 systemd/deb/speakerd.lintian-overrides "$stage/usr/share/lintian/overrides/speakerd"
-	mkdir -p "$stage/usr/bin" "$stage/usr/sbin" "$doc"
+	mkdir -p "$stage/usr/bin" "$doc"
 	ln -s /opt/speakerd/bin/speakerd "$stage/usr/bin/speakerd"
-	ln -s /opt/speakerd/bin/speakerd-board "$stage/usr/sbin/speakerd-board"
+	ln -s /opt/speakerd/bin/speakerd-board "$stage/usr/bin/speakerd-board"
 	copyright >"$doc/copyright"
 	gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
 	printf '%s\n' "speakerd ($version) stable; urgency=medium" "" "  * See CHANGELOG.md.gz." "" \

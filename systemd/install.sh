@@ -80,9 +80,9 @@ switch_to() {
 		ln -sfn "$1" "$root/opt/.speakerd"
 		mv -T "$root/opt/.speakerd" "$root/opt/speakerd"
 	fi
-	mkdir -p "$root/usr/local/bin" "$root/usr/local/sbin"
+	mkdir -p "$root/usr/local/bin"
 	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
-	ln -sfn /opt/speakerd/bin/speakerd-board "$root/usr/local/sbin/speakerd-board"
+	ln -sfn /opt/speakerd/bin/speakerd-board "$root/usr/local/bin/speakerd-board"
 	if [ -e "$root/run/udev/control" ]; then
 		udevadm control --reload
 		udevadm trigger --subsystem-match=gpio

@@ -18,7 +18,7 @@ remove() {
 	say "Removing /opt/speakerd, the unit and the command speakerd"
 	rm -f "$root$unit" "$root/usr/local/lib/sysusers.d/speakerd.conf" \
 		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
-		"$root/usr/local/bin/speakerd" "$root/usr/local/sbin/speakerd-board" \
+		"$root/usr/local/bin/speakerd" "$root/usr/local/bin/speakerd-board" \
 		"$root/opt/speakerd" "$root/opt/.speakerd"
 	rm -rf "$root"/opt/speakerd-[0-9]*
 	for folder in systemd/system sysusers.d udev/rules.d; do

@@ -9,6 +9,7 @@ trap 'rm -rf "$work"' EXIT
 env=/etc/speakerd/speakerd.env
 key=/etc/credstore/gemini-api-key
 conversation=/var/lib/speakerd/conversation-for-the-test
+config=/boot/firmware/config.txt
 
 step() { printf '\n== %s\n' "$*"; }
 # check WORDS...: a condition for [ ] or a command, which must be true.
@@ -37,6 +38,16 @@ installed() {
 	check same "$(modules '*.py')" "$(modules '*.pyc')"
 	if with_systemd; then check systemctl is-active --wait speakerd; fi
 }
+# board NAME OVERLAY
+board() {
+	check same "$(cat /etc/speakerd/board/name)" "$1"
+	check grep -qx "dtoverlay=$2" $config
+	check same "$(grep -c speakerd-board $config)" 2
+	check there /etc/asound.conf
+	check same "$(mode $env)" "640 root:speakerd"
+	check grep -q "set up here" <(runuser -u nobody -- speakerd-board)
+	check runuser -u speakerd -- speakerd config >/dev/null
+}
 # What a person would lose.
 use() {
 	echo '# mine' >>$env
@@ -51,7 +62,9 @@ unlost() {
 }
 purged() {
 	local path
-	for path in /etc/speakerd /var/lib/speakerd $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
+	check same "$(cat $config)" dtparam=audio=on
+	check no there $config.before-speakerd
+	for path in /etc/speakerd /var/lib/speakerd /etc/asound.conf $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
 	check same "$(find /etc/systemd /usr/local -name '*speakerd*')" ""
 	[ ! -e "${key%/*}" ] || check dpkg-query -S "${key%/*}" >/dev/null
 }
@@ -68,6 +81,9 @@ cd "$work/checkout"
 rm -rf dist
 version=$(sed -nE 's/^version = "(.*)"$/\1/p' pyproject.toml)
 listing . >"$work/before"
+
+mkdir -p "${config%/*}"
+echo dtparam=audio=on >$config
 
 step "make install"
 make install
@@ -103,6 +119,19 @@ check same "$(ls -d /opt/speakerd-*)" "/opt/$(readlink /opt/speakerd)"
 installed
 unlost
 
+step "make install for a sound board, and for another one"
+check no make -C "$work/next" install BOARD=gramophone 2>"$work/log"
+check grep -q "there are: .*usb-sound-card" "$work/log"
+make -C "$work/next" install BOARD=google-aiy-voice-kit-v1 | tee "$work/log"
+check grep -q "sudo reboot" "$work/log"
+board google-aiy-voice-kit-v1 googlevoicehat-soundcard
+check same "$(cat $config.before-speakerd)" dtparam=audio=on
+speakerd-board hifiberry-dac
+board hifiberry-dac hifiberry-dac
+make -C "$work/next" install
+board hifiberry-dac hifiberry-dac
+installed
+
 step "make uninstall, and PURGE=1"
 make uninstall
 removed
@@ -128,6 +157,8 @@ apt_quietly install "${package[0]}"
 installed
 check same "$(dpkg --verify speakerd)" ""
 use
+speakerd-board google-aiy-voice-kit-v1
+board google-aiy-voice-kit-v1 googlevoicehat-soundcard
 check no make install
 check same "$(dpkg-query -W -f '${db:Status-Status}' speakerd)" installed
 

@@ -138,7 +138,7 @@ class Machine:
 
     def install(self, **environ: str) -> str:
         """Install; returns what it said. Fails the test where that fails."""
-        done = self.run("install.sh", **environ)
+        done = self.run("install.sh", umask=0o022, **environ)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -261,7 +261,7 @@ def test_make_install_sets_it_up(machine: Machine) -> None:
     assert "googlevoicehat" in machine.text(CONFIG)
     shared = machine.root / "opt/speakerd/share/speakerd/boards"
     assert sorted(path.stem for path in shared.iterdir()) == boards.names()
-    link = machine.root / "usr/local/sbin/speakerd-board"
+    link = machine.root / "usr/local/bin/speakerd-board"
     assert str(link.readlink()) == "/opt/speakerd/bin/speakerd-board"
 
 

@@ -58,7 +58,10 @@ def test_where_its_files_are_and_whose(package: Path) -> None:
     files = members(package)
     for path in (
         "./opt/speakerd/bin/speakerd",
+        "./opt/speakerd/bin/speakerd-board",
+        "./opt/speakerd/share/speakerd/boards/usb-sound-card.toml",
         "./usr/bin/speakerd",
+        "./usr/bin/speakerd-board",
         "./usr/lib/systemd/system/speakerd.service",
         "./usr/lib/sysusers.d/speakerd.conf",
         "./usr/lib/udev/rules.d/60-speakerd.rules",
@@ -75,6 +78,8 @@ def test_where_its_files_are_and_whose(package: Path) -> None:
 def test_it_runs_from_where_the_unit_says(package: Path, tmp_path: Path) -> None:
     subprocess.run(["dpkg-deb", "-x", str(package), str(tmp_path / "x")], check=True)
     program = (tmp_path / "x/opt/speakerd/bin/speakerd").read_text(encoding="utf-8")
+    assert program.startswith("#!/opt/speakerd/bin/python -I\n")
+    program = (tmp_path / "x/opt/speakerd/bin/speakerd-board").read_text(encoding="utf-8")
     assert program.startswith("#!/opt/speakerd/bin/python -I\n")
     unit = (tmp_path / "x/usr/lib/systemd/system/speakerd.service").read_bytes()
     assert unit == (CHECKOUT / "systemd/speakerd.service").read_bytes()
