@@ -255,7 +255,7 @@ def test_before_speakerd_is_installed_there_is_nothing_to_set(machine: Machine) 
 
 def test_make_install_sets_it_up(machine: Machine) -> None:
     write(machine, CONFIG, SHIPPED)
-    words = machine.install(BOARD=KIT)
+    words = machine.install(KIT)
     assert "To be done: sudo reboot" in words
     assert options(machine) == dict(boards.load(KIT).env)
     assert "googlevoicehat" in machine.text(CONFIG)
@@ -268,7 +268,7 @@ def test_make_install_sets_it_up(machine: Machine) -> None:
 @pytest.mark.parametrize("name", ["", KIT])
 def test_without_a_board_nothing_is_set_up_or_changed(machine: Machine, name: str) -> None:
     write(machine, CONFIG, SHIPPED)
-    machine.install(BOARD=name)
+    machine.install(name)
     before = contents(machine)
     machine.install()
     assert contents(machine) == before
@@ -296,7 +296,7 @@ def test_a_board_that_cannot_be_set_up_leaves_what_was_installed(machine: Machin
 
 def test_uninstalling_keeps_the_board_and_purging_takes_it_back(machine: Machine) -> None:
     write(machine, CONFIG, SHIPPED)
-    machine.install(BOARD=KIT)
+    machine.install(KIT)
     done = machine.run("uninstall.sh")
     assert f"Kept: the lines for {KIT} in config.txt, and /etc/asound.conf\n" in done.stdout
     assert "googlevoicehat" in machine.text(CONFIG)
