@@ -338,6 +338,7 @@ def test_purging_the_package_leaves_what_is_not_its_own(pi: Machine) -> None:
     write(pi, CONFIG, broken)
     assert purge_package(pi) == ""
     assert (pi.text(CONFIG), pi.text(ASOUND)) == (broken, MINE)
+    assert pi.text(BACKUP) == SHIPPED
 
 
 def test_purging_a_package_without_a_board_looks_at_nothing(pi: Machine) -> None:
