@@ -124,6 +124,7 @@ _OVERLAYS: dict[str, _Overlay] = {
     # sound by I2S, with more than its four lines
     "googlevoicehat-soundcard": _at(*_I2S, 16),
     "hifiberry-amp100": _at(*_I2S, 4, 17),
+    "iqaudio-dacplus": _at(*_I2S, 22),
     "max98357a": _at(*_I2S, sdmode__pin=4),
     "tc358743-audio": _at(18, 19, 20),
 }
