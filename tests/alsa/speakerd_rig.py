@@ -33,10 +33,11 @@ QUICK = {
     "SPEAKERD_TAIL_MS": "150",
     "SPEAKERD_PREBUFFER_MS": "40",
 }
-#: What every daemon of a test needs: no pins, no other server than a simulator.
+#: What every daemon of a test needs: no pins, no other server than a simulator, no espeak-ng.
 BARE = {
     "GPIOZERO_PIN_FACTORY": "mock",
     "GEMINI_API_KEY": "simulated-key",
+    "SPEAKERD_PROMPTS": "false",  # what is told is an earcon, ready at once
     "GOOGLE_GEMINI_BASE_URL": "https://127.0.0.1:9",
 }
 

@@ -12,7 +12,7 @@ from speakerd.audio.pcm import PLAYBACK_RATE_HZ
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Fault, Moment, Phase, Planned
 from tests.fakes.audio import FakeSpeaker
-from tests.protocol.rig import Rig
+from tests.protocol.rig import CUES, Rig
 from tests.soak.clock import SPEED, FastCore
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SoakRig(Rig):
 
     def _make_speaker(self, _settings: Settings, post: Callable[[Event], None]) -> FakeSpeaker:
         kind = EagerSpeaker if self._eager else FakeSpeaker
-        self.speaker = kind(post, instant=True)
+        self.speaker = kind(post, instant=True, cues=CUES)
         return self.speaker
 
     @property
