@@ -59,7 +59,12 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     Raises ConfigError only where a source cannot be read at all.
     """
     # pydantic takes its time, and whoever only needs the control socket does without it
-    from speakerd.config.settings import VARIABLES, origin_of, read  # noqa: PLC0415 - see above
+    from speakerd.config.settings import (  # noqa: PLC0415 - see above
+        VARIABLES,
+        origin_of,
+        pins_of,
+        read,
+    )
 
     env_file = sources.env_file_of(environ)
     in_file = sources.read_env_file(environ)
@@ -92,6 +97,12 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     for name, check in checks.LIBRARY_CHECKS.items():
         if name in library and (reason := check(library[name])):
             problems[name] = said(name, library[name], reason)
+    for name, (pin, owner) in checks.pins_taken_twice(pins_of(settings)).items():
+        problems[name] = said(
+            name,
+            sources.text_of(texts[provenance[name]], name),
+            f"but GPIO{pin} is {owner}'s: choose another",
+        )
     if (path := settings.state_directory) is not None:
         name = sources.STATE_DIRECTORY
         if reason := checks.no_directory(path):

@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 #: Google's have 39, and other tokens some hundred.
 _LONGEST_KEY = 1000
+
+
+def pins_taken_twice(pins: Iterable[tuple[str, int]]) -> dict[str, tuple[int, str]]:
+    """For each variable that names a pin another one has named before: which pin, and by whom."""
+    owners: dict[int, str] = {}
+    found: dict[str, tuple[int, str]] = {}
+    for variable, pin in pins:
+        if owners.setdefault(pin, variable) != variable:
+            found[variable] = (pin, owners[pin])
+    return found
 
 
 def no_key(text: str) -> str:

@@ -184,6 +184,44 @@ def test_a_wrong_value_is_one_line_with_what_is_allowed(
     assert place.problems() == [f"SPEAKERD_{name} in {place.file} is {value!r}; allowed: {allowed}"]
 
 
+@pytest.mark.parametrize(
+    ("options", "variable", "owner"),
+    [
+        ({"MUTE_PIN": "17"}, "MUTE_PIN", "BUTTON_PIN"),
+        ({"LED_PINS": "5,6,26", "KNOB_PINS": "26,27"}, "LED_PINS", "KNOB_PINS"),
+        ({"VOLUME_UP_PIN": "5", "VOLUME_DOWN_PIN": "5"}, "VOLUME_DOWN_PIN", "VOLUME_UP_PIN"),
+    ],
+)
+def test_a_pin_has_one_purpose(
+    place: Place, options: dict[str, str], variable: str, owner: str
+) -> None:
+    place.write("\n".join(f"SPEAKERD_{name}={value}" for name, value in options.items()))
+    (line,) = place.problems()
+    assert line.startswith(
+        f"SPEAKERD_{variable} in {place.file} is {options[variable]!r}, but GPIO"
+    )
+    assert line.endswith(f"is SPEAKERD_{owner}'s: choose another")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("LED_PINS", "5,6", "which is 2 pins"),
+        ("LED_PINS", "5,5,6", "which names a pin twice"),
+        ("KNOB_PINS", "5", "which is not two pins"),
+        ("MUTE_PIN", "99", "a BCM number from 0 to 53"),
+        ("SECOND_BUTTON", "dance", "stop or forget or mute or volume"),
+        ("VOLUME", "110", "a whole number of percent from 0 to 100"),
+    ],
+)
+def test_what_the_panel_cannot_be_is_one_line(
+    place: Place, name: str, value: str, reason: str
+) -> None:
+    place.write(f"SPEAKERD_{name}={value}")
+    (line,) = place.problems()
+    assert reason in line
+
+
 def test_paths_are_absolute_and_a_socket_path_is_short(place: Place) -> None:
     lines = place.problems(SPEAKERD_CONTROL_SOCKET="/" + 107 * "x", SPEAKERD_STATE_DIRECTORY="here")
     assert "longer than 107 bytes" in lines[0]
