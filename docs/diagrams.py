@@ -14,7 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speakerd.conversation import link, turn
+from speakerd.conversation import button, link, turn
 from speakerd.conversation.rules import Rules
 
 if TYPE_CHECKING:
@@ -100,6 +100,18 @@ def meanings(kind: type[enum.Enum]) -> str:
     )
 
 
+def button_table() -> str:
+    """What a finger means in each mode."""
+    return table(
+        ("mode", "in", "on", "go to", "and mean"),
+        (
+            (mode.value, phase.value, touch.value, target.value, gesture.value if gesture else "")
+            for mode, rows in button.MODES.items()
+            for (phase, touch), (target, gesture) in rows.items()
+        ),
+    )
+
+
 def link_diagram() -> str:
     """The link machine."""
     return diagram(
@@ -133,6 +145,8 @@ BLOCKS = {
     "turn states": lambda: meanings(turn.TurnState),
     "turn table": turn_table,
     "ignored table": ignored_table,
+    "button phases": lambda: meanings(button.Phase),
+    "button table": button_table,
     "link diagram": link_diagram,
     "link states": lambda: meanings(link.LinkState),
     "rules table": rules_table,
