@@ -151,7 +151,7 @@ def check_microphone(system: System, alsa: Alsa | None = None) -> Iterator[Findi
 def check_speaker(system: System, alsa: Alsa | None = None) -> Iterator[Finding]:
     """Whether the speaker can be opened; plays the test tone."""
     alsa, device = alsa or _alsa(), _device(system, SPEAKER)
-    if alsa is None or device is None:
+    if alsa is None or device is None or system.loaded is None:
         return
     if system.daemon is not None:
         yield from _daemons_speaker(system, system.daemon, alsa, device)
@@ -160,7 +160,7 @@ def check_speaker(system: System, alsa: Alsa | None = None) -> Iterator[Finding]
         return
     _announce_the_tone(system)
     try:
-        underruns = play(device, alsa, tone())
+        underruns = play(device, alsa, tone(), wake_ms=system.loaded.settings.wake_ms)
     except DeviceError as error:
         yield missing(system, SPEAKER, alsa, device, str(error))
         return

@@ -132,19 +132,21 @@ def loudest(level: Callable[[], Level | None], for_s: float) -> Level | None:
         time.sleep(_POLL_S)
 
 
-def play(device: str, alsa: Alsa, clip: bytes) -> int:
+def play(device: str, alsa: Alsa, clip: bytes, *, wake_ms: int = 0) -> int:
     """Play ``clip`` (24 kHz) to its end; returns how often the device ran dry.
 
-    Raises DeviceError where it cannot be played.
+    ``wake_ms`` of silence come first. Raises DeviceError where it cannot be played.
     """
     from speakerd.audio.speaker import Speaker  # noqa: PLC0415 - needs alsa-lib
 
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    speaker = Speaker(device, prebuffer_ms=0, post=events.put, open_pcm=alsa.open_playback)
+    speaker = Speaker(
+        device, prebuffer_ms=0, wake_ms=wake_ms, post=events.put, open_pcm=alsa.open_playback
+    )
     speaker.start()
     try:
         speaker.play_clip(clip)
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _PATIENCE_S + wake_ms / 1000
         while time.monotonic() < deadline:
             for event in _taken(events):
                 if isinstance(event, DeviceLost):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from speakerd.audio.controls import Control, Side
+from speakerd.audio.earcons import tone
 from speakerd.audio.pcm import XrunError
 from speakerd.doctor import sound
 from speakerd.doctor.devices import ADD_A_CARD
@@ -512,6 +513,14 @@ def test_a_speaker_that_plays(rig: Rig) -> None:
     ]
     assert len(rig.speaker.heard) > 48_000
     assert rig.machine.person.told == ["You should hear three notes now, upwards."]
+
+
+def test_the_test_tone_waits_for_a_dac_that_has_to_wake(rig: Rig) -> None:
+    rig.speaker.clock = time.monotonic
+    rig.machine.options["SPEAKERD_WAKE_MS"] = "200"
+    assert rig.play()[0].startswith("OK speaker: ")
+    waking_bytes = round(0.2 * 24_000) * 2
+    assert rig.speaker.heard.startswith(bytes(waking_bytes) + tone()[:1000])
 
 
 def test_a_speaker_that_runs_dry(rig: Rig) -> None:
