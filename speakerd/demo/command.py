@@ -2,7 +2,8 @@
 
 Without arguments nothing of it needs hardware or a key: a stand-in sound card, recorded speech
 and the Live API simulator around the real daemon. With ``--card`` it is your sound card and your
-voice, with GEMINI_API_KEY in the environment it is Gemini.
+voice, with GEMINI_API_KEY in the environment it is Gemini. ``--parrot`` is for a speaker that was
+just wired: see :mod:`speakerd.demo.parrot`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.config.render import GROUPS
 from speakerd.config.settings import variable_of
-from speakerd.demo import speech, timeline, verdict
+from speakerd.demo import parrot, speech, timeline, verdict
 from speakerd.demo.process import DaemonProcess
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import UnavailableError
@@ -48,10 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PCM",
         help="use this ALSA PCM as microphone and speaker, with Enter as the button",
     )
+    parser.add_argument(
+        "--parrot",
+        action="store_true",
+        help="repeat your own words, with the card, button and lamp of the env file; needs no key",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Hold the conversation; 0 only if the reply was heard in full."""
+    """Hold the conversation; 0 only if the reply was heard in full, or the parrot ended well."""
+    if args.parrot:
+        with _ended_by_signals():
+            return parrot.run(args.card, _running_simulator)
     if args.card and not sys.stdin.isatty():
         raise UnavailableError("with --card Enter is the button, but there is no terminal")
     with _ended_by_signals():
