@@ -211,8 +211,8 @@ def turn_line(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> str:
 def _what_happened(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> str:
     if (end := _ENDS.get(ledger["outcome"])) is not None:
         return end
-    if (problem := verdict.turn_problem(ledger)) is not None:
-        return f"{problem}; the log tells more"
+    if ledger["outcome"] != "answered":
+        return f"{verdict.turn_problem(ledger)}; the log tells more"
     level = measure(utterance)
     if level is None or level.verdict is Verdict.SILENT:
         return _DEAF
@@ -223,7 +223,10 @@ def _what_happened(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> s
             return f"it was very quiet ({peak}): speak from nearer, or turn it up: {adjust}"
         case Verdict.CLIPPED:
             return f"it was too loud, and cut off ({peak}): turn it down: {adjust}"
-    return f"heard {ledger['utterance_s']:.1f} s ({peak}), and repeated them in full"
+    heard = f"heard {ledger['utterance_s']:.1f} s ({peak}), "
+    if ledger["underruns"]:
+        return f"{heard}but {verdict.turn_problem(ledger)}: the machine is too busy"
+    return f"{heard}and repeated them in full"
 
 
 def _refuse_beside_a_daemon(path: Path) -> None:

@@ -151,16 +151,16 @@ def test_a_signal_ends_it_and_all_it_has_started(
 
 
 class Terminal:
-    """A person's terminal with ``speakerd demo --card`` in it."""
+    """A person's terminal with ``speakerd demo`` in it."""
 
     def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self._master = master
         self._shown = b""
 
-    def read_until(self, text: str) -> None:
-        """Wait until ``text`` is on the screen."""
-        while text not in self.shown:
+    def read_until(self, text: str, times: int = 1) -> None:
+        """Wait until ``text`` is on the screen, so many times."""
+        while self.shown.count(text) < times:
             assert self._read(), self.shown
 
     def read_to_end(self) -> int:
@@ -194,12 +194,12 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal_with(directory: Path, card: str, **environment: str) -> Iterator[Terminal]:
+def terminal_with(directory: Path, *args: str, **environment: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     with (
         contextlib.ExitStack() as stack,
         subprocess.Popen(
-            ("setsid", "--ctty", sys.executable, "-m", "speakerd", "demo", "--card", card),
+            ("setsid", "--ctty", sys.executable, "-m", "speakerd", "demo", *args),
             env=os.environ | {"TMPDIR": str(directory), "HOME": str(directory)} | environment,
             stdin=slave,
             stdout=slave,
@@ -216,7 +216,7 @@ def terminal_with(directory: Path, card: str, **environment: str) -> Iterator[Te
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    with terminal_with(tmp_path, "null") as terminal:
+    with terminal_with(tmp_path, "--card", "null") as terminal:
         yield terminal
 
 
@@ -229,6 +229,11 @@ def assert_nobody_is_left(pid: int) -> None:
         os.killpg(pid, 0)
 
 
+def speak(card: StandInCard) -> None:
+    said_at = card.play_into_microphone(speech.load(speech.RECORDINGS[:1]))
+    time.sleep(max(0.0, said_at - time.monotonic()))  # what a person says takes its time
+
+
 def test_enter_is_the_button(tmp_path: Path, card: StandInCard) -> None:
     config = tmp_path / "asound.conf"
     config.write_text(
@@ -239,12 +244,11 @@ def test_enter_is_the_button(tmp_path: Path, card: StandInCard) -> None:
         f"    playback.pcm {card.playback_device}\n"
         "}\n"
     )
-    with terminal_with(tmp_path, "my_card", ALSA_CONFIG_PATH=str(config)) as terminal:
+    with terminal_with(tmp_path, "--card", "my_card", ALSA_CONFIG_PATH=str(config)) as terminal:
         terminal.read_until(FIRST)
         terminal.type(b"\n")
         terminal.read_until(SECOND)
-        said_at = card.play_into_microphone(speech.load(speech.RECORDINGS[:1]))
-        time.sleep(max(0.0, said_at - time.monotonic()))  # what a person says takes its time
+        speak(card)
         terminal.type(b"\n")
         assert terminal.read_to_end() == 0
         assert "ms  release\n" in terminal.shown
@@ -271,3 +275,74 @@ def test_ctrl_d_at_a_prompt_ends_everything_with_a_word(terminal: Terminal) -> N
     (line,) = terminal.shown.split(FIRST)[1].split("\n")[1:-1]
     assert line == "speakerd: the input ended, but Enter is the button"
     assert_nobody_is_left(terminal.process.pid)
+
+
+# --- the parrot, on a speaker that was just wired
+
+
+KEY = "AIzaSyMine-and-nobody-elses"
+
+
+def env_file(directory: Path, **options: str) -> str:
+    path = directory / "installed.env"
+    lines = [f"SPEAKERD_{name}={text}\n" for name, text in options.items()]
+    path.write_text("".join([f"GEMINI_API_KEY={KEY}\n", *lines]))
+    return str(path)
+
+
+def environments(session: int) -> Iterator[bytes]:
+    """The environments of all processes that have been started in a terminal's session."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if os.getsid(int(process.name)) == session:
+                yield (process / "environ").read_bytes()
+
+
+def test_a_parrot_repeats_turn_after_turn_without_a_key(tmp_path: Path, card: StandInCard) -> None:
+    devices = {"CAPTURE_DEVICE": card.capture_device, "PLAYBACK_DEVICE": card.playback_device}
+    installed = env_file(tmp_path, BUTTON_MODE="toggle", MODEL="no-such-model", **devices)
+    chosen = {"SPEAKERD_ENV_FILE": installed, "GPIOZERO_PIN_FACTORY": "mock"}
+    with terminal_with(tmp_path, "--parrot", **card.environment(), **chosen) as terminal:
+        terminal.read_until("Tap the button, say something, tap it again")
+        terminal.read_until("Enter, before and after, does the same as the button.")
+        assert not any(KEY.encode() in each for each in environments(terminal.process.pid))
+        for number, said in enumerate(("heard ", "nothing was heard: "), 1):
+            terminal.type(b"\n")
+            terminal.read_until("Speak, then press Enter.", number)
+            speak(card) if number == 1 else time.sleep(1.0)
+            terminal.type(b"\n")
+            terminal.read_until(f"turn {number}: {said}")
+        terminal.type(b"\x03")
+        assert terminal.read_to_end() == 0
+        assert_nobody_is_left(terminal.process.pid)
+    (directory,) = tmp_path.glob("speakerd-demo-*")
+    assert not any(KEY in path.read_text() for path in directory.iterdir() if path.is_file())
+
+
+def test_a_parrot_without_pins_has_enter_and_ctrl_d(tmp_path: Path) -> None:
+    chosen = {"SPEAKERD_ENV_FILE": env_file(tmp_path), "GPIOZERO_PIN_FACTORY": "no-such"}
+    with terminal_with(tmp_path, "--parrot", "--card", "null", **chosen) as terminal:
+        terminal.read_until("Press Enter, say something, press it again")
+        terminal.type(b"\x04")
+        assert terminal.read_to_end() == 0
+        assert "microphone:  null\nspeaker:     null\nbutton:      GPIO17: " in terminal.shown
+        assert_nobody_is_left(terminal.process.pid)
+
+
+def test_a_parrot_without_its_card_is_one_line_and_69(tmp_path: Path) -> None:
+    chosen = {"SPEAKERD_ENV_FILE": env_file(tmp_path), "GPIOZERO_PIN_FACTORY": "mock"}
+    ended = demo(tmp_path, "--parrot", "--card", "plughw:CARD=NoSuch", **chosen)
+    assert (ended.returncode, ended.stdout) == (69, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("speakerd: microphone: plughw:CARD=NoSuch: ")
+
+
+def test_a_parrot_with_an_option_that_is_wrong_is_78(tmp_path: Path) -> None:
+    installed = env_file(tmp_path, BUTTON_PIN="99")
+    ended = demo(tmp_path, "--parrot", SPEAKERD_ENV_FILE=installed)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert ended.stderr == (
+        f"speakerd: SPEAKERD_BUTTON_PIN in {installed} is '99';"
+        " allowed: a whole number from 0 to 53\n"
+    )
+    assert not list(tmp_path.glob("speakerd-demo-*"))
