@@ -209,10 +209,8 @@ def turn_line(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> str:
 
 
 def _what_happened(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> str:
-    if (end := _ENDS.get(ledger["outcome"])) is not None:
-        return end
-    if ledger["outcome"] != "answered":
-        return f"{verdict.turn_problem(ledger)}; the log tells more"
+    if (outcome := ledger["outcome"]) != "answered":
+        return _ENDS.get(outcome) or f"{verdict.turn_problem(ledger)}; the log tells more"
     level = measure(utterance)
     if level is None or level.verdict is Verdict.SILENT:
         return _DEAF

@@ -229,8 +229,8 @@ def assert_nobody_is_left(pid: int) -> None:
         os.killpg(pid, 0)
 
 
-def speak(card: StandInCard) -> None:
-    said_at = card.play_into_microphone(speech.load(speech.RECORDINGS[:1]))
+def speak(card: StandInCard, words: bytes) -> None:
+    said_at = card.play_into_microphone(words)
     time.sleep(max(0.0, said_at - time.monotonic()))  # what a person says takes its time
 
 
@@ -248,7 +248,7 @@ def test_enter_is_the_button(tmp_path: Path, card: StandInCard) -> None:
         terminal.read_until(FIRST)
         terminal.type(b"\n")
         terminal.read_until(SECOND)
-        speak(card)
+        speak(card, speech.load(speech.RECORDINGS[:1]))
         terminal.type(b"\n")
         assert terminal.read_to_end() == 0
         assert "ms  release\n" in terminal.shown
@@ -306,10 +306,12 @@ def test_a_parrot_repeats_turn_after_turn_without_a_key(tmp_path: Path, card: St
         terminal.read_until("Tap the button, say something, tap it again")
         terminal.read_until("Enter, before and after, does the same as the button.")
         assert not any(KEY.encode() in each for each in environments(terminal.process.pid))
-        for number, said in enumerate(("heard ", "nothing was heard: "), 1):
+        words = speech.load(speech.RECORDINGS[:1])
+        turns = ((words, "heard "), (bytes(len(words)), "nothing was heard: "))
+        for number, (spoken, said) in enumerate(turns, 1):
             terminal.type(b"\n")
             terminal.read_until("Speak, then press Enter.", number)
-            speak(card) if number == 1 else time.sleep(1.0)
+            speak(card, spoken)
             terminal.type(b"\n")
             terminal.read_until(f"turn {number}: {said}")
         terminal.type(b"\x03")
