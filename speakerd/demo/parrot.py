@@ -58,6 +58,7 @@ _ENDS = {
     "spoken-on": "you spoke on before it was answered: both are answered together",
     "empty": "nothing was captured: did the microphone come loose?",
     "silent": _DEAF,
+    "shutdown": "that was the end",
 }
 
 
@@ -214,7 +215,7 @@ def _what_happened(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> s
     level = measure(utterance)
     if level is None or level.verdict is Verdict.SILENT:
         return _DEAF
-    peak = f"peak {level.peak_dbfs:.0f} dBFS"
+    peak = f"peak {round(level.peak_dbfs)} dBFS"
     adjust = f"alsamixer -V capture -D {mixer}, then sudo alsactl store"
     match level.verdict:
         case Verdict.QUIET:

@@ -172,8 +172,9 @@ def test_neither_a_button_nor_a_terminal_is_too_little() -> None:
 
 @pytest.mark.parametrize("device", ["microphone", "speaker"])
 def test_a_device_that_is_missing_is_named(device: str) -> None:
+    status = STATUS | {device: "plughw:CARD=Device: No such device"}
     with pytest.raises(UnavailableError, match=f"^{device}: plughw:CARD=Device: No such device$"):
-        introduced(**{device: "plughw:CARD=Device: No such device"})
+        list(parrot.introduction(settings_of(), status, Path(os.devnull), terminal=True))
 
 
 def test_a_volume_that_is_not_known_says_why_and_a_mute_switch_is_told() -> None:
@@ -207,8 +208,7 @@ SILENT = "nothing was heard: the microphone gives digital silence; look at its m
     ],
 )
 def test_a_turn_is_one_line_by_how_loud_it_was(amplitude: int, said: str) -> None:
-    line = parrot.turn_line(turn(), square(amplitude), MIXER)
-    assert line.replace("peak -0 ", "peak 0 ") == f"turn 3: {said}"
+    assert parrot.turn_line(turn(), square(amplitude), MIXER) == f"turn 3: {said}"
 
 
 @pytest.mark.parametrize("utterance", [b"", bytes(3200)])
