@@ -114,6 +114,12 @@ def render(sound: Earcon | Notice | Cue, volume_percent: int = DEFAULT_VOLUME_PE
     return _synthesize(_FIGURES[earcon], volume_percent)
 
 
+def prepare(volume_percent: int) -> None:
+    """Make those of every cue and notice: a tenth of a second, or a second on a small Pi."""
+    for sound in (*Cue, *Notice):
+        render(sound, volume_percent)
+
+
 def tone() -> bytes:
     """The test tone: S16_LE mono at 24 kHz, 1.1 s of three notes upwards, kept once it is made.
 

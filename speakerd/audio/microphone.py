@@ -199,9 +199,9 @@ class Microphone:
         """Let go of the device and forget what it gave, or begin to capture again."""
         with self._changed:
             self._muted = on
+            self._ring.clear()
             if on:
                 self._complete()
-                self._ring.clear()
             else:  # it is closed, and opening it takes its time
                 self._progress_at = self._clock()
             self._changed.notify_all()

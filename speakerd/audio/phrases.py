@@ -15,7 +15,7 @@ _ENGLISH = "en"
 #: The sentences by language (ISO 639-1). NO_REPLY has none: the model chose to say nothing.
 _SENTENCES: dict[str, dict[Notice, str]] = {
     _ENGLISH: {
-        Notice.NOT_DELIVERED: "I cannot reach the internet. Please try again in a moment.",
+        Notice.NOT_DELIVERED: "I have no connection. Please try again in a moment.",
         Notice.NO_ANSWER: "I got no answer this time. Please ask again.",
         Notice.ANSWER_CUT: "The connection broke off in the middle of the answer. "
         "Please ask again.",
@@ -33,7 +33,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "My loudspeaker was gone for a while. Please check its cable.",
     },
     "de": {
-        Notice.NOT_DELIVERED: "Ich erreiche das Internet nicht. "
+        Notice.NOT_DELIVERED: "Ich habe keine Verbindung. "
         "Bitte versuch es gleich noch einmal.",
         Notice.NO_ANSWER: "Diesmal kam keine Antwort. Bitte frag noch einmal.",
         Notice.ANSWER_CUT: "Mitten in der Antwort ist die Verbindung abgebrochen. "
@@ -54,7 +54,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "Mein Lautsprecher war eine Zeit lang weg. Bitte prüfe sein Kabel.",
     },
     "fr": {
-        Notice.NOT_DELIVERED: "Je n'arrive pas à joindre Internet. Réessayez dans un instant.",
+        Notice.NOT_DELIVERED: "Je n'ai pas de connexion. Réessayez dans un instant.",
         Notice.NO_ANSWER: "Cette fois, je n'ai pas reçu de réponse. Demandez encore une fois.",
         Notice.ANSWER_CUT: "La connexion a été coupée au milieu de la réponse. "
         "Demandez encore une fois.",

@@ -122,6 +122,7 @@ class Playlist:
         self._asleep = True  # the device stands still, and what it gets first may not be heard
         self._awake_from = 0  # the output's position before which there is silence only
         self.hungry = True  # more sound would change what step() does next
+        self._drops = 0
         self.underruns = 0
         self.discarded_bytes = 0
 
@@ -171,7 +172,7 @@ class Playlist:
         """
         whole_bytes = len(pcm) - len(pcm) % SAMPLE_BYTES
         if not whole_bytes:
-            self._post(NoticeEnded())
+            self._post(NoticeEnded(self._drops))
             return
         waiting = [sound for sound in self._sounds if sound.turn is None and not sound.begun]
         excess_bytes = sum(len(clip.pcm) for clip in waiting) + whole_bytes - MAX_CLIPS_BYTES
@@ -180,7 +181,7 @@ class Playlist:
                 break
             excess_bytes -= len(clip.pcm)
             self._sounds.remove(clip)
-            self._post(NoticeEnded())
+            self._post(NoticeEnded(self._drops))
         self._sounds.append(_Sound(None, PLAYBACK_RATE_HZ, memoryview(pcm)[:whole_bytes]))
 
     def refuse(self, pcm: bytes) -> None:
@@ -189,6 +190,7 @@ class Playlist:
 
     def drop(self) -> None:
         """Forget everything; nothing of it is reported."""
+        self._drops += 1
         self._let_go()
         self._reply = None
         self._sounds.clear()
@@ -241,7 +243,7 @@ class Playlist:
         self._sounds.clear()
         self._clip_ends.clear()
         for _ in range(clips):
-            self._post(NoticeEnded())
+            self._post(NoticeEnded(self._drops))
         reply = self._reply
         if reply is not None:
             if out is not None and reply.end > out.heard:
@@ -343,7 +345,7 @@ class Playlist:
     def _report(self, out: Output) -> None:
         while self._clip_ends and self._clip_ends[0] <= out.heard:
             self._clip_ends.popleft()
-            self._post(NoticeEnded())
+            self._post(NoticeEnded(self._drops))
         reply = self._reply
         if reply is None or reply.silent or reply.queued_bytes or out.heard < reply.end:
             return

@@ -54,7 +54,7 @@ class Voice:
 
     def start(self) -> None:
         """Begin to make what there is to say, in a thread; once. At volume 0 there is nothing."""
-        if self._volume_percent:
+        if self._volume_percent and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
             self._thread.start()
 

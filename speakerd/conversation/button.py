@@ -31,6 +31,7 @@ class Phase(enum.Enum):
 
     UP = "up"
     HELD = "held"  # down, and the person speaks
+    RESUMED = "resumed"  # down, and the person goes on with the sentence that had just ended
     LATCHED = "latched"  # up, and the person speaks: it was tapped
     INTERRUPTING = "interrupting"  # down in an answer: by how long it is, it is a stop or a press
     SPENT = "spent"  # down, and means nothing more
@@ -41,6 +42,7 @@ class Touch(enum.Enum):
 
     DOWN = "down"
     DOWN_IN_ANSWER = "down in an answer"
+    DOWN_IN_TAIL = "down in the tail"
     TAP = "tap"  # up again, and it was down for less than a tap may last
     LIFT = "lift"  # up again, later
 
@@ -51,6 +53,7 @@ _SPENT = {(_P.SPENT, _T.TAP): (_P.UP, None), (_P.SPENT, _T.LIFT): (_P.UP, None)}
 _TAPPED = {
     (_P.LATCHED, _T.DOWN): (_P.SPENT, _G.RELEASE),
     (_P.LATCHED, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN_IN_TAIL): (_P.SPENT, _G.RELEASE),
     (_P.HELD, _T.TAP): (_P.LATCHED, None),
 }
 
@@ -60,6 +63,7 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
         (_P.HELD, _T.TAP): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
     },
@@ -68,6 +72,7 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.STOP),
+        (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
         (_P.HELD, _T.LIFT): (_P.LATCHED, None),
     },
     ButtonMode.AUTO: _SPENT
@@ -75,13 +80,16 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.INTERRUPTING, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_TAIL): (_P.RESUMED, _G.PRESS),
+        (_P.RESUMED, _T.TAP): (_P.UP, _G.RELEASE),
+        (_P.RESUMED, _T.LIFT): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
         (_P.INTERRUPTING, _T.TAP): (_P.UP, _G.STOP),
         (_P.INTERRUPTING, _T.LIFT): (_P.UP, _G.RELEASE),
     },
 }
 
-_MEANT = {Phase.HELD, Phase.LATCHED, Phase.INTERRUPTING}
+_MEANT = {Phase.HELD, Phase.RESUMED, Phase.LATCHED, Phase.INTERRUPTING}
 
 
 class Button:
@@ -112,15 +120,13 @@ class Button:
         """Whether it may turn out that the press has only meant to stop an answer."""
         return self._phase is Phase.INTERRUPTING
 
-    def edge(self, now: float, *, pressed: bool, answering: bool = False) -> Gesture | None:
-        """Take a raw GPIO edge; ``answering``: there is an answer to be stopped."""
-        if self._contact.edge(now, pressed=pressed):
-            return self._moved(now, answering=answering)
-        return None
+    def edge(self, now: float, *, pressed: bool, down: Touch = Touch.DOWN) -> Gesture | None:
+        """Take a raw GPIO edge; ``down`` is the touch that going down would be now."""
+        return self._moved(now, down) if self._contact.edge(now, pressed=pressed) else None
 
-    def wake(self, now: float, *, answering: bool = False) -> Gesture | None:
+    def wake(self, now: float, *, down: Touch = Touch.DOWN) -> Gesture | None:
         """When a bounce is over: take the level that remained, if it is another."""
-        return self._moved(now, answering=answering) if self._contact.wake(now) else None
+        return self._moved(now, down) if self._contact.wake(now) else None
 
     def deadline(self) -> float:
         """When :meth:`wake` has something to look at; infinity for never."""
@@ -158,7 +164,7 @@ class Button:
             self._phase = Phase.SPENT if self._contact.down else Phase.UP
         self._control_spent = self._control_down
 
-    def _moved(self, now: float, *, answering: bool) -> Gesture | None:
+    def _moved(self, now: float, down: Touch) -> Gesture | None:
         """The contact is open or closed now."""
         before, phase = self.held, self._phase
         if not self._contact.down:
@@ -167,7 +173,7 @@ class Button:
             self._phase = Phase.SPENT
             return None
         else:
-            touch = Touch.DOWN_IN_ANSWER if answering else Touch.DOWN
+            touch = down
             self._down_at = now
         self._phase, gesture = self._table[phase, touch]
         if phase is Phase.LATCHED:

@@ -8,7 +8,7 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.keys import Deed, Keys
 from speakerd.conversation.rules import FOREVER
-from speakerd.conversation.status import READY
+from speakerd.conversation.status import READY, STARTING
 from speakerd.conversation.turn import TurnInput
 
 if TYPE_CHECKING:
@@ -47,14 +47,16 @@ class Controls:
         self.parts: dict[str, str] = {}
         self.volume: int | None = None  # in percent; None: it is not known
         self._keep_at = FOREVER  # when the volume is to be kept
+        self._percent = 0  # the volume as it was told last, on or off
         self._wished = False  # a person has changed the volume, and it is not heard of yet
         self._switched_off = False  # the microphone, by the mute switch
-        self._muted = False  # so too, by anything else
+        self._unread = False  # the mute switch has not been seen yet: who knows how it is
+        self._muted = False  # by anything else
 
     @property
     def muted(self) -> bool:
-        """Whether the microphone is off because somebody wants it so."""
-        return self._muted or self._switched_off
+        """Whether the microphone is off because somebody wants it so, or may want it so."""
+        return self._muted or self._switched_off or self._unread
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on."""
@@ -80,8 +82,7 @@ class Controls:
 
     def _keep(self) -> None:
         self._keep_at = FOREVER
-        if self.volume is not None:
-            self._out.append(fx.KeepVolume(self.volume))
+        self._out.append(fx.KeepVolume(self._percent))
 
     def handle(self, event: ev.Event) -> None:
         """Take one of the facts that are about it."""
@@ -95,24 +96,42 @@ class Controls:
     def _part_lost(self, event: ev.PartLost) -> None:
         self.parts[event.name] = event.reason
         if event.name == VOLUME:
-            self.volume = None
+            self._lose_volume()
 
     def _part_gone(self, event: ev.PartGone) -> None:
         self.parts.pop(event.name, None)
         if event.name == VOLUME:
-            self.volume = None
-        for key in ev.Key:
-            if event.name == key.value:
-                self._do(self._keys.begin(key, pressed=False))
+            self._lose_volume()
+        if event.name in {key.value for key in ev.Key}:
+            self._do(self._keys.begin(ev.Key(event.name), pressed=False))
+        if event.name == ev.Key.MUTE.value:
+            self._mute(unread=False)
+
+    def _lose_volume(self) -> None:
+        if self._keep_at < FOREVER:
+            self._keep()
+        self.volume, self._wished = None, False
 
     # --- the keys and the knob
 
     def _key_edge(self, event: ev.KeyEdge) -> None:
         self._do(self._keys.edge(event.key, self._dialogue.now, pressed=event.pressed))
 
+    def _key_awaited(self, event: ev.KeyAwaited) -> None:
+        known = self.parts.get(event.key.value) == READY
+        self.parts[event.key.value] = STARTING
+        if event.key is not ev.Key.MUTE:
+            self._do(self._keys.begin(event.key, pressed=False))
+        elif not known:
+            self._mute(unread=True, told=False)
+
     def _key_found(self, event: ev.KeyFound) -> None:
         self.parts[event.key.value] = READY
-        self._do(self._keys.begin(event.key, pressed=event.pressed))
+        deeds = list(self._keys.begin(event.key, pressed=event.pressed))
+        if event.key is ev.Key.MUTE and self._unread:  # how it is found is no news
+            self._mute(switched_off=event.pressed, unread=False, told=False)
+        else:
+            self._do(deeds)
 
     def _key_lost(self, event: ev.KeyLost) -> None:
         self.parts[event.key.value] = event.reason
@@ -133,11 +152,12 @@ class Controls:
                     self._dialogue.step(TurnInput.STOP)
                 case Deed.FORGET:
                     self._forget()
-                    self._dialogue.cue(fx.Cue.FORGOTTEN)
+                case Deed.TURN_MUTE if self._switched_off or self._unread:
+                    self._dialogue.cue(fx.Cue.MUTED)  # and so it stays
                 case Deed.TURN_MUTE:
-                    self._mute(switched_off=self._switched_off, muted=not self._muted)
+                    self._mute(muted=not self._muted)
                 case Deed.MUTE | Deed.UNMUTE:
-                    self._mute(switched_off=deed is Deed.MUTE, muted=self._muted)
+                    self._mute(switched_off=deed is Deed.MUTE)
 
     # --- the mute
 
@@ -145,20 +165,36 @@ class Controls:
         on = not self.muted if event.on is None else event.on
         if self._switched_off and not on:  # what it says nobody else can undo
             self._out.append(fx.Refused("the mute switch is closed: open it"))
+        elif self._unread and not on:
+            why = self.parts[ev.Key.MUTE.value]
+            self._out.append(fx.Refused(f"the mute switch cannot be read: {why}"))
         else:
-            self._mute(switched_off=self._switched_off, muted=on)
+            self._mute(muted=on)
 
-    def _mute(self, *, switched_off: bool, muted: bool) -> None:
-        before, kept = self.muted, self._muted
-        self._switched_off, self._muted = switched_off, muted
-        if muted != kept:
+    def _mute(
+        self,
+        *,
+        switched_off: bool | None = None,
+        unread: bool | None = None,
+        muted: bool | None = None,
+        told: bool = True,
+    ) -> None:
+        """Change what is given; ``told``: it is news to the person."""
+        before = self.muted
+        if switched_off is not None:
+            self._switched_off = switched_off
+        if unread is not None:
+            self._unread = unread
+        if muted is not None and muted != self._muted:
+            self._muted = muted
             self._out.append(fx.KeepMute(muted))
         if self.muted == before:
             return
         if self.muted:
             self._dialogue.mute()
-        self._out.append(fx.Mute(self.muted))
-        self._dialogue.cue(fx.Cue.MUTED if self.muted else fx.Cue.UNMUTED)
+        self._out.append(fx.Mute(self.muted, told))
+        if told:
+            self._dialogue.cue(fx.Cue.MUTED if self.muted else fx.Cue.UNMUTED)
 
     # --- the volume
 
@@ -177,9 +213,10 @@ class Controls:
             self._out.append(order)
 
     def _volume_changed(self, event: ev.VolumeChanged) -> None:
-        if event.percent != self.volume:
-            self.volume = event.percent
+        if event.percent != self._percent or self.volume is None:
+            self._percent = event.percent
             self._keep_at = self._dialogue.now + self._rules.keep_volume_s
+        self.volume = 0 if event.off else event.percent
         if self._wished and not self._dialogue.playing.clips:
             self._dialogue.cue(fx.Cue.VOLUME)
         self._wished = False
@@ -194,6 +231,7 @@ class Controls:
         ev.PartLost: _part_lost,
         ev.PartGone: _part_gone,
         ev.KeyEdge: _key_edge,
+        ev.KeyAwaited: _key_awaited,
         ev.KeyFound: _key_found,
         ev.KeyLost: _key_lost,
         ev.KnobTurned: _knob_turned,

@@ -143,8 +143,7 @@ class Core:
         """Bring every machine to ``now``, until none has anything left to do."""
         self._now = self._dialogue.now = max(now, self._now)
         for _ in range(_LONGEST_CHAIN):
-            answering = self._dialogue.answering
-            self._gesture(self._button.wake(self._now, answering=answering))
+            self._gesture(self._button.wake(self._now, down=self._dialogue.touch))
             self._controls.wake()
             self._dialogue.think_aloud()
             moved = self._advance_link()
@@ -161,6 +160,9 @@ class Core:
         dialogue, link = self._dialogue, self._link
         idle = dialogue.state is TurnState.IDLE
         if idle and self._begun and (self._forget or self._now >= self._conversation_end()):
+            if self._forget:
+                self._out.append(fx.Forgotten())
+                dialogue.cue(fx.Cue.FORGOTTEN)
             self._forget = False
             dialogue.ended_at = None
             link.forget(self._now, self._out)
@@ -195,6 +197,8 @@ class Core:
         self._out.append(fx.ApplySettings())  # first: the next connection asks for what is new
         for device in new.reopened:
             self._devices[device] = STARTING
+        if ev.Device.SPEAKER in new.reopened:
+            self._dialogue.drops = 0
         if ev.Device.BUTTON in new.reopened:
             self._button.lost()
         self._rules = self._dialogue.rules = new.rules
@@ -239,8 +243,8 @@ class Core:
             self._dialogue.cue(fx.Cue.READY)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
-        answering = self._dialogue.answering
-        self._gesture(self._button.edge(self._now, pressed=event.pressed, answering=answering))
+        down = self._dialogue.touch
+        self._gesture(self._button.edge(self._now, pressed=event.pressed, down=down))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
         self._gesture(self._button.held_at_start())
@@ -250,6 +254,8 @@ class Core:
             self._controls.handle(event)
 
     def _press_requested(self, _event: ev.PressRequested) -> None:
+        if self._controls.muted:
+            self._out.append(fx.Refused("the microphone is muted: speakerd mute off"))
         self._gesture(self._button.control(pressed=True))
 
     def _release_requested(self, _event: ev.ReleaseRequested) -> None:
@@ -357,8 +363,9 @@ class Core:
         else:
             self._dialogue.step(TurnInput.PLAYED_EARLY)
 
-    def _notice_ended(self, _event: ev.NoticeEnded) -> None:
-        self._dialogue.playing.clip_ended(self._now)
+    def _notice_ended(self, event: ev.NoticeEnded) -> None:
+        if event.drops is None or event.drops == self._dialogue.drops:
+            self._dialogue.playing.clip_ended(self._now)
 
     def _playing(self, number: int) -> Turn | None:
         """The turn of that number, if it is the one that the speaker may play."""
@@ -492,6 +499,7 @@ class Core:
         ev.ButtonHeldAtStart: _button_held_at_start,
         ev.KeyEdge: _control,
         ev.KeyFound: _control,
+        ev.KeyAwaited: _control,
         ev.KeyLost: _control,
         ev.KnobTurned: _control,
         ev.VolumeRequested: _control,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
+from speakerd.conversation.button import Touch
 from speakerd.conversation.ledger import Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
 from speakerd.conversation.memory import Playing, Turn
@@ -40,6 +41,7 @@ class Dialogue:
         self.turn: Turn | None = None  # under way, or the last one
         self.expected: Turn | None = None  # the one whose reply the speaker may play
         self.playing = Playing()
+        self.drops = 0  # how often the speaker was silenced: what it says of before is stale
         self.speaker_lost = False
         self.finished = 0  # turns whose books are closed
         self.last_record: TurnRecord | None = None
@@ -154,13 +156,17 @@ class Dialogue:
         self._tell(fx.Notice.MUTED)
 
     @property
-    def answering(self) -> bool:
-        """Whether something is heard that a tap may be meant to end."""
-        return self.state is TurnState.SPEAKING or self.playing.explains
+    def touch(self) -> Touch:
+        """What it is to press the button now; of an answer, or an explanation, it may be the end."""
+        resting = self.state in {TurnState.IDLE, TurnState.SETTLING}
+        if self.state is TurnState.SPEAKING or (resting and self.playing.explains):
+            return Touch.DOWN_IN_ANSWER
+        return Touch.DOWN_IN_TAIL if self.state is TurnState.TAIL else Touch.DOWN
 
     def cue(self, cue: fx.Cue) -> None:
         """Let a cue be heard, unless there is more important sound than that."""
-        if not (self.state in CAPTURING or self.playing.reply or self.speaker_lost):
+        answering = self.state is TurnState.SPEAKING or self.playing.reply
+        if not (self.state in CAPTURING or answering or self.speaker_lost):
             self.playing.clips.append(False)
             self._out.append(fx.PlayCue(cue))
 
@@ -515,6 +521,7 @@ class Dialogue:
 
     def _hush(self) -> None:
         self._out.append(fx.DropPlayback())
+        self.drops += 1
         self.expected = None
         self.playing.silenced(self.now)
 

@@ -122,9 +122,10 @@ class PlayTone:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Capture nothing at all, or do so again."""
+    """Capture nothing at all, or do so again; ``told``: that is news for the journal."""
 
     on: bool
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,11 @@ class SaveHandle:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The conversation has been forgotten, as somebody wished."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepVolume:
     """Keep the volume across restarts."""
 
@@ -257,6 +263,7 @@ Effect = (
     | Deliver
     | RunTools
     | SaveHandle
+    | Forgotten
     | KeepVolume
     | KeepMute
     | TurnEnded

@@ -103,6 +103,13 @@ class KeyFound:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyAwaited:
+    """Another button is to be opened, or opened anew; what it is like is not known."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLost:
     """Another button is missing; its edge keeps trying to open it."""
 
@@ -230,9 +237,10 @@ class PartGone:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanged:
-    """The volume is ``percent`` now, whoever has set it; 0 also where the sound is off."""
+    """The volume is ``percent`` now, and ``off`` or not, whoever has set it."""
 
     percent: int
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +296,12 @@ class PlaybackDrained:
 
 @dataclass(frozen=True, slots=True)
 class NoticeEnded:
-    """What was ordered by a Tell, a PlayCue or a PlayTone has been heard."""
+    """What was ordered by a Tell, a PlayCue or a PlayTone has been heard.
+
+    ``drops`` is how often the speaker had been silenced by then; None: it does not matter.
+    """
+
+    drops: int | None = None
 
 
 # --- the connection
@@ -449,6 +462,7 @@ Event = (
     | ButtonHeldAtStart
     | KeyEdge
     | KeyFound
+    | KeyAwaited
     | KeyLost
     | KnobTurned
     | PressRequested

@@ -62,7 +62,10 @@ class Keys:
         self._lines = {key: _Line(Contact(rules.debounce_s)) for key in Key}
 
     def reload(self, rules: Rules) -> None:
-        """Live by ``rules`` from now on."""
+        """Live by ``rules`` from now on; a second button that means something else is let go."""
+        if rules.second_button is not self._rules.second_button:
+            second = self._lines[Key.SECOND]
+            second.again_at, second.acted = FOREVER, True
         self._rules = rules
         for line in self._lines.values():
             line.contact.debounce_s = rules.debounce_s

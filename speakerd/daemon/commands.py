@@ -51,6 +51,8 @@ class Commands:
                 if status.volume is None:
                     return _refusal(f"the volume is not known: {volume_trouble(status.parts)}")
                 return {"ok": True, "volume": status.volume}
+            case (bool(), _) | (_, bool()):
+                pass  # which Python takes for numbers
             case int(percent), None if 0 <= percent <= 100:
                 return self._asked(ev.VolumeRequested(percent))
             case None, int(step) if -100 <= step <= 100:

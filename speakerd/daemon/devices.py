@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from speakerd.audio.controls import mixer_of
+from speakerd.audio.controls import NO_CONTROL, mixer_of
 from speakerd.audio.microphone import Microphone
 from speakerd.audio.speaker import Speaker
 from speakerd.audio.voice import Voice
@@ -125,19 +125,24 @@ def _light(settings: Settings, post: Post) -> LightPort | None:
     )
 
 
-def _keys(settings: Settings, post: Post) -> Edge | None:
+def keys_of(settings: Settings) -> dict[Key, tuple[int, str]]:
+    """The further buttons that are wanted: for each its line, and the variable that names it."""
     pins = {
         Key.SECOND: (settings.second_button_pin, "SPEAKERD_SECOND_BUTTON_PIN"),
         Key.VOLUME_UP: (settings.volume_up_pin, "SPEAKERD_VOLUME_UP_PIN"),
         Key.VOLUME_DOWN: (settings.volume_down_pin, "SPEAKERD_VOLUME_DOWN_PIN"),
         Key.MUTE: (settings.mute_pin, "SPEAKERD_MUTE_PIN"),
     }
-    for key, (pin, _) in pins.items():
-        if pin is None:
+    return {key: (pin, option) for key, (pin, option) in pins.items() if pin is not None}
+
+
+def _keys(settings: Settings, post: Post) -> Edge | None:
+    wanted = keys_of(settings)
+    for key in Key:
+        if key not in wanted:
             post(ev.PartGone(key.value))
-    lines = {key: (pin, option) for key, (pin, option) in pins.items() if pin is not None}
     return GpioKeys(
-        lines,
+        wanted,
         initial=lambda key, pressed: post(ev.KeyFound(key, pressed)),
         edge=lambda key, pressed: post(ev.KeyEdge(key, pressed)),
         ready=lambda _key: None,  # it has been found
@@ -159,7 +164,7 @@ def _knob(settings: Settings, post: Post) -> Edge | None:
 
 
 def _volume(settings: Settings, post: Post) -> VolumePort | None:
-    if settings.mixer_control == "none":
+    if settings.mixer_control == NO_CONTROL:
         return None
     return Volume(
         settings.mixer or mixer_of(settings.playback_device),
@@ -185,7 +190,7 @@ class _VolumeListener:
         self._post(ev.PartReady(Part.VOLUME.value))
 
     def changed(self, percent: int, muted: bool) -> None:
-        self._post(ev.VolumeChanged(0 if muted else percent))
+        self._post(ev.VolumeChanged(percent, off=muted))
 
     def refused(self, reason: str) -> None:
         log.warning("the volume cannot be set: %s", reason)
@@ -208,7 +213,7 @@ class Makers:
     voice: Callable[[Settings, Post], VoicePort | None] = _voice
 
 
-class _Voice:
+class _Outlet:
     """What one edge has to say, as long as it has not been replaced by another one."""
 
     def __init__(self, post: PostWhile) -> None:
@@ -232,7 +237,7 @@ class Devices:
     def __init__(self, makers: Makers, settings: Settings, post: PostWhile) -> None:
         self._makers = makers
         self._post = post
-        self._voices: dict[Part, _Voice] = {}
+        self._outlets: dict[Part, _Outlet] = {}
         self._swapping: asyncio.Task[None] | None = None  # the last one
         self._stopped = False
         self._edges: dict[Part, Edge | None] = {}
@@ -240,11 +245,11 @@ class Devices:
             self._make(part, settings)
 
     def _make(self, part: Part, settings: Settings) -> Edge | None:
-        voice = self._voices[part] = _Voice(self._post)
-        edge: Edge | None = getattr(self._makers, part.name.lower())(settings, voice)
+        outlet = self._outlets[part] = _Outlet(self._post)
+        edge: Edge | None = getattr(self._makers, part.name.lower())(settings, outlet)
         self._edges[part] = edge
         if edge is None:
-            voice(ev.PartGone(part.value))
+            outlet(ev.PartGone(part.value))
         return edge
 
     @property
@@ -309,7 +314,7 @@ class Devices:
         wanted = [part for part in Part if part in parts]
         old = [self._edges[part] for part in wanted]
         for part in wanted:
-            self._voices[part].replaced = True
+            self._outlets[part].replaced = True
         new = [self._make(part, settings) for part in wanted]
         self._swapping = asyncio.create_task(self._swap(old, new, self._swapping))
 

@@ -23,7 +23,7 @@ from speakerd.conversation.core import Core
 from speakerd.conversation.light import Light, light_of
 from speakerd.conversation.link import LinkState
 from speakerd.daemon.commands import Commands
-from speakerd.daemon.devices import Devices, Makers, Part
+from speakerd.daemon.devices import Devices, Makers, Part, keys_of
 from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
@@ -137,7 +137,7 @@ class Daemon:
             if not self._stopping.is_set():
                 self._chronicle.ready()
                 self._watch()
-                await self._unless_stopping(self._live.load())
+                await self._unless_stopping(self._prepare())
                 self._devices.start_voice()
                 self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
@@ -146,17 +146,26 @@ class Daemon:
         if self._bug is not None:
             raise self._bug
 
+    async def _prepare(self) -> None:
+        """What takes its time and must not hold up what happens meanwhile."""
+        earcons_made = asyncio.to_thread(earcons.prepare, self._settings.earcon_volume)
+        await asyncio.gather(self._live.load(), earcons_made)
+
     def _take_up_controls(self) -> None:
         """Begin with the mute and the volume as they were left."""
         kept = self._controls.load()
         if kept.muted:
             self._tell_core(ev.MuteRequested(on=True))
+        for key in keys_of(self._settings):
+            self._tell_core(ev.KeyAwaited(key))
         self._set_kept_volume()
 
     def _set_kept_volume(self) -> None:
+        """Let a mixer that was just chosen have the volume that there was."""
+        known, kept = self._core.status.volume, self._controls.kept.volume
+        first = self._settings.volume if kept is None else kept
         if self._devices.volume is not None:
-            kept = self._controls.kept.volume
-            self._devices.volume.set(self._settings.volume if kept is None else kept)
+            self._devices.volume.set(first if known is None else known)
 
     def stop(self) -> None:
         """End :meth:`serve`, in whatever state it is."""
@@ -252,6 +261,7 @@ class Daemon:
     # --- orders out
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
+        self._show(light_of(self._core.status))  # it is to follow at once
         for effect in effects:
             self._ORDERS[type(effect)](self, effect)
         self._arm_timer()
@@ -331,7 +341,7 @@ class Daemon:
         self._keep(functools.partial(self._store.save, order.handle))
 
     def _keep(self, write: Callable[[], None]) -> None:
-        """Write to the disk, one thing after the other, while everything goes on."""
+        """Do what takes its time, as the disk does, one thing after the other, in a thread."""
         self._saving = asyncio.create_task(self._write(write, after=self._saving))
 
     async def _write(self, write: Callable[[], None], after: asyncio.Task[None] | None) -> None:
@@ -341,7 +351,8 @@ class Daemon:
 
     def _mute(self, order: fx.Mute) -> None:
         self._devices.microphone.mute(on=order.on)
-        self._chronicle.mute(on=order.on)
+        if order.told:
+            self._chronicle.mute(on=order.on)
 
     def _set_volume(self, order: fx.SetVolume) -> None:
         if self._devices.volume is not None:
@@ -350,6 +361,9 @@ class Daemon:
     def _step_volume(self, order: fx.StepVolume) -> None:
         if self._devices.volume is not None:
             self._devices.volume.step(order.percent)
+
+    def _forgotten(self, _order: fx.Forgotten) -> None:
+        self._chronicle.forgotten()
 
     def _keep_volume(self, order: fx.KeepVolume) -> None:
         self._keep(self._controls.saving(volume=order.percent))
@@ -371,10 +385,17 @@ class Daemon:
         self._live.reload(new.gemini_api_key, Wishes.of(new))
         if remade := remade_by(changes.options):
             self._devices.reopen(remade, new)
+        if Part.MICROPHONE in remade:
+            self._devices.microphone.mute(on=self._core.status.muted)
+        if Part.KEYS in remade:
+            for key in keys_of(new):
+                self.post(ev.KeyAwaited(key))
         if Part.VOLUME in remade:
             self._set_kept_volume()
         if Part.LIGHT in remade:
             self._show(light_of(self._core.status))
+        if old.earcon_volume != new.earcon_volume:
+            self._keep(functools.partial(earcons.prepare, new.earcon_volume))
         self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
 
@@ -396,6 +417,7 @@ class Daemon:
         fx.Deliver: _deliver,
         fx.RunTools: _run_tools,
         fx.SaveHandle: _save_handle,
+        fx.Forgotten: _forgotten,
         fx.Mute: _mute,
         fx.SetVolume: _set_volume,
         fx.StepVolume: _step_volume,
@@ -409,7 +431,6 @@ class Daemon:
     def _tell_status(self) -> None:
         status = self._core.status
         self._chronicle.status(status)
-        self._show(light_of(status))
         if all(word != "starting" for _, word in status.devices):
             self._devices_known.set()
 

@@ -109,8 +109,6 @@ class Chronicle:
                 self._link.closed(generation, failure)
             case ev.GoAwayReceived(generation, time_left_s):
                 self._link.going_away(generation, time_left_s)
-            case ev.ForgetRequested():
-                journal.log("forget", "the conversation is to be forgotten")
             case _:
                 pass
 
@@ -208,6 +206,10 @@ class Chronicle:
 
     def _uptime_s(self) -> float:
         return round(self._clock() - self._started_at, 1)
+
+    def forgotten(self) -> None:
+        """The conversation is forgotten, as somebody wished."""
+        journal.log("forget", "the conversation is forgotten: the next one begins anew")
 
     def mute(self, *, on: bool) -> None:
         """The microphone is off by somebody's wish, or on again."""

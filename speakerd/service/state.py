@@ -136,6 +136,8 @@ class ControlsStore:
 
 def _decoded_controls(content: Any) -> Controls:  # noqa: ANN401 - whatever JSON can hold
     match content:
+        case {"volume": bool()}:
+            raise ValueError("it is not what speakerd has written")
         case {"volume": int(volume), "muted": bool(muted)} if 0 <= volume <= 100:
             return Controls(volume, muted)
         case {"volume": None, "muted": bool(muted)}:

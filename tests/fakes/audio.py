@@ -236,7 +236,7 @@ class FakeSpeaker:
                 else:
                     self.clips.append(clip)
                     self.sound += clip
-                self._post(NoticeEnded())
+                self._post(NoticeEnded(self.drops))
 
     def lose(self, reason: str) -> None:
         """Unplug it: what is queued is never heard, and the reply is reported as drained."""
@@ -250,7 +250,7 @@ class FakeSpeaker:
             self._report_end()
         while self._pending_clips:
             self._pending_clips.popleft()
-            self._post(NoticeEnded())
+            self._post(NoticeEnded(self.drops))
 
     def find(self) -> None:
         """Plug it in."""
