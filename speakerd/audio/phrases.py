@@ -33,8 +33,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "My loudspeaker was gone for a while. Please check its cable.",
     },
     "de": {
-        Notice.NOT_DELIVERED: "Ich habe keine Verbindung. "
-        "Bitte versuch es gleich noch einmal.",
+        Notice.NOT_DELIVERED: "Ich habe keine Verbindung. Bitte versuch es gleich noch einmal.",
         Notice.NO_ANSWER: "Diesmal kam keine Antwort. Bitte frag noch einmal.",
         Notice.ANSWER_CUT: "Mitten in der Antwort ist die Verbindung abgebrochen. "
         "Bitte frag noch einmal.",
@@ -72,7 +71,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "Mon haut-parleur a disparu un moment. Vérifiez son câble.",
     },
     "es": {
-        Notice.NOT_DELIVERED: "No puedo conectarme a internet. Inténtalo de nuevo en un momento.",
+        Notice.NOT_DELIVERED: "No tengo conexión. Inténtalo de nuevo en un momento.",
         Notice.NO_ANSWER: "Esta vez no recibí respuesta. Pregunta otra vez, por favor.",
         Notice.ANSWER_CUT: "La conexión se cortó a mitad de la respuesta. "
         "Pregunta otra vez, por favor.",
@@ -90,7 +89,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "Mi altavoz estuvo desconectado un rato. Comprueba su cable.",
     },
     "it": {
-        Notice.NOT_DELIVERED: "Non riesco a collegarmi a internet. Riprova tra un momento.",
+        Notice.NOT_DELIVERED: "Non ho connessione. Riprova tra un momento.",
         Notice.NO_ANSWER: "Questa volta non ho ricevuto risposta. Prova a chiedere di nuovo.",
         Notice.ANSWER_CUT: "La connessione si è interrotta a metà della risposta. "
         "Prova a chiedere di nuovo.",
@@ -109,7 +108,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Controlla il suo cavo.",
     },
     "pt": {  # in words of both sides of the Atlantic
-        Notice.NOT_DELIVERED: "Estou sem internet. Tente outra vez daqui a pouco.",
+        Notice.NOT_DELIVERED: "Estou sem conexão. Tente outra vez daqui a pouco.",
         Notice.NO_ANSWER: "Desta vez não recebi resposta. Por favor, pergunte outra vez.",
         Notice.ANSWER_CUT: "A conexão caiu no meio da resposta. Por favor, pergunte outra vez.",
         Notice.RESULT_LOST: "Talvez já esteja feito, mas a resposta foi perdida. "
@@ -127,7 +126,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "O meu alto-falante esteve desconectado. Verifique o cabo.",
     },
     "nl": {
-        Notice.NOT_DELIVERED: "Ik kan het internet niet bereiken. Probeer het zo nog eens.",
+        Notice.NOT_DELIVERED: "Ik heb geen verbinding. Probeer het zo nog eens.",
         Notice.NO_ANSWER: "Ik kreeg deze keer geen antwoord. Vraag het alsjeblieft nog eens.",
         Notice.ANSWER_CUT: "De verbinding viel midden in het antwoord weg. "
         "Vraag het alsjeblieft nog eens.",
@@ -145,7 +144,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.SPEAKER_LOST: "Mijn luidspreker was een tijdje weg. Controleer de kabel.",
     },
     "pl": {
-        Notice.NOT_DELIVERED: "Nie mogę połączyć się z internetem. Spróbuj ponownie za chwilę.",
+        Notice.NOT_DELIVERED: "Nie mam połączenia. Spróbuj ponownie za chwilę.",
         Notice.NO_ANSWER: "Tym razem nie było odpowiedzi. Zapytaj jeszcze raz.",
         Notice.ANSWER_CUT: "Połączenie zostało przerwane w połowie odpowiedzi. "
         "Zapytaj jeszcze raz.",

@@ -174,6 +174,8 @@ class Core:
         for failure in link.failures:
             self._last_error = str(failure)
             self._last_failure = self._trouble = failure
+        if link.failures and self._needs_no_link():
+            self._trouble = None
         link.failures.clear()
         changes = link.changes.copy()
         link.changes.clear()
@@ -187,6 +189,11 @@ class Core:
                 case LinkChange.REFUSED:
                     dialogue.step(TurnInput.REFUSED)
         return bool(changes)
+
+    def _needs_no_link(self) -> bool:
+        """Whether there is no connection because none is wanted now, and none is tried for."""
+        idle = self._dialogue.state in {TurnState.IDLE, TurnState.SETTLING}
+        return idle and self._link.state is LinkState.DOWN and self._link.deadline() == FOREVER
 
     def _may_be_applied(self, new: ev.ReloadRequested) -> bool:
         """What the person is being told is heard to its end."""

@@ -186,7 +186,14 @@ async def test_the_volume_goes_by_the_buttons_the_knob_and_the_socket(rig: Panel
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"percent": 101}, {"percent": "loud"}, {"step": -101}, {"percent": 1, "step": 1}]
+    "arguments",
+    [
+        {"percent": 101},
+        {"percent": "loud"},
+        {"step": -101},
+        {"percent": 1, "step": 1},
+        {"percent": True},
+    ],
 )
 async def test_no_volume_is_refused(rig: PanelRig, arguments: dict[str, object]) -> None:
     answer = await rig.command("volume", **arguments)
@@ -261,6 +268,24 @@ async def test_at_volume_0_there_are_no_earcons(
         await rig.say_aloud()
         await rig.turn()
         assert set(rig.speaker.cues + rig.speaker.clips) == {b""}
+
+
+async def test_a_microphone_that_is_made_anew_is_as_muted_as_the_old_one(rig: PanelRig) -> None:
+    await rig.command("mute", on=True)
+    old = rig.microphone
+    rig.write(capture_device="another")
+    await rig.command("reload")
+    assert rig.microphone is not old
+    assert rig.microphone.muted
+
+
+async def test_a_mixer_that_is_looked_for_anew_gets_the_volume_there_was(rig: PanelRig) -> None:
+    await rig.command("volume", percent=70)
+    await rig.volume_is(70)
+    rig.write(volume_max=90)
+    await rig.command("reload")
+    await rig.volume_is(70)
+    assert rig.volume == 70
 
 
 async def test_a_rig_without_parts_has_none(simulator: Simulator, tmp_path: Path) -> None:  # noqa: ARG001 - it has to be there first

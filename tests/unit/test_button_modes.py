@@ -40,7 +40,8 @@ def test_whatever_a_finger_can_do_is_in_the_table(mode: ButtonMode) -> None:
         reached |= new
         for phase in new:
             down = phase in {Phase.UP, Phase.LATCHED}
-            touches = {Touch.DOWN, Touch.DOWN_IN_ANSWER} if down else {Touch.TAP, Touch.LIFT}
+            up = {Touch.TAP, Touch.LIFT}
+            touches = set(Touch) - up if down else up
             assert touches == {touch for each, touch in table if each is phase}, phase
         new = {table[phase, touch][0] for phase, touch in table if phase in reached} - reached
     assert reached == {phase for phase, _ in table}
@@ -145,6 +146,31 @@ def test_held_during_an_answer_auto_takes_it_for_a_sentence() -> None:
     assert story.is_in(TurnState.LISTENING)
     story.release()
     assert story.is_in(TurnState.TAIL)
+
+
+def test_a_touch_in_the_tail_does_not_keep_auto_listening() -> None:
+    story = story_of(ButtonMode.AUTO)
+    story.press()
+    story.captured()
+    story.wait(2.0)
+    story.release()
+    story.press(story.now + 0.1)
+    assert story.is_in(TurnState.LISTENING)
+    story.release(story.now + 0.05)
+    story.wait(1.0)
+    assert story.is_in(TurnState.THINKING)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_on_a_notice_costs_no_answer_that_is_awaited(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    turn = story.ask_by_control()
+    story.tell(ev.MuteRequested(on=True))
+    story.tap()
+    story.tap()
+    assert story.told == [fx.Notice.MUTED] * 2
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
 
 
 @pytest.mark.parametrize("mode", TAPPED)

@@ -107,6 +107,31 @@ def test_a_volume_that_has_stayed_is_kept_once(story: Story) -> None:
     assert len(story.all(fx.KeepVolume)) == kept + 1
 
 
+def test_a_control_that_is_switched_off_is_not_remembered_as_silence(story: Story) -> None:
+    story.tell(ev.VolumeChanged(60))
+    story.tell(ev.VolumeChanged(60, off=True))
+    assert story.core.status.volume == 0
+    story.wait(10.0)
+    assert story.all(fx.KeepVolume)[-1].percent == 60
+
+
+def test_a_volume_is_kept_when_its_mixer_is_lost(story: Story) -> None:
+    story.tell(ev.VolumeRequested(60))
+    story.tell(ev.VolumeChanged(60))
+    story.tell(ev.PartLost("volume", "unplugged"))
+    assert story.one(fx.KeepVolume).percent == 60
+
+
+def test_a_step_that_nothing_came_of_is_not_heard_when_the_mixer_is_back(story: Story) -> None:
+    story.tell(ev.KnobTurned(1))
+    story.tell(ev.PartLost("volume", "unplugged"))
+    story.wait(3600.0)
+    before = len(cues(story))
+    story.tell(ev.PartReady("volume"))
+    story.tell(ev.VolumeChanged(45))
+    assert len(cues(story)) == before
+
+
 def test_a_volume_is_kept_by_the_end_at_the_latest(story: Story) -> None:
     story.tell(ev.VolumeChanged(55))
     story.tell(ev.ShutdownRequested())
@@ -152,6 +177,7 @@ def test_it_forgets_the_conversation() -> None:
     story.wait(5.0)
     down(story, Key.SECOND)
     assert Cue.FORGOTTEN in cues(story)
+    assert story.ordered(fx.Forgotten)
     story.close(None)
     story.press()
     assert story.one(fx.Connect).handle is None
@@ -197,7 +223,83 @@ def test_a_button_that_is_gone_is_not_held(story: Story) -> None:
     assert dict(story.core.status.parts)["volume up"] == "busy"
 
 
+def test_a_second_button_that_is_held_over_a_reload_does_no_more() -> None:
+    story = a_story(second_button=SecondButton.VOLUME)
+    down(story, Key.SECOND)
+    story.tell(ev.ReloadRequested(Story(second_button=SecondButton.STOP).rules))
+    story.wait(10.0)
+    up(story, Key.SECOND)
+    assert steps(story) == []
+
+
+def test_a_button_that_is_opened_anew_is_not_held(story: Story) -> None:
+    down(story, Key.VOLUME_UP)
+    story.tell(ev.KeyAwaited(Key.VOLUME_UP))
+    assert dict(story.core.status.parts)["volume up"] == "starting"
+    story.wait(5.0)
+    assert len(steps(story)) == 1
+
+
 # --- the mute
+
+
+def test_a_switch_that_is_not_read_yet_may_be_closed() -> None:
+    story = Story()
+    story.tell(ev.KeyAwaited(Key.MUTE))
+    assert story.one(fx.Mute) == fx.Mute(on=True, told=False)
+    story.connected()
+    story.press()
+    assert not story.ordered(fx.OpenGate)
+    story.tell(ev.MuteRequested(on=False))
+    assert "cannot be read" in story.one(fx.Refused).reason
+    story.release()
+    story.tell(ev.KeyFound(Key.MUTE, pressed=False))
+    assert story.one(fx.Mute) == fx.Mute(on=False, told=False)
+    story.wait(1.0)
+    story.press()
+    assert story.ordered(fx.OpenGate)
+
+
+def test_a_switch_that_is_found_closed_keeps_it_muted() -> None:
+    story = Story()
+    story.tell(ev.KeyAwaited(Key.MUTE))
+    story.tell(ev.KeyFound(Key.MUTE, pressed=True))
+    assert not story.last
+    assert story.core.status.muted
+    up(story, Key.MUTE)
+    assert story.one(fx.Mute) == fx.Mute(on=False)
+
+
+def test_a_switch_that_cannot_be_read_keeps_it_muted_until_it_is_not_wanted() -> None:
+    story = Story()
+    story.tell(ev.KeyAwaited(Key.MUTE))
+    story.tell(ev.KeyLost(Key.MUTE, "GPIO16: busy"))
+    assert story.core.status.muted
+    story.tell(ev.PartGone("mute switch"))
+    assert not story.core.status.muted
+
+
+def test_a_switch_that_is_opened_anew_is_believed_to_be_as_it_was(story: Story) -> None:
+    story.tell(ev.KeyFound(Key.MUTE, pressed=False))
+    story.tell(ev.KeyAwaited(Key.MUTE))
+    assert not story.core.status.muted
+    story.tell(ev.KeyFound(Key.MUTE, pressed=True))
+    assert story.core.status.muted
+
+
+def test_the_second_button_mutes_nothing_behind_the_back_of_the_switch() -> None:
+    story = a_story(second_button=SecondButton.MUTE)
+    down(story, Key.MUTE)
+    down(story, Key.SECOND)
+    assert not story.ordered(fx.KeepMute)
+    up(story, Key.MUTE)
+    assert not story.core.status.muted
+
+
+def test_a_program_that_presses_while_it_is_muted_is_refused(story: Story) -> None:
+    down(story, Key.MUTE)
+    story.tell(ev.PressRequested())
+    assert "muted" in story.one(fx.Refused).reason
 
 
 def test_the_switch_counts_as_it_is_found(story: Story) -> None:
@@ -367,4 +469,25 @@ def test_a_cue_that_sounds_at_a_press_is_silenced_first(story: Story) -> None:
     story.press()
     kinds = [type(effect) for effect in story.last]
     assert kinds.index(fx.DropPlayback) < kinds.index(fx.OpenGate)
+    assert story.one(fx.OpenGate).not_before == pytest.approx(story.now)
+
+
+def test_a_cue_does_not_break_into_an_answer_that_has_begun_to_come(story: Story) -> None:
+    turn = story.ask()
+    story.reply(turn)
+    before = len(cues(story))
+    story.tell(ev.VolumeRequested(30))
+    story.tell(ev.VolumeChanged(30))
+    assert len(cues(story)) == before
+
+
+def test_what_ended_before_the_speaker_was_silenced_is_not_what_sounds_now() -> None:
+    """Its report was on its way as the next notice was ordered."""
+    story = a_story(thinking_cue_s=2.0, max_deliveries=1)
+    story.ask()
+    story.wait(story.rules.reply_timeout_s + 1.0)
+    assert story.told == [Notice.NO_ANSWER]
+    story.tell(ev.NoticeEnded(drops=story.core._dialogue.drops - 1))
+    story.wait(2.0)
+    story.press()
     assert story.one(fx.OpenGate).not_before == pytest.approx(story.now)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from speakerd.conversation.core import Core
+from speakerd.conversation.events import Device, DeviceReady
 from speakerd.conversation.light import Light, light_of
+from speakerd.conversation.link import LinkState
 from speakerd.errors import Failure, FailureKind
+from tests.unit.story import NETWORK, Story
 
 if TYPE_CHECKING:
     from speakerd.conversation.status import Status
@@ -49,3 +52,16 @@ def test_what_it_shows(status: Status, light: Light) -> None:
 @pytest.mark.parametrize("kind", FailureKind)
 def test_every_kind_of_trouble_has_a_light(kind: FailureKind) -> None:
     assert light_of(troubled(kind)) in {Light.OFFLINE, Light.ERROR, Light.IDLE}
+
+
+def test_a_connection_that_nobody_needs_is_not_missed() -> None:
+    story = Story()
+    for device in Device:
+        story.tell(DeviceReady(device))
+    story.connected()
+    story.answer(story.ask())
+    story.wait(5.0)
+    story.close(NETWORK)
+    story.wait(3600.0)
+    assert story.is_in(LinkState.DOWN)
+    assert light_of(story.core.status) is Light.IDLE
