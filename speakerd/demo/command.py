@@ -40,6 +40,8 @@ TURN_TIMEOUT_S = 90.0
 #: What follows the last sample through the card's own buffers.
 TRAIL_S = 0.3
 _SAMPLE_BYTES = 2
+#: What is heard is to be the reply alone.
+_NO_EARCONS = {"SPEAKERD_EARCON_VOLUME": "0"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +150,7 @@ def _with_stand_in_card(
     spoken = speech.load()
     with StandInCard() as card:
         _say("sound card", "a stand-in: real ALSA, no hardware")
-        devices = _devices(card.capture_device, card.playback_device)
+        devices = _devices(card.capture_device, card.playback_device) | _NO_EARCONS
         with DaemonProcess(directory, environment | devices | card.environment()) as daemon:
             _say("daemon", f"speakerd run, ready after {daemon.ready_s:.1f} s")
             _say("you say", f"{_seconds(spoken, speech.RATE_HZ)} of recorded speech")
