@@ -242,6 +242,7 @@ class Core:
         self._link.session.begin(event.handle)
         if self._forget:
             self._forget = False
+            self._out.append(fx.Forgotten())
             self._link.forget(self._now, self._out)
         elif event.handle is not None:
             self._dialogue.ended_at = self._now

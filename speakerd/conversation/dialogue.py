@@ -157,7 +157,7 @@ class Dialogue:
 
     @property
     def touch(self) -> Touch:
-        """What it is to press the button now; of an answer, or an explanation, it may be the end."""
+        """What it is to press the button now: of an answer or an explanation it may be the end."""
         resting = self.state in {TurnState.IDLE, TurnState.SETTLING}
         if self.state is TurnState.SPEAKING or (resting and self.playing.explains):
             return Touch.DOWN_IN_ANSWER

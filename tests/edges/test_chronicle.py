@@ -433,7 +433,7 @@ def test_the_page_has_the_fields_that_are_in_the_journal(listening: World) -> No
     told.happened(ev.ConnectionOpened(2), replace(STATUS, without=("search",)))
     told.happened(ev.GoAwayReceived(2, 50.0), STATUS)
     told.given_up(2, REFUSED)
-    told.happened(ev.ForgetRequested(), STATUS)
+    told.forgotten()
     speak(told, 1)
     times = {name: 11.0 for name in TurnRecord.__slots__ if name.endswith("_at")}
     record = turn()

@@ -166,6 +166,7 @@ def test_what_is_written_late_is_what_was_to_be_written(tmp_path: Path) -> None:
         '{"volume": 101, "muted": false}',
         '{"volume": 5}',
         '{"volume": 5, "muted": 1}',
+        '{"volume": true, "muted": true}',
     ],
 )
 def test_controls_that_cannot_be_read_begin_anew_and_are_told(

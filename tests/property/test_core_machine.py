@@ -125,14 +125,30 @@ class CoreMachine(RuleBasedStateMachine):
     def forget(self) -> None:
         self.world.forget()
 
-    @rule(setup=st.booleans())
-    def reload(self, setup: bool) -> None:
-        self.world.reload(setup=setup)
+    @rule(
+        setup=st.booleans(),
+        mode=st.none() | st.sampled_from(ButtonMode),
+        second=st.none() | st.sampled_from(SecondButton),
+    )
+    def reload(self, setup: bool, mode: ButtonMode | None, second: SecondButton | None) -> None:
+        self.world.reload(setup=setup, mode=mode, second=second)
 
     @rule(key=st.sampled_from(ev.Key), down=st.booleans(), then=MOMENTS | WAITS)
     def key(self, key: ev.Key, down: bool, then: float) -> None:
         self.world.press_key(key, down=down)
         self.world.advance(then)
+
+    @rule(key=st.sampled_from(ev.Key), down=st.booleans(), then=st.integers(0, 3))
+    def key_is_opened(self, key: ev.Key, down: bool, then: int) -> None:
+        """As at the start or a reload; what comes of it varies."""
+        outcomes = (
+            ev.KeyFound(key, down),
+            ev.KeyLost(key, "busy"),
+            ev.PartGone(key.value),
+            ev.KeyAwaited(key),
+        )
+        self.world.tell(ev.KeyAwaited(key))
+        self.world.tell(outcomes[then])
 
     @rule(on=st.sampled_from([True, False, None]))
     def mute(self, on: bool | None) -> None:

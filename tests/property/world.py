@@ -7,6 +7,7 @@ comes of it some time later, and checks after every step what must always hold (
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
 from dataclasses import dataclass, field
@@ -424,6 +425,9 @@ class World:
         assert order.on != self.muted
         self.muted = order.on
 
+    def do_Forgotten(self, _order: fx.Forgotten) -> None:  # noqa: N802
+        assert self.core.turn_state is TurnState.IDLE
+
     def do_KeepMute(self, order: fx.KeepMute) -> None:  # noqa: N802
         """It is on the disk."""
 
@@ -514,7 +518,7 @@ class World:
         assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
 
     def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
-        if "mute switch" in order.reason or "volume" in order.reason:
+        if "mute" in order.reason or "volume" in order.reason:
             return
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 
@@ -707,7 +711,14 @@ class World:
         self.forgetting = True
         self.tell(ev.ForgetRequested())
 
-    def reload(self, *, setup: bool) -> None:
+    def reload(
+        self, *, setup: bool, mode: ButtonMode | None = None, second: SecondButton | None = None
+    ) -> None:
+        self.rules = dataclasses.replace(
+            self.rules,
+            button_mode=mode or self.rules.button_mode,
+            second_button=second or self.rules.second_button,
+        )
         self.tell(ev.ReloadRequested(self.rules, setup))
 
     # --- devices

@@ -286,7 +286,8 @@ def test_forgetting_gives_a_connection_up_that_is_being_made() -> None:
     story = Story()
     story.tell(ev.Started(ev.SessionHandle("h", MODEL)))
     story.tell(ev.ForgetRequested())
-    assert story.last == [fx.SaveHandle(None), fx.Disconnect(1)]
+    assert story.last[:2] == [fx.Forgotten(), fx.PlayCue(fx.Cue.FORGOTTEN)]
+    assert story.last[2:] == [fx.SaveHandle(None), fx.Disconnect(1)]
     story.close(None)
     assert story.one(fx.Connect).handle is None
 
@@ -331,7 +332,8 @@ def test_what_was_held_against_the_handle_of_a_model_is_not_held_against_the_nex
 def test_forget_drops_the_conversation_everywhere() -> None:
     story = started("h")
     story.tell(ev.ForgetRequested())
-    assert story.last == [fx.SaveHandle(None), fx.Disconnect(1)]
+    assert story.last[:2] == [fx.Forgotten(), fx.PlayCue(fx.Cue.FORGOTTEN)]
+    assert story.last[2:] == [fx.SaveHandle(None), fx.Disconnect(1)]
     story.issue("late")
     story.close(None)
     assert story.one(fx.Connect).handle is None

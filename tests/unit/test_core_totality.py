@@ -30,6 +30,8 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "steps": [1, -3],
         "percent": [0, 40, 100],
         "on": [True, False, None],
+        "off": [False, True],
+        "drops": [None, 0, 7],
         "reason": ["unplugged"],
         "turn": [turn, turn - 1, turn + 1],
         "duration_s": [0.0, 1.5],
