@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-#: The options that a device has been opened with.
-_OF_A_DEVICE = {
-    Device.MICROPHONE: {"capture_device", "preroll_ms"},
-    Device.SPEAKER: {
+#: The options that a part has been made with.
+_OF_A_PART = {
+    Part.MICROPHONE: {"capture_device", "preroll_ms"},
+    Part.SPEAKER: {
         "playback_device",
         "prebuffer_ms",
         "prebuffer_max_ms",
         "wake_ms",
         "keep_awake_s",
     },
-    Device.BUTTON: {"button_pin"},
+    Part.BUTTON: {"button_pin"},
+    Part.LIGHT: {"led_pins", "led_smooth", "led_brightness", "led_active_high"},
+    Part.KEYS: {"second_button_pin", "volume_up_pin", "volume_down_pin", "mute_pin"},
+    Part.KNOB: {"knob_pins"},
+    Part.VOICE: {"prompts", "language", "earcon_volume"},
+    Part.VOLUME: {"mixer", "mixer_control", "volume_max", "playback_device"},
 }
 #: So often a sound tells that an answer is being waited for.
 _THINKING_CUE_S = 2.0
