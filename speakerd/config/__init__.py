@@ -64,6 +64,7 @@ def examine(environ: Mapping[str, str]) -> Loaded:
         origin_of,
         pins_of,
         read,
+        variable_of,
     )
 
     env_file = sources.env_file_of(environ)
@@ -97,6 +98,9 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     for name, check in checks.LIBRARY_CHECKS.items():
         if name in library and (reason := check(library[name])):
             problems[name] = said(name, library[name], reason)
+    for option, needed in checks.do_nothing(settings):
+        owners = " or ".join(map(variable_of, needed))
+        warnings.append(f"{variable_of(option)} does nothing without {owners}")
     for name, (pin, owner) in checks.pins_taken_twice(pins_of(settings)).items():
         problems[name] = said(
             name,

@@ -256,7 +256,7 @@ class Settings(BaseSettings):
         250,
         ge=0,
         le=2000,
-        description="A shorter press sends nothing; during an answer it stops it.",
+        description="Held for less, the button sends nothing; during an answer that stops it.",
     )
     preroll_ms: int = Field(
         300,

@@ -19,7 +19,7 @@ class Light(enum.Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     MUTED = "muted"
-    OFFLINE = "offline"  # no network
+    OFFLINE = "offline"  # no connection, though one was tried for
     ERROR = "error"
     OFF = "off"  # the speaker does not run
 

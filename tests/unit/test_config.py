@@ -184,6 +184,18 @@ def test_a_wrong_value_is_one_line_with_what_is_allowed(
     assert place.problems() == [f"SPEAKERD_{name} in {place.file} is {value!r}; allowed: {allowed}"]
 
 
+def test_an_option_that_does_nothing_is_told(place: Place) -> None:
+    place.write("SPEAKERD_SECOND_BUTTON=forget\nSPEAKERD_LED_BRIGHTNESS=10\nSPEAKERD_TAIL_MS=200")
+    assert place.load().warnings == (
+        "SPEAKERD_SECOND_BUTTON does nothing without SPEAKERD_SECOND_BUTTON_PIN",
+        "SPEAKERD_LED_BRIGHTNESS does nothing without SPEAKERD_LED_PINS",
+    )
+    place.write("SPEAKERD_SECOND_BUTTON=forget\nSPEAKERD_SECOND_BUTTON_PIN=5")
+    assert place.load().warnings == ()
+    place.write("SPEAKERD_EARCON_VOLUME=0\nSPEAKERD_THINKING_SOUND=true")
+    assert len(place.load().warnings) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "variable", "owner"),
     [
