@@ -59,10 +59,10 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     Raises ConfigError only where a source cannot be read at all.
     """
     # pydantic takes its time, and whoever only needs the control socket does without it
+    from speakerd.config import together  # noqa: PLC0415 - see above
     from speakerd.config.settings import (  # noqa: PLC0415 - see above
         VARIABLES,
         origin_of,
-        pins_of,
         read,
         variable_of,
     )
@@ -98,10 +98,10 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     for name, check in checks.LIBRARY_CHECKS.items():
         if name in library and (reason := check(library[name])):
             problems[name] = said(name, library[name], reason)
-    for option, needed in checks.do_nothing(settings):
+    for option, needed in together.do_nothing(settings):
         owners = " or ".join(map(variable_of, needed))
         warnings.append(f"{variable_of(option)} does nothing without {owners}")
-    for name, (pin, owner) in checks.pins_taken_twice(pins_of(settings)).items():
+    for name, (pin, owner) in together.pins_taken_twice(settings).items():
         problems[name] = said(
             name,
             sources.text_of(texts[provenance[name]], name),

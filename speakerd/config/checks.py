@@ -11,43 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    from speakerd.config.settings import Settings
 
 
 #: Google's have 39, and other tokens some hundred.
 _LONGEST_KEY = 1000
-
-
-def pins_taken_twice(pins: Iterable[tuple[str, int]]) -> dict[str, tuple[int, str]]:
-    """For each variable that names a pin another one has named before: which pin, and by whom."""
-    owners: dict[int, str] = {}
-    found: dict[str, tuple[int, str]] = {}
-    for variable, pin in pins:
-        if owners.setdefault(pin, variable) != variable:
-            found[variable] = (pin, owners[pin])
-    return found
-
-
-#: Options, those of which one has to be set for them to mean anything, and what to say of it.
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "second_button": ("second_button_pin",),
-    "led_smooth": ("led_pins",),
-    "led_brightness": ("led_pins",),
-    "led_active_high": ("led_pins",),
-    "thinking_sound": ("earcon_volume",),
-    "volume_step": ("volume_up_pin", "volume_down_pin", "knob_pins", "second_button_pin"),
-}
-
-
-def do_nothing(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The options that were chosen and mean nothing as the others are, and those they need."""
-    for option, needed in _NEEDS.items():
-        chosen = getattr(settings, option) != type(settings).model_fields[option].default
-        if chosen and not any(getattr(settings, each) for each in needed):
-            yield option, needed
 
 
 def no_key(text: str) -> str:

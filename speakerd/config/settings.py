@@ -25,7 +25,7 @@ from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET, PREFIX, Ori
 from speakerd.config.sources import text_of as _text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -400,26 +400,6 @@ class Settings(BaseSettings):
 def variable_of(option: str) -> str:
     """The environment variable of a field of :class:`Settings`."""
     return API_KEY if option == "gemini_api_key" else f"{PREFIX}{option.upper()}"
-
-
-#: The options that name GPIO lines, the one with a default first.
-_PIN_OPTIONS = (
-    "button_pin",
-    "second_button_pin",
-    "volume_up_pin",
-    "volume_down_pin",
-    "knob_pins",
-    "mute_pin",
-    "led_pins",
-)
-
-
-def pins_of(settings: Settings) -> Iterator[tuple[str, int]]:
-    """Every GPIO line that is named, with the variable that does."""
-    for option in _PIN_OPTIONS:
-        value = getattr(settings, option)
-        pins = value if isinstance(value, tuple) else (value,)
-        yield from ((variable_of(option), pin) for pin in pins if pin is not None)
 
 
 VARIABLES = {variable_of(option): option for option in Settings.model_fields}
