@@ -233,7 +233,7 @@ class Speaker:
 
     def _wait_for_retry(self, delay_s: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._poked, delay_s)
+            self._changed.wait_for(lambda: self._poked or self._stopping, delay_s)
 
     def _poke(self) -> None:
         self._poked = True

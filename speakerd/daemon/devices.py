@@ -83,6 +83,10 @@ class VolumePort(Edge, Protocol):
         """Make it louder or softer by so much; must not block."""
         ...
 
+    def look_again(self) -> None:
+        """Look for the mixer's controls anew; must not block."""
+        ...
+
 
 class VoicePort(Edge, Protocol):
     """Has sentences for what went wrong."""
@@ -294,6 +298,11 @@ class Devices:
         await self._let_go(self._edges.values())
         if self._swapping is not None:
             await self._swapping
+
+    def happened(self, event: Event) -> None:
+        """What one part may want to know of another: a softvol is there once it was played to."""
+        if event == ev.DeviceReady(Device.SPEAKER) and self.volume is not None:
+            self.volume.look_again()
 
     def stalls_s(self) -> dict[str, float]:
         """For how many seconds each has made no progress although it believes that it runs.

@@ -241,6 +241,7 @@ class Daemon:
         try:
             effects = self._core.handle(event, at)
             self._chronicle.happened(event, self._core.status)
+            self._devices.happened(event)
             self._carry_out(effects)
         except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
             self._bug = self._bug or bug

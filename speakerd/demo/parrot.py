@@ -186,8 +186,11 @@ class Parrot:
         raise UnavailableError("the daemon has gone away")
 
     def _enter(self) -> None:
+        answer = client.request(self._path, {"command": "release" if self._down else "press"})
+        if answer.get("ok") is not True:  # it is muted
+            _say([f"{answer.get('error', 'refused')}"])
+            return
         self._down = not self._down
-        client.request(self._path, {"command": "press" if self._down else "release"})
         if self._down:
             _say(["Speak, then press Enter."])
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from speakerd.audio.speaker import Speaker
 from speakerd.conversation import events as ev
+from speakerd.errors import DeviceError
 from tests.audio.contract import EventLog, reply, wait_until
 from tests.audio.scripted import ManualClock, PlaybackScript
 
@@ -312,3 +314,31 @@ def test_an_idle_speaker_leaves_the_device_alone(
     calls = script.calls
     with pytest.raises(AssertionError, match="did not happen"):
         wait_until(lambda: script.calls > calls, timeout_s=0.3)
+
+
+def test_a_stop_in_the_middle_of_an_attempt_is_not_forgotten(events: EventLog) -> None:
+    opening, failing = threading.Event(), threading.Event()
+
+    def open_pcm(_device: str, _rate_hz: int) -> NoReturn:
+        opening.set()
+        failing.wait(20)
+        raise DeviceError("unplugged")
+
+    speaker = Speaker(
+        "scripted",
+        prebuffer_ms=100,
+        post=events.post,
+        open_pcm=open_pcm,
+        retry_delays_s=lambda: itertools.repeat(3600.0),
+    )
+    speaker.start()
+    assert opening.wait(20)
+    stopping = threading.Thread(target=speaker.stop)
+    stopping.start()
+    wait_until(lambda: speaker._stopping)
+    failing.set()
+    stopping.join()
+    thread = speaker._thread
+    assert thread is not None
+    thread.join(20)
+    assert not thread.is_alive()

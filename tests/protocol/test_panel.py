@@ -288,6 +288,14 @@ async def test_a_mixer_that_is_looked_for_anew_gets_the_volume_there_was(rig: Pa
     assert rig.volume == 70
 
 
+async def test_a_speaker_that_was_opened_may_have_brought_a_control(rig: PanelRig) -> None:
+    """As ALSA's softvol does."""
+    opened = rig.card.opened
+    rig.speaker.find()
+    while rig.card.opened == opened:
+        await rig.command("status")
+
+
 async def test_a_rig_without_parts_has_none(simulator: Simulator, tmp_path: Path) -> None:  # noqa: ARG001 - it has to be there first
     rig = Rig(tmp_path)
     async with rig.running():

@@ -243,11 +243,12 @@ class Daemon:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "control.sock"
         self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.refusal: str | None = None
         self.server = ControlServer(self.path, {"press": self._tell, "release": self._tell})
 
     def _tell(self, message: Mapping[str, object]) -> Mapping[str, object]:
         self.told.put_nowait(cast("str", message["command"]))
-        return {"ok": True}
+        return {"ok": True} if self.refusal is None else {"ok": False, "error": self.refusal}
 
 
 @pytest.fixture
@@ -274,6 +275,21 @@ async def test_each_enter_is_a_press_or_a_release_until_ctrl_d(daemon: Daemon) -
         assert [await daemon.told.get(), await daemon.told.get()] == ["release", "press"]
         person.close()
         await parroting
+
+
+async def test_a_press_that_is_refused_is_no_press(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.refusal = "the microphone is muted: speakerd mute off"
+    keys, typing = os.pipe()
+    with open(keys, "rb"), open(typing, "wb", buffering=0) as person:  # noqa: ASYNC230, PTH123 - a pipe
+        parroting = running(daemon, keys)
+        for _ in range(2):
+            person.write(b"\n")
+            assert await daemon.told.get() == "press"
+        person.close()
+        await parroting
+    assert capsys.readouterr().out.splitlines() == [daemon.refusal] * 2
 
 
 async def test_turns_and_a_mute_switch_are_told_until_the_daemon_goes_away(
