@@ -16,7 +16,7 @@ from speakerd.simulator.records import Outcome
 from tests.virtual_pi.journal import Entry, Journal
 from tests.virtual_pi.qemu import Image, Qemu, powered
 from tests.virtual_pi.shell import LOOK_S, Shell
-from tests.virtual_pi.sound import as_wav, room
+from tests.virtual_pi.sound import as_wav, room, sounding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,8 +36,10 @@ MOUTH, EAR = "plughw:CARD=Mic,DEV=0", "hw:CARD=Dac,DEV=1"
 _BOOT_S = 300.0
 MIC, DAC = 0, 1
 #: What a test has running on the machine
-_EAR, _ROOM = "ear", "room"
-_UNITS = (_EAR, _ROOM)
+_EAR, _ROOM, _EYE, _ECHO = "ear", "room", "eye", "echo"
+_UNITS = (_EAR, _ROOM, _EYE, _ECHO)
+#: By so much of its beginning a sound is known, before a short pause can have torn it apart.
+_RECOGNIZED_BYTES = 2400
 _CARDS = "/sys/bus/platform/drivers/snd_aloop"
 
 
@@ -167,10 +169,25 @@ class Pi:
         await self.configure()
         await self.restart()
 
+    async def reload(self, **more: str) -> None:
+        """Write the env file, and let the daemon live by it (:meth:`calm` puts it back)."""
+        await self.configure(**more)
+        assert (await self.command("reload"))["applied"]
+
+    async def parts(self, *names: str) -> None:
+        """Wait until the daemon has these parts of docs/control-socket.md."""
+        async with asyncio.timeout(120.0):
+            while any((await self.status())["parts"].get(name) != "ready" for name in names):
+                await asyncio.sleep(LOOK_S)
+
     async def idle(self) -> None:
         """Wait until nothing is under way."""
+        await self.reach("idle")
+
+    async def reach(self, state: str) -> None:
+        """Wait until the daemon is in this state of docs/control-socket.md."""
         async with asyncio.timeout(120.0):
-            while (await self.status())["state"] != "idle":
+            while (await self.status())["state"] != state:
                 await asyncio.sleep(LOOK_S)
 
     async def pull(self, card: int) -> None:
@@ -326,6 +343,14 @@ class Pi:
     async def something_is_heard(self) -> None:
         """Wait, while :meth:`listening`, until the DAC was not silent. Raises FailedError."""
         await self.root.until("tr -d '\\0' </run/heard.raw | head -c 1 | wc -c | grep -qx 1")
+
+    async def hears(self, pcm: bytes) -> None:
+        """Wait, while :meth:`listening` at its rate, until that has begun to be heard."""
+        beginning = sounding(pcm)[:_RECOGNIZED_BYTES]
+        assert beginning
+        async with asyncio.timeout(120.0):
+            while beginning not in await self.root.get("/run/heard.raw"):
+                await asyncio.sleep(LOOK_S)
 
 
 @contextlib.asynccontextmanager

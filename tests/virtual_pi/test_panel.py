@@ -1,0 +1,286 @@
+"""Light, buttons, switch and volume on the kernel's own lines and mixer; what is heard by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from speakerd.audio import earcons
+from speakerd.conversation.effects import Cue, Notice
+from speakerd.simulator import faults
+from speakerd.simulator.faults import Phase
+from tests.virtual_pi.pi import EAR, MOUTH
+from tests.virtual_pi.shell import LOOK_S
+from tests.virtual_pi.sound import as_wav, samples, sounding, words
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from speakerd.simulator.faults import Plan
+    from speakerd.simulator.server import Simulator
+    from tests.virtual_pi.pi import Pi
+
+LED, SECOND, LOUDER, SOFTER, SWITCH = 22, 23, 24, 25, 27
+#: A finger's tap on contacts that open and close again within microseconds
+TAP = "button bounce 16 && button bounce 8 && button release"
+MICROPHONE_STATUS = "/proc/asound/Mic/pcm1c/sub0/status"
+CONTROLS = "/var/lib/speakerd/controls.json"
+#: Writes down each level that a line has, as often as it is another one
+WATCH = """
+cd /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio{pin}
+while read -r now <value; do
+    [ "$now" = "$last" ] || echo "$now"
+    last=$now
+done
+"""
+
+
+@pytest.fixture(autouse=True)
+async def untouched(pi: Pi) -> AsyncIterator[None]:
+    """Nobody has pressed, closed or muted anything, before and after."""
+    yield
+    await pi.root.run(
+        "".join(f"button release {pin};" for pin in (SECOND, LOUDER, SOFTER, SWITCH))
+        + f"systemctl stop speakerd echo 2>&1; rm -f {CONTROLS}; systemctl reset-failed"
+    )
+
+
+# --- the light
+
+
+@contextlib.asynccontextmanager
+async def watching(pi: Pi, pin: int) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Look at a line; what is given tells its levels so far, such as "010"."""
+
+    async def seen() -> str:
+        return (await pi.root.run("cat /run/seen")).replace("\n", "")
+
+    await pi.root.put(WATCH.format(pin=pin).encode(), "/run/watch")
+    await pi.root.run(
+        "systemd-run -q --collect --unit=eye --nice=19 sh -c 'exec sh /run/watch >/run/seen'"
+    )
+    try:
+        await pi.root.until("grep -q . /run/seen")
+        yield seen
+    finally:
+        await pi.root.run("systemctl stop eye")
+
+
+async def level(pi: Pi, wanted: int) -> None:
+    """Wait until the LED's line has it."""
+    await pi.root.until(
+        f"grep -qx {wanted} /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio{LED}/value"
+    )
+
+
+async def changes(seen: Callable[[], Awaitable[str]], count: int) -> None:
+    """Wait until the line has changed so many times more."""
+    before = len(await seen())
+    async with asyncio.timeout(120.0):
+        while len(await seen()) < before + count:
+            await asyncio.sleep(LOOK_S)
+
+
+async def runs(pi: Pi) -> dict[int, int]:
+    """How often each thread of the daemon has gone to sleep by itself, by its number."""
+    told = await pi.root.run(f"grep -H ^voluntary /proc/{await pi.pid()}/task/*/status")
+    found = re.findall(r"task/(\d+)/status:\S+\s+(\d+)", told)
+    return {int(thread): int(count) for thread, count in found}
+
+
+async def a_while(pi: Pi) -> dict[int, int]:
+    """Wait until some thread, the microphone's, has run fifty times; how often each has."""
+    before = await runs(pi)
+    async with asyncio.timeout(120.0):
+        while True:
+            since = {thread: n - before.get(thread, 0) for thread, n in (await runs(pi)).items()}
+            if max(since.values()) >= 50:
+                return since
+            await asyncio.sleep(LOOK_S)
+
+
+async def test_a_plain_led(pi: Pi, plan: Plan) -> None:
+    """Dark, lit while it listens, blinking while it thinks and speaks, and dark again."""
+    await pi.reload(SPEAKERD_LED_PINS=str(LED), SPEAKERD_LED_SMOOTH="false")
+    await pi.parts("light")
+    plan.add(Phase.THINKING, faults.Pause(10.0))
+    said = as_wav(words(5.0, seed=60))
+
+    async with watching(pi, LED) as seen:
+        await pi.press()
+        await pi.reach("listening")
+        await level(pi, 1)
+        await pi.root.run(f"aplay -q -D {MOUTH} -", given=said)
+        assert await seen() == "01", "it is not lit all the time"
+
+        await pi.release()
+        await pi.reach("thinking")
+        await changes(seen, 4)
+        assert (await pi.status())["state"] == "thinking"
+
+        await pi.reach("speaking")
+        await changes(seen, 3)
+        await pi.idle()
+        await level(pi, 0)
+        after = await seen()
+        await a_while(pi)
+        assert await seen() == after, "it is not dark"
+
+
+async def test_a_light_that_stands_still_wakes_nobody(pi: Pi) -> None:
+    before = set(await runs(pi))
+    await pi.reload(SPEAKERD_LED_PINS=str(LED), SPEAKERD_LED_SMOOTH="false")
+    await pi.parts("light")
+    dark = await runs(pi)
+
+    mark = len(pi.journal)
+    await pi.press()
+    await pi.reach("listening")
+    await level(pi, 1)
+    lit = await runs(pi)
+    lamp = {thread for thread in set(lit) - before if lit[thread] > dark.get(thread, 0)}
+    assert lamp, "nobody has switched it on"
+    listening = await a_while(pi)
+    assert not any(listening[thread] for thread in lamp)
+
+    await pi.release()
+    await pi.journal.wait("turn", since=mark)
+    await pi.idle()
+    await level(pi, 0)
+    idle = await a_while(pi)
+    assert not any(idle[thread] for thread in lamp)
+
+
+async def test_a_dimmed_led(pi: Pi) -> None:
+    """PWM by lgpio, on a kernel's line; none where nothing is lit."""
+    await pi.reload(SPEAKERD_LED_PINS=str(LED), SPEAKERD_LED_BRIGHTNESS="50")
+    await pi.parts("light")
+    mark = len(pi.journal)
+
+    async with watching(pi, LED) as seen:
+        await pi.press()
+        await pi.reach("listening")
+        await changes(seen, 100)
+        await pi.release()
+        await pi.journal.wait("turn", since=mark)
+        await pi.idle()
+        await level(pi, 0)
+        await a_while(pi)  # its pattern may have been in the middle of a pulse
+        after = await seen()
+        await a_while(pi)
+        assert await seen() == after, "it is not dark"
+
+
+# --- the buttons
+
+
+async def answered(pi: Pi, simulator: Simulator, said: bytes, press: str, release: str) -> None:
+    """What is said between those two commands is one turn, whole, and is answered."""
+    mark, before = len(pi.journal), len(simulator.turns)
+    await pi.speak(said, press=press, release=release)
+    turn = await pi.journal.wait("turn", since=mark)
+    assert turn["SPEAKERD_OUTCOME"] == "answered", turn
+    assert len(simulator.turns) == before + 1
+    assert said in bytes(simulator.turns[-1].utterance)
+    await pi.idle()
+
+
+async def stopped_by(
+    pi: Pi, simulator: Simulator, tap: str, *, press: str = TAP, release: str = TAP
+) -> None:
+    """A tap into an answer ends it, and begins nothing."""
+    mark, before = len(pi.journal), len(simulator.turns)
+    async with pi.listening("stopped") as heard:
+        await pi.speak(words(8.0, seed=61), press=press, release=release)
+        await pi.reach("speaking")
+        await pi.root.run(tap)
+        turn = await pi.journal.wait("turn", since=mark)
+        await pi.idle()
+    assert turn["SPEAKERD_OUTCOME"] == "stopped", turn
+    assert len(simulator.turns) == before + 1
+    assert sounding(bytes(simulator.turns[-1].reply))[-9600:] not in bytes(heard)
+    assert not (await pi.status())["last_error"]
+
+
+async def test_tap_to_begin_and_tap_to_end(pi: Pi, simulator: Simulator) -> None:
+    await pi.reload(SPEAKERD_BUTTON_MODE="toggle")
+
+    await answered(pi, simulator, words(1.0, seed=62), TAP, TAP)
+    await stopped_by(pi, simulator, TAP)
+
+
+async def test_tap_or_hold(pi: Pi, simulator: Simulator) -> None:
+    # the longest there is: what it takes this machine to start a program is part of each tap
+    await pi.reload(SPEAKERD_BUTTON_MODE="auto", SPEAKERD_TAP_MS="2000")
+
+    await answered(pi, simulator, words(1.0, seed=63), TAP, TAP)
+    down, up = "button bounce 16", "button bounce 8 && button release"
+    await answered(pi, simulator, words(3.0, seed=64), down, up)
+    await stopped_by(pi, simulator, TAP)
+
+
+async def test_the_second_button(pi: Pi, simulator: Simulator) -> None:
+    tap = f"button bounce 8 {SECOND} && button release {SECOND}"
+    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND))
+    await pi.parts("second button")
+    await stopped_by(pi, simulator, tap, press="button press", release="button release")
+
+    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND), SPEAKERD_SECOND_BUTTON="forget")
+    await pi.parts("second button")
+    remembered = await pi.say_for_good(words(0.6, seed=65))
+    async with pi.listening("forgotten"):
+        await pi.root.run(tap)
+        await pi.hears(earcons.render(Cue.FORGOTTEN))
+    turn = await pi.say(words(0.6, seed=66))
+    assert turn["SPEAKERD_CONTEXT"] == "fresh", turn
+    assert remembered not in simulator.turns[-1].context
+
+
+async def refused_and_told(pi: Pi, simulator: Simulator) -> None:
+    """A press that comes to nothing but a sound, because it is muted."""
+    mark, before = len(pi.journal), len(simulator.turns)
+    async with pi.listening("muted"):
+        await pi.press()
+        await pi.journal.wait("notice", since=mark, notice="muted")
+        await pi.hears(earcons.render(Notice.MUTED))
+        await pi.release()
+    assert len(simulator.turns) == before
+    await pi.root.run(f"grep -qx closed {MICROPHONE_STATUS}")
+
+
+async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
+    """Closed before the start: it is muted from the start, and only the switch ends that."""
+    mark = len(pi.journal)
+    await pi.root.run(f"button press {SWITCH}")
+    await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH))
+    await pi.restart()
+    await pi.journal.wait("mute", since=mark, text="is off")
+    assert (await pi.status())["muted"] is True
+    await pi.root.until(f"grep -qx closed {MICROPHONE_STATUS}")
+    await refused_and_told(pi, simulator)
+    with pytest.raises(AssertionError, match="the mute switch is closed"):
+        await pi.command("mute", on=False)
+
+    mark = len(pi.journal)
+    await pi.root.run(f"button bounce 8 {SWITCH} && button release {SWITCH}")
+    await pi.journal.wait("mute", since=mark, text="is on")
+    await pi.root.until(f"grep -q RUNNING {MICROPHONE_STATUS}")
+    await answered(pi, simulator, words(0.6, seed=67), "button press", "button release")
+
+
+async def test_a_mute_outlasts_a_restart(pi: Pi, simulator: Simulator) -> None:
+    await pi.command("mute", on=True)
+    await pi.root.until(f"grep -q '\"muted\": true' {CONTROLS}")
+    await pi.restart()
+    assert (await pi.status())["muted"] is True
+    await pi.root.until(f"grep -qx closed {MICROPHONE_STATUS}")
+    await refused_and_told(pi, simulator)
+
+    await pi.command("mute", on=False)
+    await answered(pi, simulator, words(0.6, seed=68), "button press", "button release")
