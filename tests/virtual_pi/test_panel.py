@@ -1,12 +1,10 @@
-"""Light, buttons, switch and volume on the kernel's own lines and mixer; what is heard by itself."""
+"""The light, the buttons and the mute switch, on the kernel's own lines."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +13,9 @@ from speakerd.audio import earcons
 from speakerd.conversation.effects import Cue, Notice
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
-from tests.virtual_pi.pi import EAR, MOUTH
+from tests.virtual_pi.pi import MOUTH
 from tests.virtual_pi.shell import LOOK_S
-from tests.virtual_pi.sound import as_wav, samples, sounding, words
+from tests.virtual_pi.sound import as_wav, sounding, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
