@@ -177,7 +177,7 @@ class Pi:
     async def parts(self, *names: str) -> None:
         """Wait until the daemon has these parts of docs/control-socket.md."""
         async with asyncio.timeout(120.0):
-            while any((await self.status())["parts"].get(name) != "ready" for name in names):
+            while not {(name, "ready") for name in names} <= (await self.status())["parts"].items():
                 await asyncio.sleep(LOOK_S)
 
     async def idle(self) -> None:
