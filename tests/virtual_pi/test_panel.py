@@ -25,8 +25,21 @@ if TYPE_CHECKING:
     from tests.virtual_pi.pi import Pi
 
 LED, SECOND, LOUDER, SOFTER, SWITCH = 22, 23, 24, 25, 27
-#: A finger's tap on contacts that open and close again within microseconds
-TAP = "button bounce 16 && button bounce 8 && button release"
+
+
+def opening(pin: int) -> str:
+    """The command that lets a button go, or opens a switch, whose contact bounces."""
+    return (
+        "for pull in up down up down up down up; do echo pull-$pull"
+        f" >$(echo /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio{pin}/pull); done"
+    )
+
+
+#: The button by a finger, on contacts that bounce within microseconds
+DOWN, UP = "button bounce 16", opening(17)
+TAP = f"{DOWN} && {UP}"
+#: So long after an edge another one is bounce; an emulator may pause between two of them
+DEBOUNCE_MS = "200"
 MICROPHONE_STATUS = "/proc/asound/Mic/pcm1c/sub0/status"
 CONTROLS = "/var/lib/speakerd/controls.json"
 #: Writes down each level that a line has, as often as it is another one
@@ -207,7 +220,7 @@ async def stopped_by(
 
 
 async def test_tap_to_begin_and_tap_to_end(pi: Pi, simulator: Simulator) -> None:
-    await pi.reload(SPEAKERD_BUTTON_MODE="toggle")
+    await pi.reload(SPEAKERD_BUTTON_MODE="toggle", SPEAKERD_DEBOUNCE_MS=DEBOUNCE_MS)
 
     await answered(pi, simulator, words(1.0, seed=62), TAP, TAP)
     await stopped_by(pi, simulator, TAP)
@@ -215,11 +228,11 @@ async def test_tap_to_begin_and_tap_to_end(pi: Pi, simulator: Simulator) -> None
 
 async def test_tap_or_hold(pi: Pi, simulator: Simulator) -> None:
     # the longest there is: what it takes this machine to start a program is part of each tap
-    await pi.reload(SPEAKERD_BUTTON_MODE="auto", SPEAKERD_TAP_MS="2000")
+    taps = {"SPEAKERD_TAP_MS": "2000", "SPEAKERD_DEBOUNCE_MS": DEBOUNCE_MS}
+    await pi.reload(SPEAKERD_BUTTON_MODE="auto", **taps)
 
     await answered(pi, simulator, words(1.0, seed=63), TAP, TAP)
-    down, up = "button bounce 16", "button bounce 8 && button release"
-    await answered(pi, simulator, words(3.0, seed=64), down, up)
+    await answered(pi, simulator, words(3.0, seed=64), DOWN, UP)
     await stopped_by(pi, simulator, TAP)
 
 
@@ -256,7 +269,7 @@ async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
     """Closed before the start: it is muted from the start, and only the switch ends that."""
     mark = len(pi.journal)
     await pi.root.run(f"button press {SWITCH}")
-    await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH))
+    await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH), SPEAKERD_DEBOUNCE_MS=DEBOUNCE_MS)
     await pi.restart()
     await pi.journal.wait("mute", since=mark, text="is off")
     assert (await pi.status())["muted"] is True
@@ -266,7 +279,7 @@ async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
         await pi.command("mute", on=False)
 
     mark = len(pi.journal)
-    await pi.root.run(f"button bounce 8 {SWITCH} && button release {SWITCH}")
+    await pi.root.run(opening(SWITCH))
     await pi.journal.wait("mute", since=mark, text="is on")
     await pi.root.until(f"grep -q RUNNING {MICROPHONE_STATUS}")
     await answered(pi, simulator, words(0.6, seed=67), "button press", "button release")
