@@ -30,8 +30,8 @@ LED, SECOND, LOUDER, SOFTER, SWITCH = 22, 23, 24, 25, 27
 def opening(pin: int) -> str:
     """The command that lets a button go, or opens a switch, whose contact bounces."""
     return (
-        "for pull in up down up down up down up; do echo pull-$pull"
-        f" >$(echo /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio{pin}/pull); done"
+        f"(cd /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio{pin} &&"
+        " for pull in up down up down up down up; do echo pull-$pull >pull; done)"
     )
 
 
