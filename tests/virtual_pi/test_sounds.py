@@ -43,10 +43,15 @@ exec cat /usr/share/stand-in.wav
 
 @pytest.fixture
 async def softvol(pi: Pi) -> AsyncIterator[None]:
-    """The recipe of docs/volume.md for a DAC without a mixer, and nothing kept; it is put back."""
+    """The recipe of docs/volume.md for a DAC without a mixer, and nothing kept; it is put back.
+
+    The control is there, as after a first sound: while a program has the device open that has made
+    the control by that, the kernel lets nobody set it.
+    """
     recipe = MANUAL.read_text().split("In `/etc/asound.conf`:")[1].split("```")[1]
     await pi.root.run(f"systemctl stop speakerd; rm -f {CONTROLS}")
     await pi.root.put(recipe.replace("sndrpihifiberry", "Dac").encode(), "/etc/asound.conf")
+    await pi.root.run("aplay -q -D speaker -d 1 -t raw -f cd /dev/zero")
     yield
     await pi.root.run(
         f"systemctl stop speakerd ear 2>&1; rm -f /etc/asound.conf {CONTROLS};"
@@ -108,7 +113,9 @@ async def test_a_volume_of_software(pi: Pi) -> None:
     _, loud_db = await mixer(pi)
     loud = await energy(pi, "loud")
     assert loud_db - soft_db > 6
-    assert abs(10 * math.log10(loud / soft) - (loud_db - soft_db)) < 1
+    assert (
+        abs(10 * math.log10(loud / soft) - (loud_db - soft_db)) < 1.5
+    )  # a step is 0.196 dB, and told as 0.19
 
 
 @pytest.mark.usefixtures("softvol")
@@ -132,6 +139,23 @@ async def test_a_volume_that_is_remembered(pi: Pi) -> None:
         await pi.restart()
         await pi.parts("volume")
         assert await volume(pi, lambda percent: percent < 100) == 55
+
+
+@pytest.mark.xfail(
+    reason="the kernel locks a control for whoever has made it, until that closes the device",
+    strict=True,
+)
+@pytest.mark.usefixtures("softvol")
+async def test_a_volume_of_software_at_its_very_first_sound(pi: Pi) -> None:
+    """Nothing has ever been played: the daemon makes the control, and sets the first volume."""
+    await pi.pull(DAC)
+    await pi.plug(DAC)
+    await pi.configure(**MIXER, SPEAKERD_VOLUME="25")
+    mark = len(pi.journal)
+    await pi.restart()
+    await pi.parts("volume")
+    assert "Operation not permitted" not in pi.journal.messages(mark)
+    assert (await pi.status())["volume"] == 25
 
 
 # --- the sounds
