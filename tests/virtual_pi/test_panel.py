@@ -38,8 +38,8 @@ def opening(pin: int) -> str:
 #: The button by a finger, on contacts that bounce within microseconds
 DOWN, UP = "button bounce 16", opening(17)
 TAP = f"{DOWN} && {UP}"
-#: So long after an edge another one is bounce; an emulator may pause between two of them
-DEBOUNCE_MS = "200"
+#: An emulator may pause between two edges of a bounce, and take its time for a first connection
+SLOW = {"SPEAKERD_DEBOUNCE_MS": "200", "SPEAKERD_PATIENCE_S": "120"}
 MICROPHONE_STATUS = "/proc/asound/Mic/pcm1c/sub0/status"
 CONTROLS = "/var/lib/speakerd/controls.json"
 #: Writes down each level that a line has, as often as it is another one
@@ -219,7 +219,7 @@ async def stopped_by(
 
 
 async def test_tap_to_begin_and_tap_to_end(pi: Pi, simulator: Simulator) -> None:
-    await pi.reload(SPEAKERD_BUTTON_MODE="toggle", SPEAKERD_DEBOUNCE_MS=DEBOUNCE_MS)
+    await pi.reload(SPEAKERD_BUTTON_MODE="toggle", **SLOW)
 
     await answered(pi, simulator, words(1.0, seed=62), TAP, TAP)
     await stopped_by(pi, simulator, TAP)
@@ -227,8 +227,7 @@ async def test_tap_to_begin_and_tap_to_end(pi: Pi, simulator: Simulator) -> None
 
 async def test_tap_or_hold(pi: Pi, simulator: Simulator) -> None:
     # the longest there is: what it takes this machine to start a program is part of each tap
-    taps = {"SPEAKERD_TAP_MS": "2000", "SPEAKERD_DEBOUNCE_MS": DEBOUNCE_MS}
-    await pi.reload(SPEAKERD_BUTTON_MODE="auto", **taps)
+    await pi.reload(SPEAKERD_BUTTON_MODE="auto", SPEAKERD_TAP_MS="2000", **SLOW)
 
     await answered(pi, simulator, words(1.0, seed=63), TAP, TAP)
     await answered(pi, simulator, words(3.0, seed=64), DOWN, UP)
@@ -268,7 +267,7 @@ async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
     """Closed before the start: it is muted from the start, and only the switch ends that."""
     mark = len(pi.journal)
     await pi.root.run(f"button press {SWITCH}")
-    await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH), SPEAKERD_DEBOUNCE_MS=DEBOUNCE_MS)
+    await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH), **SLOW)
     await pi.restart()
     await pi.journal.wait("mute", since=mark, text="is off")
     assert (await pi.status())["muted"] is True
