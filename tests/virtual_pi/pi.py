@@ -212,7 +212,8 @@ class Pi:
     async def restart(self) -> None:
         """Until it is ready, and its devices are."""
         mark = len(self.journal)
-        await self.root.run("systemctl reset-failed speakerd; systemctl restart speakerd")
+        again = "systemctl reset-failed speakerd; systemctl restart speakerd"
+        await self.root.run(again, timeout_s=300.0)
         await self.ready(since=mark)
 
     async def ready(self, *, since: int) -> None:

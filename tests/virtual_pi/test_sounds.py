@@ -55,7 +55,8 @@ async def softvol(pi: Pi) -> AsyncIterator[None]:
     yield
     await pi.root.run(
         f"systemctl stop speakerd ear 2>&1; rm -f /etc/asound.conf {CONTROLS};"
-        f" button release {LOUDER}; button release {SOFTER}"
+        f" button release {LOUDER}; button release {SOFTER}",
+        timeout_s=300.0,
     )
     await pi.pull(DAC)  # and with the card its control
     await pi.plug(DAC)
