@@ -78,7 +78,7 @@ async def test_a_network_that_stays_away_in_an_answer(pi: Pi, simulator: Simulat
     number = await pi.say_for_good(words(0.6, seed=29))
     mark = len(pi.journal)
     await pi.speak(words(8.0, seed=32))
-    await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
+    await pi.reach("speaking")
     await pi.root.run(BLACK_HOLE)
 
     turn = await pi.journal.wait("turn", since=mark)

@@ -91,7 +91,7 @@ async def test_killed_in_the_middle_of_an_answer(
     mark = len(pi.journal)
     pid = await pi.pid()
     await pi.speak(words(6.0, seed=11))
-    await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
+    await pi.reach("speaking")
     await pi.root.run(f"kill -KILL {pid}")
 
     await goes_on(pi, simulator, remembered, since=mark)

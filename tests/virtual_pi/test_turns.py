@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from speakerd.simulator.records import Outcome
 from tests.virtual_pi.sound import gaps, samples, sounding, words
 
 if TYPE_CHECKING:
     from speakerd.simulator.server import Simulator
     from tests.virtual_pi.pi import Pi
+
+
+@pytest.fixture(autouse=True)
+async def quiet(pi: Pi) -> None:
+    """Nothing is heard but answers: the sounds of its own are test_sounds.py's."""
+    await pi.configure(SPEAKERD_EARCON_VOLUME="0")
+    await pi.restart()
 
 
 async def test_what_is_said_arrives_and_the_answer_is_heard(pi: Pi, simulator: Simulator) -> None:
@@ -62,7 +71,7 @@ async def test_a_press_into_the_answer_silences_it(pi: Pi, simulator: Simulator)
 
     async with pi.listening("spoken-on") as heard:
         await pi.speak(words(4.0, seed=6))
-        await pi.root.until("grep -q RUNNING /proc/asound/Dac/pcm0p/sub0/status")
+        await pi.reach("speaking")
         await pi.speak(said)
         await pi.journal.wait("turn", since=mark, outcome="answered")
 
