@@ -40,6 +40,9 @@ _CAPTURE_BUFFER_MS = 1000
 #: not fit is not taken, and stays in the playlist.
 _PLAYBACK_BUFFER_MS = 200
 
+#: PCMs that have been opened and closed once, see open_playback.
+_opened_before: set[str] = set()
+
 _ALSA_LIB = "libasound.so.2"
 _FORMAT = "S16_LE"
 #: What alsa-lib and its plugins offer on any machine: no news to somebody who looks for a device.
@@ -67,9 +70,20 @@ def open_capture(device: str, period_ms: int = PERIOD_MS) -> CapturePcm:
 def open_playback(device: str, rate_hz: int) -> PlaybackPcm:
     """Open the ALSA PCM ``device`` for playback at ``rate_hz``, S16_LE mono, not running yet.
 
+    A PCM that somebody has defined is opened twice the first time, and after a failure: alsa-lib's
+    softvol makes its control then, and the kernel lets nobody else set a control that was made so,
+    not even our own mixer, before it is closed (sound/core/control.c, ``vd->owner``).
+
     Raises :class:`~speakerd.errors.DeviceError` with the reason and the remedy in one line.
     """
-    return _Playback(device, rate_hz)
+    try:
+        if ":" not in device and device not in _opened_before:
+            _Playback(device, rate_hz).close()
+            _opened_before.add(device)
+        return _Playback(device, rate_hz)
+    except DeviceError:
+        _opened_before.discard(device)
+        raise
 
 
 def named_pcms(*, capture: bool) -> list[str]:

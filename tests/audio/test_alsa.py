@@ -220,3 +220,32 @@ def test_a_device_that_is_pulled_out_is_a_device_error(pcm: ScriptedPcm) -> None
             call()
     playback.close()
     capture.close()
+
+
+def test_what_somebody_has_defined_is_opened_twice_at_first_for_softvol_s_sake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log: list[str] = []
+    missing = False
+
+    class Recorded:
+        def __init__(self, device: str, _rate_hz: int) -> None:
+            if missing:
+                raise DeviceError("unplugged")
+            log.append(f"open {device}")
+
+        def close(self) -> None:
+            log.append("close")
+
+    monkeypatch.setattr(alsa, "_Playback", Recorded)
+    monkeypatch.setattr(alsa, "_opened_before", set())
+    for device in ("speaker", "speaker", HW):
+        open_playback(device, PLAYBACK_RATE_HZ)
+    assert log == ["open speaker", "close", "open speaker", "open speaker", f"open {HW}"]
+    missing = True
+    with pytest.raises(DeviceError):
+        open_playback("speaker", PLAYBACK_RATE_HZ)
+    missing = False
+    log.clear()
+    open_playback("speaker", PLAYBACK_RATE_HZ)
+    assert log == ["open speaker", "close", "open speaker"]
