@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -207,13 +208,26 @@ def _options(
 
 
 def _with_block(path: Path, lines: Iterable[str]) -> str:
-    """The text of config.txt with ``lines`` as its block, or without any."""
-    own = _without_block(path, _read(path), keep=lambda _line: False)
-    there = {line.strip() for line in own.splitlines()}  # by hand; twice would be once too often
-    if not (lines := [line for line in lines if line not in there]):
+    """The text of config.txt with ``lines`` as its block, or without any.
+
+    A line of ours to which a person has given parameters stays as it is for as long as its overlay
+    is wanted.
+    """
+    text = _read(path)
+    own = _without_block(path, text, keep=lambda _line: False)
+    there = {_bare(line) for line in own.splitlines()}  # by hand; twice would be once too often
+    block = f"\n{text}".partition(f"\n{BEGIN}")[2].partition(f"\n{END}")[0]
+    now = {_bare(line): line for line in block.splitlines()}
+    wanted = {_bare(line): line for line in lines}
+    if not (lines := [now.get(bare, wanted[bare]) for bare in wanted if bare not in there]):
         return own
     head = f"{BEGIN}: what stands before the end mark is replaced and removed by it"
     return _joined(own, [head, "[all]", *lines, END])  # [all]: whatever section is open
+
+
+def _bare(line: str) -> str:
+    """A line of config.txt without the parameters of its overlay."""
+    return re.split("[,:]", line, maxsplit=1)[0].strip()
 
 
 def _without_block(path: Path, text: str, *, keep: Callable[[str], bool]) -> str:

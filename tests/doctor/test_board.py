@@ -108,10 +108,17 @@ def test_a_board_that_this_version_does_not_know(machine: Healthy, asked: str | 
 # --- the overlay
 
 
-@pytest.mark.parametrize("text", ["", f"#{LINE}\n", "dtparam=audio=on\n"])
+@pytest.mark.parametrize("text", ["", f"#{LINE}\n", "dtparam=audio=on\n", f"[pi3]\n{LINE}\n"])
 def test_an_overlay_that_is_not_loaded(kit: Healthy, text: str) -> None:
     kit.write(CONFIG, text)
     assert faults(kit) == [f"FAIL board: {LINE} is not in /{CONFIG} -> {AGAIN} && sudo reboot"]
+
+
+@pytest.mark.parametrize("text", [f"{LINE},x=1\n", f"[pi3]\n[all]\n{LINE}\ndtparam=y=2\n"])
+def test_an_overlay_that_is_loaded_with_parameters(kit: Healthy, text: str) -> None:
+    kit.write(CONFIG, text)
+    assert f"OK board: {LINE} is in /{CONFIG}" in found(kit)
+    assert faults(kit) == []
 
 
 def test_the_older_place_of_config_txt(kit: Healthy) -> None:

@@ -23,6 +23,7 @@ BACKUP = f"{CONFIG}.before-speakerd"
 SHIPPED = "dtparam=audio=on\ndtoverlay=vc4-kms-v3d\n[cm5]\ndtoverlay=dwc2,dr_mode=host\n"
 MINE = "pcm.!default { type null }\n"
 KIT, HIFI, USB = "google-aiy-voice-kit-v1", "hifiberry-dac", "usb-sound-card"
+DIGIAMP = "iqaudio-dac"
 
 
 def write(machine: Machine, path: str, text: str) -> Path:
@@ -188,6 +189,28 @@ def test_an_overlay_that_is_there_is_not_loaded_twice(pi: Machine) -> None:
     said(pi, KIT)
     said(pi, "--remove")
     assert pi.text(CONFIG) == "dtoverlay=googlevoicehat-soundcard\n"
+
+
+def test_an_overlay_that_is_there_with_parameters_is_not_loaded_twice(pi: Machine) -> None:
+    text = "dtoverlay=iqaudio-dacplus,unmute_amp\n"
+    write(pi, CONFIG, text)
+    said(pi, DIGIAMP)
+    assert pi.text(CONFIG) == text
+
+
+def test_parameters_that_were_given_to_a_line_of_ours_stay_as_long_as_its_overlay(
+    pi: Machine,
+) -> None:
+    said(pi, DIGIAMP)
+    changed = pi.text(CONFIG).replace("iqaudio-dacplus", "iqaudio-dacplus,unmute_amp")
+    write(pi, CONFIG, changed)
+    assert "reboot" not in said(pi, DIGIAMP)
+    assert pi.text(CONFIG) == changed
+    said(pi, HIFI)
+    assert "iqaudio" not in pi.text(CONFIG)
+    write(pi, CONFIG, changed)
+    said(pi, "--remove")
+    assert pi.text(CONFIG) == SHIPPED
 
 
 def test_an_asound_conf_of_ones_own_stays(pi: Machine) -> None:
