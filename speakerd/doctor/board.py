@@ -5,6 +5,7 @@ Looks where speakerd-board has set one up, and where ``--board`` asks for one.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from speakerd.audio.cards import cards
@@ -30,6 +31,8 @@ _AREA = "board"
 _RECORD = "etc/speakerd/board"
 _CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
 _ASOUND = "etc/asound.conf"
+#: Cards by their names, as an asound.conf has them: hw:CARD=NAME, hw:NAME, card "NAME".
+_CARD = re.compile(r"(?:\bCARD=|hw:(?!CARD=)|\bcard\s+\"?)([A-Za-z_][\w-]*)")
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -101,18 +104,30 @@ def _rivals(system: System, board: Board) -> Iterator[Finding]:
 def _cards(system: System, board: Board) -> Iterator[Finding]:
     there = [card.id for card in cards(system.root / "proc")]
     with_driver = board.overlay.lines or board.overlay.get
-    for number, card in enumerate(board.cards):
+    for card in _wanted(system, board):
         if card in there:
             yield ok(_AREA, f"the sound card {card} is there")
-        elif with_driver and number == 0:
+        elif with_driver and card == board.cards[0]:
             remedy = board.overlay.get or "press the board onto the header, or check its wires"
             yield fail(
                 _AREA, f"there is no sound card {card}", f"sudo reboot; if that is done: {remedy}"
             )
         else:
-            remedy = "plug it in; if it calls itself otherwise, write that into /etc/asound.conf"
+            remedy = (
+                f"plug it in; if it calls itself otherwise, write that into /{_ASOUND}, and into"
+                f" SPEAKERD_MIXER where that names {card}"
+            )
             others = ", ".join(there) or "none"
             yield fail(_AREA, f"there is no sound card {card}; there are: {others}", remedy)
+
+
+def _wanted(system: System, board: Board) -> tuple[str, ...]:
+    """The board's sound cards; or those that a person names in an asound.conf of their own."""
+    text = _text(system.root / _ASOUND)
+    if text is None or text in {board.asound_conf, _text(system.root / _RECORD / "asound.conf")}:
+        return board.cards
+    settings = (line.partition("#")[0] for line in text.splitlines())
+    return tuple(dict.fromkeys(_CARD.findall("\n".join(settings)))) or board.cards
 
 
 def _pins(system: System, board: Board) -> Iterator[Finding]:
@@ -144,8 +159,7 @@ def _asound(system: System, board: Board) -> Iterator[Finding]:
     elif written is None:
         yield ok(_AREA, f"/{_ASOUND} is your own")
     else:
-        what = f"/{_ASOUND} has been changed since the board was set up"
-        yield warn(_AREA, what, f"sudo mv /{_ASOUND} /{_ASOUND}.mine && {_set_up(board.name)}")
+        yield ok(_AREA, f"/{_ASOUND} was changed by you")
 
 
 def _set_up(name: str) -> str:

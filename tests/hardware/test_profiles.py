@@ -150,6 +150,17 @@ def test_the_mixer_is_that_of_one_of_its_cards(board: Board, tmp_path: Path) -> 
     assert (control == "SoftMaster") is ("SoftMaster Playback Volume" in board.asound)
 
 
+@pytest.mark.parametrize("name", boards.names())
+def test_one_is_told_where_the_name_of_a_usb_card_stands(name: str) -> None:
+    board = boards.load(name)
+    told = [quirk.what for quirk in board.quirks if "name of a USB card" in quirk.what]
+    assert len(told) == ("Device" in board.cards)
+    for what in told:
+        assert "/etc/asound.conf" in what
+        assert "SPEAKERD_MIXER" in what
+        assert ("stays" in what) is (board.env["SPEAKERD_MIXER"] != "hw:CARD=Device")
+
+
 # --- asound.conf
 
 
