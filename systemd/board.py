@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> int:
         print(f"speakerd: {error}", file=sys.stderr)  # noqa: T201 - what it is for
         return 1
     except OSError as error:
-        print(f"speakerd: {error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"speakerd: {where}{error.strerror or error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -131,7 +132,7 @@ class Machine:
         shown = f"/{path.relative_to(self._root)}"
         backup = path.with_name(path.name + BACKUP)
         if board is not None and _read(path) != text and not backup.exists():
-            backup.write_bytes(path.read_bytes())
+            _create(backup, _read(path))
             _say(f"{shown}: kept as {backup.name}")
         changed = _replace(path, text)
         if changed:
@@ -284,10 +285,14 @@ def _replace(path: Path, text: str) -> bool:
 
 
 def _fill(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a part of it would only take what room there is
+        raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk names none
 
 
 def _show(lines: Iterable[str]) -> None:

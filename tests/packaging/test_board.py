@@ -41,10 +41,12 @@ def pi(machine: Machine) -> Machine:
     return machine
 
 
-def set_up(machine: Machine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run speakerd-board, whatever comes of it."""
+def set_up(
+    machine: Machine, *arguments: str, prefix: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run speakerd-board, below the command ``prefix`` if any, whatever comes of it."""
     return subprocess.run(
-        [sys.executable, "-sB", str(CHECKOUT / "systemd/board.py"), *arguments],
+        [*prefix, sys.executable, "-sB", str(CHECKOUT / "systemd/board.py"), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -271,6 +273,19 @@ def test_before_speakerd_is_installed_there_is_nothing_to_set(machine: Machine) 
     assert done.returncode == 1
     assert "install speakerd first" in done.stderr
     assert said(machine, "--remove") == "No board is set up.\n"
+
+
+def test_a_full_boot_partition_leaves_no_part_of_a_file(pi: Machine) -> None:
+    shipped = SHIPPED + "# a long one\n" * 1000
+    write(pi, CONFIG, shipped)
+    full = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh")  # 4 or 8 KiB a file
+    done = set_up(pi, KIT, prefix=full)
+    assert done.returncode == 1
+    assert done.stderr == f"speakerd: {pi.root / BACKUP}.new: File too large\n"
+    assert sorted(path.name for path in (pi.root / CONFIG).parent.iterdir()) == ["config.txt"]
+    assert pi.text(CONFIG) == shipped
+    said(pi, KIT)
+    assert pi.text(BACKUP) == shipped
 
 
 # --- make install, make uninstall, and the Debian package
