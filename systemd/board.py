@@ -216,7 +216,7 @@ def _with_block(path: Path, lines: Iterable[str]) -> str:
     """
     text = _read(path)
     own = _without_block(path, text, keep=lambda _line: False)
-    there = {_bare(line) for line in own.splitlines()}  # by hand; twice would be once too often
+    there = _everywhere(own)  # by hand; twice would be once too often
     block = f"\n{text}".partition(f"\n{BEGIN}")[2].partition(f"\n{END}")[0]
     now = {_bare(line): line for line in block.splitlines()}
     wanted = {_bare(line): line for line in lines}
@@ -224,6 +224,17 @@ def _with_block(path: Path, lines: Iterable[str]) -> str:
         return own
     head = f"{BEGIN}: what stands before the end mark is replaced and removed by it"
     return _joined(own, [head, "[all]", *lines, END])  # [all]: whatever section is open
+
+
+def _everywhere(text: str) -> set[str]:
+    """The lines that hold on every model, bare: those before any section, and below [all]."""
+    found, holds = set(), True
+    for line in map(_bare, text.splitlines()):
+        if line.startswith("["):
+            holds = line.lower() == "[all]"
+        elif holds:
+            found.add(line)
+    return found
 
 
 def _bare(line: str) -> str:

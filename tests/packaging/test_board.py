@@ -186,11 +186,25 @@ def test_an_option_that_was_changed_among_ours_is_theirs(pi: Machine) -> None:
     assert options(pi) == {"SPEAKERD_VOICE": "Kore", "SPEAKERD_BUTTON_PIN": "5"}
 
 
-def test_an_overlay_that_is_there_is_not_loaded_twice(pi: Machine) -> None:
-    write(pi, CONFIG, "dtoverlay=googlevoicehat-soundcard\n")
+@pytest.mark.parametrize("above", ["", "[pi3]\n[all]\n", "[cm5]\nx=1\n [ALL] \r\n"])
+def test_an_overlay_that_is_there_is_not_loaded_twice(pi: Machine, above: str) -> None:
+    text = f"{above}dtoverlay=googlevoicehat-soundcard\n".encode()
+    (pi.root / CONFIG).write_bytes(text)
     said(pi, KIT)
+    assert (pi.root / CONFIG).read_bytes() == text
     said(pi, "--remove")
-    assert pi.text(CONFIG) == "dtoverlay=googlevoicehat-soundcard\n"
+    assert (pi.root / CONFIG).read_bytes() == text
+
+
+@pytest.mark.parametrize("section", ["[pi3]", "[all]\n[none]", "[gpio4=1]"])
+def test_an_overlay_that_is_there_for_some_machines_only_is_loaded(
+    pi: Machine, section: str
+) -> None:
+    text = f"{section}\ndtoverlay=googlevoicehat-soundcard,x\n"
+    write(pi, CONFIG, text)
+    said(pi, KIT)
+    assert pi.text(CONFIG).startswith(f"{text}# >>> speakerd-board")
+    assert "\n[all]\ndtoverlay=googlevoicehat-soundcard\n# <<<" in pi.text(CONFIG)
 
 
 def test_an_overlay_that_is_there_with_parameters_is_not_loaded_twice(pi: Machine) -> None:
