@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("name", nargs="?", help="one of those that are listed without it")
     parser.add_argument("--remove", action="store_true", help="take back what was set up")
     chosen = parser.parse_args(arguments)
+    if chosen.remove and chosen.name:
+        parser.error("--remove takes no name: it takes back whichever is set up")
     os.umask(0o022)  # root's may be stricter, and the service and other players are not root
     machine = Machine(Path(os.environ.get("DESTDIR") or "/"))
     try:
@@ -59,7 +61,10 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"speakerd: {where}{error.strerror or error}", file=sys.stderr)  # noqa: T201
+        why = error.strerror or str(error)
+        if isinstance(error, PermissionError):
+            why = f"{why}: {' '.join(['sudo speakerd-board', *arguments])}"
+        print(f"speakerd: {where}{why}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

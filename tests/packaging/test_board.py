@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import importlib.util
 import os
 import re
 import subprocess
@@ -280,6 +282,36 @@ def test_a_board_that_is_not_known(pi: Machine) -> None:
     done = set_up(pi, "gramophone")
     assert done.returncode == 1
     assert "there is no board gramophone; there are: adafruit-voice-bonnet, " in done.stderr
+
+
+def test_removing_takes_no_name(pi: Machine) -> None:
+    said(pi, KIT)
+    before = contents(pi)
+    done = set_up(pi, "--remove", HIFI)
+    assert done.returncode == 2
+    assert "error: --remove takes no name" in done.stderr
+    assert contents(pi) == before
+
+
+@pytest.mark.parametrize("arguments", [[KIT], ["--remove"]])
+def test_who_may_not_is_told_the_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = importlib.util.spec_from_file_location("board", CHECKOUT / "systemd/board.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def refuse(_machine: object, _board: object) -> None:  # root, who may be testing, may all
+        raise PermissionError(errno.EACCES, "Permission denied", "/etc/speakerd/board")
+
+    monkeypatch.setattr(module.Machine, "set_up", refuse)
+    monkeypatch.setattr(os, "umask", lambda _mask: 0)
+    assert module.main(arguments) == 1
+    command = " ".join(["sudo speakerd-board", *arguments])
+    words = f"speakerd: /etc/speakerd/board: Permission denied: {command}\n"
+    assert capsys.readouterr().err == words
 
 
 def test_before_speakerd_is_installed_there_is_nothing_to_set(machine: Machine) -> None:
