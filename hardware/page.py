@@ -95,11 +95,13 @@ BLOCKS = {"choice": choice, "details": details}
 
 
 def render(page: str) -> str:
-    """The page with its blocks made anew."""
+    """The page with its blocks made anew. Raises ValueError where a marker is missing."""
     for name, block in BLOCKS.items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
+        before, begun, rest = page.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (begun and ended):
+            raise ValueError(f"the page has no {begin!r} with {end!r} after it: put them back")
         page = f"{before}{begin}\n\n{block()}\n\n{end}{after}"
     return page
 

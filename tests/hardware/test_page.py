@@ -41,6 +41,13 @@ def test_a_page_that_is_behind_is_seen(page: ModuleType) -> None:
     assert page.render(behind) == README
 
 
+@pytest.mark.parametrize("which", ["begin", "end"])
+@pytest.mark.parametrize("name", ["choice", "details"])
+def test_a_page_without_a_marker_is_left_alone(page: ModuleType, name: str, which: str) -> None:
+    with pytest.raises(ValueError, match=f"no '<!-- begin {name} -->' with"):
+        page.render(README.replace(f"<!-- {which} {name} -->", ""))
+
+
 def test_every_link_leads_somewhere() -> None:
     headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", text.lower()).replace(" ", "-") for text in headings}
