@@ -236,11 +236,12 @@ async def test_tap_or_hold(pi: Pi, simulator: Simulator) -> None:
 
 async def test_the_second_button(pi: Pi, simulator: Simulator) -> None:
     tap = f"button bounce 8 {SECOND} && button release {SECOND}"
-    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND))
+    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND), **SLOW)
     await pi.parts("second button")
     await stopped_by(pi, simulator, tap, press="button press", release="button release")
 
-    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND), SPEAKERD_SECOND_BUTTON="forget")
+    forgets = {"SPEAKERD_SECOND_BUTTON": "forget"}
+    await pi.reload(SPEAKERD_SECOND_BUTTON_PIN=str(SECOND), **forgets, **SLOW)
     await pi.parts("second button")
     remembered = await pi.say_for_good(words(0.6, seed=65))
     async with pi.listening("forgotten"):
@@ -269,7 +270,7 @@ async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
     await pi.root.run(f"button press {SWITCH}")
     await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH), **SLOW)
     await pi.restart()
-    await pi.journal.wait("mute", since=mark, text="is off")
+    await pi.journal.wait("ready", since=mark, text="Muted")
     assert (await pi.status())["muted"] is True
     await pi.root.until(f"grep -qx closed {MICROPHONE_STATUS}")
     await refused_and_told(pi, simulator)

@@ -130,13 +130,17 @@ async def test_a_volume_that_is_remembered(pi: Pi) -> None:
     assert await volume(pi, lambda percent: percent >= 60) == 60  # and no more
     await pi.root.run(f"button release {LOUDER}")
     await pi.root.run(f"button bounce 8 {SOFTER} && button release {SOFTER}")
-    assert await volume(pi, lambda percent: percent < 60) == 55
-    await pi.root.until(f"grep -q '\"volume\": 55' {CONTROLS}")
+    # once, or again: what it takes this machine to start a program may be as long as a hold
+    softer = await volume(pi, lambda percent: percent < 60)
+    while softer != (softer := (await pi.status())["volume"]):
+        await asyncio.sleep(LOOK_S)
+    assert softer in {55, 50, 45}
+    await pi.root.until(f"grep -q '\"volume\": {softer}' {CONTROLS}")
 
     await pi.root.run("systemctl stop speakerd; amixer -q -D hw:CARD=Dac sset SoftMaster 100%")
     await pi.restart()
     await pi.parts("volume")
-    assert await volume(pi, lambda percent: percent < 100) == 55
+    assert await volume(pi, lambda percent: percent < 100) == softer
 
 
 @pytest.mark.usefixtures("softvol")
