@@ -78,7 +78,7 @@ test-js: $(STAMP)-installed $(STAMP)-js ## Try the simulator with Google's JavaS
 test-install: ## As root: install, upgrade and remove it in a pristine Debian (SUITE=bookworm or trixie)
 	@tests/packaging/chroot.sh '$(SUITE)'
 
-test-pi: $(STAMP)-dev ## Install and use it on a virtual Raspberry Pi; takes 35 minutes (ARGS="-k name": a part of it)
+test-pi: $(STAMP)-dev ## Install and use it on a virtual Raspberry Pi; takes 40 minutes (ARGS="-k name": a part of it)
 	@tests/virtual_pi/image/build.sh trixie >/dev/null
 	tests/virtual_pi/image/build.sh bookworm >/dev/null
 	tests/virtual_pi/image/package.sh trixie >/dev/null
