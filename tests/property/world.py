@@ -742,7 +742,8 @@ class World:
         down = self.gpio_down or self.control_down
         if self.gate is not None:
             assert state in _CAPTURING
-            tapped = self.rules.button_mode is not ButtonMode.HOLD
+            # by the rules that are applied: others wait for the end of the turn
+            tapped = core._rules.button_mode is not ButtonMode.HOLD
             up_s = 0.0 if down or tapped else self.now - self.last_down
             limit_s = 6 * self.rules.debounce_s + self.rules.tail_s
             assert up_s <= limit_s + EPSILON_S, "the gate is open and nobody holds the button"
