@@ -226,26 +226,24 @@ def test_what_somebody_has_defined_is_opened_twice_at_first_for_softvol_s_sake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log: list[str] = []
-    missing = False
+    defined = "defined_by_this_test"
 
-    class Recorded:
-        def __init__(self, device: str, _rate_hz: int) -> None:
-            if missing:
-                raise DeviceError("unplugged")
-            log.append(f"open {device}")
+    class Recorded(ScriptedPcm):
+        def __init__(self, **options: object) -> None:
+            super().__init__(**options)
+            log.append(f"open {options['device']}")
 
         def close(self) -> None:
             log.append("close")
 
-    monkeypatch.setattr(alsa, "_Playback", Recorded)
-    monkeypatch.setattr(alsa, "_opened_before", set())
-    for device in ("speaker", "speaker", HW):
+    monkeypatch.setattr(alsaaudio, "PCM", Recorded)
+    for device in (defined, defined, HW):
         open_playback(device, PLAYBACK_RATE_HZ)
-    assert log == ["open speaker", "close", "open speaker", "open speaker", f"open {HW}"]
-    missing = True
+    assert log == [f"open {defined}", "close", f"open {defined}", f"open {defined}", f"open {HW}"]
+    refuse(monkeypatch, errno.ENODEV)
     with pytest.raises(DeviceError):
-        open_playback("speaker", PLAYBACK_RATE_HZ)
-    missing = False
+        open_playback(defined, PLAYBACK_RATE_HZ)
     log.clear()
-    open_playback("speaker", PLAYBACK_RATE_HZ)
-    assert log == ["open speaker", "close", "open speaker"]
+    monkeypatch.setattr(alsaaudio, "PCM", Recorded)
+    open_playback(defined, PLAYBACK_RATE_HZ)
+    assert log == [f"open {defined}", "close", f"open {defined}"]
