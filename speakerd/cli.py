@@ -157,9 +157,11 @@ def _later(
 
 
 def _run(_args: argparse.Namespace) -> int:
-    # Until the daemon minds them itself, there is nothing yet to be ended with care.
+    # Until the daemon minds them itself, there is nothing yet to be ended with care. An exception
+    # would be lost where Python drops what is raised: in a weak reference's callback, say, and each
+    # import ends with one.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, lambda *_: os._exit(0))
     from speakerd.daemon import run
 
     environ = dict(os.environ)  # as it is now: what the env file says for the libraries goes there

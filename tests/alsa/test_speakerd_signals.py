@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.demo.process import DaemonProcess
+from speakerd.demo.process import READY_TIMEOUT_S, DaemonProcess
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import SimulatorOptions
@@ -169,6 +171,42 @@ def test_a_signal_ends_it_before_it_has_begun(
         began = time.monotonic()
         process.stop(number)
         assert_clean(process, time.monotonic() - began)
+
+
+#: Python drops what is raised in a finalizer: what the signal's handler raises, too.
+SIGNAL_IN_A_FINALIZER = """
+import signal, sys
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal({number})
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "speakerd.daemon":
+            Finalized()
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_it_where_python_drops_exceptions(
+    card: StandInCard, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SIGNAL_IN_A_FINALIZER.format(number=int(number)))
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    bare = DaemonProcess(tmp_path, BARE | on(card) | {"PYTHONPATH": path}).environment()
+    ended = subprocess.run(
+        [sys.executable, "-m", "speakerd", "run"],
+        env=bare,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=READY_TIMEOUT_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
