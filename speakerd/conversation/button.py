@@ -1,9 +1,10 @@
 """The button: from raw edges and control commands to what the person means by them.
 
 Three modes, each a table: hold it while you speak; tap it before and after; or either, by how
-long it is down. The GPIO button and the control socket each hold the one logical button; it is
-held while either does. One that is stuck (down at the start, or beyond the longest utterance) and
-one whose sentence has come to nothing is spent: it means nothing more until it has been let go.
+long it is down. The button on its GPIO line and the keys of a keypad are one hand: what one of them
+begins, another may end. The control socket holds the same logical button; it is held while either
+does. One that is stuck (down at the start, or beyond the longest utterance) and one whose sentence
+has come to nothing is spent: it means nothing more until it has been let go.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.contact import Contact
+from speakerd.conversation.events import Switch
 from speakerd.conversation.rules import FOREVER, ButtonMode
 
 if TYPE_CHECKING:
@@ -27,14 +29,13 @@ class Gesture(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """Where the GPIO button is."""
+    """Where the hand is."""
 
-    UP = "up"
+    UP = "up"  # or down, and means nothing more
     HELD = "held"  # down, and the person speaks
     RESUMED = "resumed"  # down, and the person goes on with the sentence that had just ended
     LATCHED = "latched"  # up, and the person speaks: it was tapped
     INTERRUPTING = "interrupting"  # down in an answer: by how long it is, it is a stop or a press
-    SPENT = "spent"  # down, and means nothing more
 
 
 class Touch(enum.Enum):
@@ -49,34 +50,31 @@ class Touch(enum.Enum):
 
 _P, _T, _G = Phase, Touch, Gesture
 
-_SPENT = {(_P.SPENT, _T.TAP): (_P.UP, None), (_P.SPENT, _T.LIFT): (_P.UP, None)}
 _TAPPED = {
-    (_P.LATCHED, _T.DOWN): (_P.SPENT, _G.RELEASE),
-    (_P.LATCHED, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.RELEASE),
-    (_P.LATCHED, _T.DOWN_IN_TAIL): (_P.SPENT, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN): (_P.UP, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN_IN_ANSWER): (_P.UP, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN_IN_TAIL): (_P.UP, _G.RELEASE),
     (_P.HELD, _T.TAP): (_P.LATCHED, None),
 }
 
-#: For each mode: what a touch leads to, and what it means. Other touches cannot be.
+#: For each mode: what a touch leads to, and what it means. Other touches cannot be. What goes down
+#: and leads to UP is spent.
 MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]] = {
-    ButtonMode.HOLD: _SPENT
-    | {
+    ButtonMode.HOLD: {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
         (_P.HELD, _T.TAP): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
     },
-    ButtonMode.TOGGLE: _SPENT
-    | _TAPPED
+    ButtonMode.TOGGLE: _TAPPED
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
-        (_P.UP, _T.DOWN_IN_ANSWER): (_P.SPENT, _G.STOP),
+        (_P.UP, _T.DOWN_IN_ANSWER): (_P.UP, _G.STOP),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
         (_P.HELD, _T.LIFT): (_P.LATCHED, None),
     },
-    ButtonMode.AUTO: _SPENT
-    | _TAPPED
+    ButtonMode.AUTO: _TAPPED
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.INTERRUPTING, _G.PRESS),
@@ -89,15 +87,14 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     },
 }
 
-_MEANT = {Phase.HELD, Phase.RESUMED, Phase.LATCHED, Phase.INTERRUPTING}
-
 
 class Button:
-    """The GPIO button by its mode, merged with the control socket's, which is always held."""
+    """The hand's switches by their mode, merged with the control socket's, which is always held."""
 
     def __init__(self, rules: Rules) -> None:
-        self._contact = Contact(rules.debounce_s)
+        self._contacts = {switch: Contact(rules.debounce_s) for switch in Switch}
         self._phase = Phase.UP
+        self._last = Switch.BUTTON  # the one that the hand has moved last
         self._down_at = 0.0
         self._deaf_until = -FOREVER  # a touch before that belongs to the sentence that has ended
         self._control_down = False
@@ -107,30 +104,45 @@ class Button:
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; nobody speaks."""
         self._rules = rules
-        self._contact.debounce_s = rules.debounce_s
+        for contact in self._contacts.values():
+            contact.debounce_s = rules.debounce_s
         self._table = MODES[rules.button_mode]
 
     @property
     def held(self) -> bool:
         """Whether somebody speaks, as far as the button knows."""
-        return self._phase in _MEANT or (self._control_down and not self._control_spent)
+        return self._phase is not Phase.UP or (self._control_down and not self._control_spent)
 
     @property
     def stops(self) -> bool:
         """Whether it may turn out that the press has only meant to stop an answer."""
         return self._phase is Phase.INTERRUPTING
 
-    def edge(self, now: float, *, pressed: bool, down: Touch = Touch.DOWN) -> Gesture | None:
-        """Take a raw GPIO edge; ``down`` is the touch that going down would be now."""
-        return self._moved(now, down) if self._contact.edge(now, pressed=pressed) else None
+    def edge(
+        self,
+        switch: Switch,
+        now: float,
+        *,
+        pressed: bool,
+        down: Touch = Touch.DOWN,
+    ) -> Gesture | None:
+        """Take a raw edge; ``down`` is the touch that going down would be now."""
+        was_down = self._down
+        if self._contacts[switch].edge(now, pressed=pressed):
+            self._last = switch
+        return self._moved(now, down) if self._down != was_down else None
 
     def wake(self, now: float, *, down: Touch = Touch.DOWN) -> Gesture | None:
         """When a bounce is over: take the level that remained, if it is another."""
-        return self._moved(now, down) if self._contact.wake(now) else None
+        was_down = self._down
+        for switch, contact in self._contacts.items():
+            if contact.wake(now):
+                self._last = switch
+        return self._moved(now, down) if self._down != was_down else None
 
     def deadline(self) -> float:
         """When :meth:`wake` has something to look at; infinity for never."""
-        return self._contact.deadline()
+        return min(contact.deadline() for contact in self._contacts.values())
 
     def control(self, *, pressed: bool) -> Gesture | None:
         """Take a press or a release of the control socket."""
@@ -139,19 +151,13 @@ class Button:
         self._control_spent = self._control_spent and pressed
         return self._gesture(before)
 
-    def lost(self) -> Gesture | None:
-        """The GPIO edge is gone: nobody holds a button that is not there."""
-        before = self.held
-        self._contact.begin()
-        self._phase = Phase.UP
-        return self._gesture(before)
+    def lost(self, switch: Switch) -> Gesture | None:
+        """The switch is gone: nobody holds what is not there."""
+        return self._begin(switch)
 
-    def held_at_start(self) -> Gesture | None:
-        """The GPIO button was down when it was first looked at: spent until it is let go."""
-        before = self.held
-        self._contact.begin(down=True)
-        self._phase = Phase.SPENT
-        return self._gesture(before)
+    def held_at_start(self, switch: Switch) -> Gesture | None:
+        """It was down when it was first looked at: spent until it is let go."""
+        return self._begin(switch, closed=True)
 
     def spend(self, now: float, *, too_long: bool = False) -> None:
         """Nobody speaks, whatever the button says: it has to be let go and pressed anew.
@@ -160,22 +166,39 @@ class Button:
         """
         if too_long and self._phase is Phase.LATCHED:
             self._deaf_until = now + self._rules.late_tap_s
-        if self._phase in _MEANT:
-            self._phase = Phase.SPENT if self._contact.down else Phase.UP
+        self._phase = Phase.UP
+        self._spend_contacts()
         self._control_spent = self._control_down
 
+    @property
+    def _down(self) -> bool:
+        return any(contact.down for contact in self._contacts.values())
+
+    def _spend_contacts(self) -> None:
+        for contact in self._contacts.values():
+            contact.spend()
+
+    def _begin(self, switch: Switch, *, closed: bool = False) -> Gesture | None:
+        before = self.held
+        self._contacts[switch].begin(closed=closed, spent=True)
+        if not self._down and (self._phase is not Phase.LATCHED or switch is self._last):
+            self._phase = Phase.UP
+        return self._gesture(before)
+
     def _moved(self, now: float, down: Touch) -> Gesture | None:
-        """The contact is open or closed now."""
+        """The hand is down or up now."""
         before, phase = self.held, self._phase
-        if not self._contact.down:
+        if not self._down:
             touch = Touch.TAP if now - self._down_at < self._rules.tap_s else Touch.LIFT
         elif phase is Phase.UP and now < self._deaf_until:
-            self._phase = Phase.SPENT
+            self._spend_contacts()
             return None
         else:
             touch = down
             self._down_at = now
         self._phase, gesture = self._table[phase, touch]
+        if self._phase is Phase.UP:
+            self._spend_contacts()
         if phase is Phase.LATCHED:
             self._deaf_until = now + self._rules.double_tap_s
         return Gesture.STOP if gesture is Gesture.STOP else self._gesture(before)

@@ -2,7 +2,7 @@
 
 The first edge counts at once. Then the contact bounces until no edge has come for a while, and
 the level that remained counts. One that never comes to rest is looked at now and then all the
-same.
+same. A contact that is spent means nothing more until it has been open again.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ _LONGEST_BOUNCE = 5
 
 
 class Contact:
-    """Debounces one line; ``down`` is the level that counts."""
+    """Debounces one line; ``down`` is what counts: it is closed, and not spent."""
 
     def __init__(self, debounce_s: float) -> None:
         self.debounce_s = debounce_s
         self.down = False
+        self._level = False  # closed or open, as far as is known
         self._raw = False  # the level by the last edge
         self._quiet_at = FOREVER  # when the bounce after a change is over
         self._settled_by = FOREVER
@@ -40,16 +41,22 @@ class Contact:
         """When :meth:`wake` has something to look at; infinity for never."""
         return self._quiet_at
 
-    def begin(self, *, down: bool = False) -> None:
+    def begin(self, *, closed: bool = False, spent: bool = False) -> None:
         """Begin anew: the line has just been opened, or is gone."""
-        self.down = self._raw = down
+        self._level = self._raw = closed
+        self.down = closed and not spent
         self._quiet_at = FOREVER
+
+    def spend(self) -> None:
+        """It means nothing more until it has been let go of."""
+        self.down = False
 
     def _accept(self, now: float) -> bool:
         self._quiet_at = FOREVER
-        if self._raw == self.down:
+        if self._raw == self._level:
             return False
-        self.down = self._raw
+        was = self.down
+        self.down = self._level = self._raw
         self._quiet_at = now + self.debounce_s
         self._settled_by = now + _LONGEST_BOUNCE * self.debounce_s
-        return True
+        return self.down != was

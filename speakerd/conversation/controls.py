@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from speakerd.conversation.dialogue import Dialogue
     from speakerd.conversation.rules import Rules
 
-#: The name of the part that is the ALSA mixer.
-VOLUME = "volume"
+#: The names of the parts that are the ALSA mixer, and a keypad or a foot switch.
+VOLUME, KEYPAD = "volume", "keypad"
 
 
 def volume_trouble(parts: Iterable[tuple[str, str]]) -> str:
@@ -95,22 +95,24 @@ class Controls:
 
     def _part_lost(self, event: ev.PartLost) -> None:
         self.parts[event.name] = event.reason
-        if event.name == VOLUME:
-            self._lose_volume()
+        self._lose(event.name)
 
     def _part_gone(self, event: ev.PartGone) -> None:
         self.parts.pop(event.name, None)
-        if event.name == VOLUME:
-            self._lose_volume()
+        self._lose(event.name)
         if event.name in {key.value for key in ev.Key}:
             self._do(self._keys.begin(ev.Key(event.name), pressed=False))
         if event.name == ev.Key.MUTE.value:
             self._mute(unread=False)
 
-    def _lose_volume(self) -> None:
-        if self._keep_at < FOREVER:
-            self._keep()
-        self.volume, self._wished = None, False
+    def _lose(self, name: str) -> None:
+        if name == VOLUME:
+            if self._keep_at < FOREVER:
+                self._keep()
+            self.volume, self._wished = None, False
+        elif name == KEYPAD:
+            for key in ev.PadKey:
+                self._do(self._keys.begin(key, pressed=False))
 
     # --- the keys and the knob
 

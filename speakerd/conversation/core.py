@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.button import Button, Gesture
-from speakerd.conversation.controls import Controls
+from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
 from speakerd.conversation.rules import FOREVER, ButtonMode, Rules
@@ -207,7 +207,7 @@ class Core:
         if ev.Device.SPEAKER in new.reopened:
             self._dialogue.drops = 0
         if ev.Device.BUTTON in new.reopened:
-            self._button.lost()
+            self._button.lost(ev.Switch.BUTTON)
         self._rules = self._dialogue.rules = new.rules
         self._button.reload(new.rules)
         self._controls.reload(new.rules)
@@ -252,10 +252,16 @@ class Core:
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
         down = self._dialogue.touch
-        self._gesture(self._button.edge(self._now, pressed=event.pressed, down=down))
+        pressed, switch = event.pressed, event.switch
+        self._gesture(self._button.edge(switch, self._now, pressed=pressed, down=down))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
-        self._gesture(self._button.held_at_start())
+        self._gesture(self._button.held_at_start(ev.Switch.BUTTON))
+
+    def _part_lost(self, event: ev.PartLost | ev.PartGone) -> None:
+        if event.name == KEYPAD:
+            self._gesture(self._button.lost(ev.Switch.KEYPAD))
+        self._control(event)
 
     def _control(self, event: ev.Event) -> None:
         if not self._over:
@@ -325,7 +331,7 @@ class Core:
                 self._dialogue.speaker_lost = True
                 self._dialogue.step(TurnInput.SPEAKER_LOST)
             case ev.Device.BUTTON:
-                self._gesture(self._button.lost())
+                self._gesture(self._button.lost(ev.Switch.BUTTON))
 
     def _xrun(self, event: ev.Xrun) -> None:
         if self._dialogue.turn is None or self._dialogue.state is TurnState.IDLE:
@@ -514,8 +520,8 @@ class Core:
         ev.VolumeStepped: _control,
         ev.MuteRequested: _control,
         ev.PartReady: _control,
-        ev.PartLost: _control,
-        ev.PartGone: _control,
+        ev.PartLost: _part_lost,
+        ev.PartGone: _part_lost,
         ev.VolumeChanged: _control,
         ev.PressRequested: _press_requested,
         ev.ReleaseRequested: _release_requested,

@@ -26,6 +26,13 @@ class Device(enum.Enum):
     BUTTON = "button"
 
 
+class Switch(enum.Enum):
+    """What is pressed to talk."""
+
+    BUTTON = "button"  # on its GPIO line
+    KEYPAD = "keypad"  # keys of a keypad, or a foot switch
+
+
 class Key(enum.Enum):
     """The buttons beside the one to talk; the values are what people call them."""
 
@@ -33,6 +40,16 @@ class Key(enum.Enum):
     VOLUME_UP = "volume up"
     VOLUME_DOWN = "volume down"
     MUTE = "mute switch"
+
+
+class PadKey(enum.Enum):
+    """What else the keys of a keypad do; the values are those of ``SPEAKERD_KEYPAD_KEYS``."""
+
+    STOP = "stop"
+    FORGET = "forget"
+    MUTE = "mute"  # on and off in turn
+    VOLUME_UP = "louder"
+    VOLUME_DOWN = "softer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +93,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class ButtonEdge:
-    """A raw, undebounced edge of the GPIO button. Released, then, is ``pressed=False``."""
+    """A raw, undebounced edge of what is pressed to talk. Released is ``pressed=False``."""
 
     pressed: bool
+    switch: Switch = Switch.BUTTON
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,7 @@ class ButtonHeldAtStart:
 class KeyEdge:
     """A raw, undebounced edge of another button."""
 
-    key: Key
+    key: Key | PadKey
     pressed: bool
 
 

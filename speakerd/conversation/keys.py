@@ -1,4 +1,4 @@
-"""The other buttons: the second one, those of the volume, the mute switch."""
+"""The other buttons: the second one, those of the volume, the mute switch, those of a keypad."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.contact import Contact
-from speakerd.conversation.events import Key
+from speakerd.conversation.events import Key, PadKey
 from speakerd.conversation.rules import FOREVER, SecondButton
 
 if TYPE_CHECKING:
@@ -28,22 +28,31 @@ class Deed(enum.Enum):
     UNMUTE = "unmute"
 
 
+_Meaning = Key | PadKey | SecondButton
+
 #: What each does when it goes down; the second button by what it is there for.
-_DOWN: dict[Key | SecondButton, Deed] = {
+_DOWN: dict[_Meaning, Deed] = {
     Key.VOLUME_UP: Deed.LOUDER,
     Key.VOLUME_DOWN: Deed.SOFTER,
     Key.MUTE: Deed.MUTE,
     SecondButton.STOP: Deed.STOP,
     SecondButton.FORGET: Deed.FORGET,
     SecondButton.MUTE: Deed.TURN_MUTE,
+    PadKey.VOLUME_UP: Deed.LOUDER,
+    PadKey.VOLUME_DOWN: Deed.SOFTER,
+    PadKey.STOP: Deed.STOP,
+    PadKey.FORGET: Deed.FORGET,
+    PadKey.MUTE: Deed.TURN_MUTE,
 }
 #: What they do when they go up again, if they have not been held.
-_UP: dict[Key | SecondButton, Deed] = {Key.MUTE: Deed.UNMUTE, SecondButton.VOLUME: Deed.LOUDER}
+_UP: dict[_Meaning, Deed] = {Key.MUTE: Deed.UNMUTE, SecondButton.VOLUME: Deed.LOUDER}
 #: What they do again and again while they are held.
-_HELD: dict[Key | SecondButton, Deed] = {
+_HELD: dict[_Meaning, Deed] = {
     Key.VOLUME_UP: Deed.LOUDER,
     Key.VOLUME_DOWN: Deed.SOFTER,
     SecondButton.VOLUME: Deed.SOFTER,
+    PadKey.VOLUME_UP: Deed.LOUDER,
+    PadKey.VOLUME_DOWN: Deed.SOFTER,
 }
 
 
@@ -59,7 +68,7 @@ class Keys:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._lines = {key: _Line(Contact(rules.debounce_s)) for key in Key}
+        self._lines = {key: _Line(Contact(rules.debounce_s)) for key in (*Key, *PadKey)}
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; a second button that means something else is let go."""
@@ -70,19 +79,19 @@ class Keys:
         for line in self._lines.values():
             line.contact.debounce_s = rules.debounce_s
 
-    def edge(self, key: Key, now: float, *, pressed: bool) -> Iterator[Deed]:
+    def edge(self, key: Key | PadKey, now: float, *, pressed: bool) -> Iterator[Deed]:
         """Take a raw edge."""
         if self._lines[key].contact.edge(now, pressed=pressed):
             yield from self._moved(key, now)
 
-    def begin(self, key: Key, *, pressed: bool) -> Iterator[Deed]:
+    def begin(self, key: Key | PadKey, *, pressed: bool) -> Iterator[Deed]:
         """The line has been opened and is like that, or is gone (and so not pressed).
 
         A switch counts as it is; a button that is down is not pressed for that.
         """
         line = self._lines[key]
         was_down = line.contact.down
-        line.contact.begin(down=pressed)
+        line.contact.begin(closed=pressed)
         line.again_at, line.acted = FOREVER, True
         if key is Key.MUTE and pressed != was_down:
             yield Deed.MUTE if pressed else Deed.UNMUTE
@@ -102,7 +111,7 @@ class Keys:
         lines = self._lines.values()
         return min(min(line.contact.deadline(), line.again_at) for line in lines)
 
-    def _moved(self, key: Key, now: float) -> Iterator[Deed]:
+    def _moved(self, key: Key | PadKey, now: float) -> Iterator[Deed]:
         line, meaning = self._lines[key], self._meaning(key)
         line.again_at = FOREVER
         if not line.contact.down:
@@ -116,5 +125,5 @@ class Keys:
         if meaning in _DOWN:
             yield _DOWN[meaning]
 
-    def _meaning(self, key: Key) -> Key | SecondButton:
+    def _meaning(self, key: Key | PadKey) -> _Meaning:
         return self._rules.second_button if key is Key.SECOND else key

@@ -112,7 +112,7 @@ class StormWorld(World):
         self.next_answers = [name]
 
     def gpio_is(self, down: bool) -> None:
-        self.gpio(down=down)
+        self.hand(down=down)
 
     def say(self, _value: None) -> None:
         self.tell(ev.SayRequested("good night"))
@@ -233,9 +233,9 @@ class StormWorld(World):
         """The storm is over: the next sentence is answered, and heard to its end."""
         self.quiet_down()
         self.outcomes.clear()
-        self.gpio(down=True)
+        self.hand(down=True)
         self.advance(1.0)
-        self.gpio(down=False)
+        self.hand(down=False)
         self.quiet_down()
         assert self.outcomes == [Outcome.ANSWERED], self.outcomes
 

@@ -40,16 +40,19 @@ def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
     link = core._link
     parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
-    parts += [core._controls, core._controls._keys, core._button._contact]
+    parts += [core._controls, core._controls._keys]
     skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
-    skipped |= {"_controls", "_keys", "_forget", "_contact"}
+    skipped |= {"_controls", "_keys", "_forget", "_contacts"}
     skipped |= {"session", "features"}
-    return {
+    known = {
         f"{type(part).__name__}.{name}": repr(value)
         for part in parts
         for name, value in vars(part).items()
         if name not in skipped
     }
+    for switch, contact in core._button._contacts.items():
+        known |= {f"{switch}.{name}": repr(value) for name, value in vars(contact).items()}
+    return known
 
 
 class CoreMachine(RuleBasedStateMachine):
@@ -85,9 +88,9 @@ class CoreMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.world.advance(seconds)
 
-    @rule(down=st.booleans())
-    def gpio_edge(self, down: bool) -> None:
-        self.world.gpio(down=down)
+    @rule(down=st.booleans(), switch=st.sampled_from(ev.Switch))
+    def edge(self, down: bool, switch: ev.Switch) -> None:
+        self.world.hand(down=down, switch=switch)
 
     @rule(down=st.booleans())
     def control_command(self, down: bool) -> None:
@@ -95,9 +98,9 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule(hold=st.sampled_from([0.1, 0.26, 1.0, 3.0, 70.0]), then=MOMENTS | WAITS)
     def utterance(self, hold: float, then: float) -> None:
-        self.world.gpio(down=True)
+        self.world.hand(down=True)
         self.world.advance(hold)
-        self.world.gpio(down=False)
+        self.world.hand(down=False)
         self.world.advance(then)
 
     @rule(
@@ -114,7 +117,7 @@ class CoreMachine(RuleBasedStateMachine):
     @rule(count=st.integers(2, 60))
     def mashing(self, count: int) -> None:
         for index in range(count):
-            self.world.gpio(down=index % 2 == 0)
+            self.world.hand(down=index % 2 == 0)
             self.world.advance(0.02)
 
     @rule()
@@ -133,8 +136,8 @@ class CoreMachine(RuleBasedStateMachine):
     def reload(self, setup: bool, mode: ButtonMode | None, second: SecondButton | None) -> None:
         self.world.reload(setup=setup, mode=mode, second=second)
 
-    @rule(key=st.sampled_from(ev.Key), down=st.booleans(), then=MOMENTS | WAITS)
-    def key(self, key: ev.Key, down: bool, then: float) -> None:
+    @rule(key=st.sampled_from([*ev.Key, *ev.PadKey]), down=st.booleans(), then=MOMENTS | WAITS)
+    def key(self, key: ev.Key | ev.PadKey, down: bool, then: float) -> None:
         self.world.press_key(key, down=down)
         self.world.advance(then)
 
@@ -193,17 +196,17 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule()
     def button_lost(self) -> None:
-        self.world.gpio_down = False
-        self.world.last_down = self.world.now
-        self.world.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
+        self.world.lose_switch(ev.Switch.BUTTON)
+
+    @rule()
+    def keypad_lost(self) -> None:
+        self.world.lose_switch(ev.Switch.KEYPAD)
 
     @rule()
     def button_found_held(self) -> None:
         world = self.world
-        world.gpio_down = False
-        world.last_down = world.now
-        world.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
-        world.gpio_down = True
+        world.lose_switch(ev.Switch.BUTTON)
+        world.closed[ev.Switch.BUTTON] = True
         world.tell(ev.ButtonHeldAtStart())
 
     @rule(device=st.sampled_from(ev.Device))

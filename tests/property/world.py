@@ -265,7 +265,8 @@ class World:
         self.sends_hang = False
         self.drop_kind = FailureKind.NETWORK
         # The button as it really is.
-        self.gpio_down = self.control_down = False
+        self.closed = dict.fromkeys(ev.Switch, False)
+        self.control_down = False
         self.last_down = -FOREVER
         self.microphone_lost = False
         self.begin()
@@ -301,7 +302,8 @@ class World:
         self.forgetting = False
         for device in ev.Device:
             self.tell(ev.DeviceReady(device))
-        if self.gpio_down:
+        self.closed[ev.Switch.KEYPAD] = False  # what is down at the start, its edge keeps back
+        if self.closed[ev.Switch.BUTTON]:
             self.tell(ev.ButtonHeldAtStart())
 
     # --- time
@@ -332,7 +334,7 @@ class World:
         sound = (ev.PlaybackStarted, ev.PlaybackResumed, ev.PlaybackStarved, ev.NoticeEnded)
         if isinstance(event, sound):
             self.last_sound = self.now
-        if self.gpio_down or self.control_down:
+        if self.down:
             self.last_down = self.now
         self.carry_out(self.core.handle(event, self.now))
 
@@ -341,14 +343,14 @@ class World:
     def carry_out(self, effects: list[fx.Effect]) -> None:
         for effect in effects:
             getattr(self, "do_" + type(effect).__name__)(effect)
-        if self.gpio_down or self.control_down:
+        if self.down:
             self.last_down = self.now
         self.check()
 
     def do_OpenGate(self, order: fx.OpenGate) -> None:  # noqa: N802 - named after the order
         assert self.gate is None, "two gates"
         assert not self.muted, "it listens though it is muted"
-        assert self.gpio_down or self.control_down or self.now - self.last_down <= 0.2
+        assert self.down or self.now - self.last_down <= 0.2
         assert order.turn > self.turn
         assert order.not_before <= self.now
         assert order.not_before >= self.now - self.rules.preroll_s - EPSILON_S
@@ -684,11 +686,23 @@ class World:
 
     # --- the person
 
-    def gpio(self, *, down: bool) -> None:
-        if self.gpio_down:
+    @property
+    def down(self) -> bool:
+        return self.control_down or any(self.closed.values())
+
+    def hand(self, *, down: bool, switch: ev.Switch = ev.Switch.BUTTON) -> None:
+        if self.closed[switch]:
             self.last_down = self.now
-        self.gpio_down = down
-        self.tell(ev.ButtonEdge(down))
+        self.closed[switch] = down
+        self.tell(ev.ButtonEdge(down, switch))
+
+    def lose_switch(self, switch: ev.Switch) -> None:
+        self.closed[switch] = False
+        self.last_down = self.now
+        if switch is ev.Switch.BUTTON:
+            self.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
+        else:
+            self.tell(ev.PartLost("keypad", "unplugged"))
 
     def control(self, *, down: bool) -> None:
         if self.control_down:
@@ -696,8 +710,9 @@ class World:
         self.control_down = down
         self.tell(ev.PressRequested() if down else ev.ReleaseRequested())
 
-    def press_key(self, key: ev.Key, *, down: bool) -> None:
-        if key is ev.Key.SECOND and down and self.rules.second_button is SecondButton.FORGET:
+    def press_key(self, key: ev.Key | ev.PadKey, *, down: bool) -> None:
+        second = key is ev.Key.SECOND and self.rules.second_button is SecondButton.FORGET
+        if down and (second or key is ev.PadKey.FORGET):
             self.trusted = None
             self.forgetting = True
         self.tell(ev.KeyEdge(key, down))
@@ -739,12 +754,11 @@ class World:
 
     def check(self) -> None:
         core, state = self.core, self.core.turn_state
-        down = self.gpio_down or self.control_down
         if self.gate is not None:
             assert state in _CAPTURING
             # by the rules that are applied: others wait for the end of the turn
             tapped = core._rules.button_mode is not ButtonMode.HOLD
-            up_s = 0.0 if down or tapped else self.now - self.last_down
+            up_s = 0.0 if self.down or tapped else self.now - self.last_down
             limit_s = 6 * self.rules.debounce_s + self.rules.tail_s
             assert up_s <= limit_s + EPSILON_S, "the gate is open and nobody holds the button"
             open_s = self.now - self.gate_opened_at
@@ -769,11 +783,12 @@ class World:
         self.next_answers.clear()
         self.next_connections.clear()
         self.closes_hang = self.sends_hang = False
-        if self.gpio_down:
-            self.gpio(down=False)
+        for switch, closed in self.closed.items():
+            if closed:
+                self.hand(down=False, switch=switch)
         if self.control_down:
             self.control(down=False)
-        for key in ev.Key:
+        for key in (*ev.Key, *ev.PadKey):
             self.press_key(key, down=False)
         self.speaker.find()
         self.find_microphone()

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakerd.conversation.button import Button, Gesture
-from speakerd.conversation.rules import Rules
+from speakerd.conversation.events import Switch
+from speakerd.conversation.rules import ButtonMode, Rules
 
 PRESS, RELEASE = Gesture.PRESS, Gesture.RELEASE
+BUTTON, KEYPAD = Switch.BUTTON, Switch.KEYPAD
 DEBOUNCE_S = 0.03
 RULES = Rules(debounce_s=DEBOUNCE_S)
+TOGGLED = Rules(debounce_s=DEBOUNCE_S, button_mode=ButtonMode.TOGGLE)
 
 
 def gestures(edges: list[tuple[float, bool]], until: float = 10.0) -> list[tuple[float, Gesture]]:
@@ -24,7 +27,7 @@ def gestures(edges: list[tuple[float, bool]], until: float = 10.0) -> list[tuple
             woken_at = button.deadline()
             found.append((woken_at, button.wake(woken_at)))
         if pressed is not None:
-            found.append((at, button.edge(at, pressed=pressed)))
+            found.append((at, button.edge(BUTTON, at, pressed=pressed)))
     return [(at, gesture) for at, gesture in found if gesture is not None]
 
 
@@ -78,9 +81,9 @@ def test_gestures_alternate_are_a_bounce_apart_and_end_at_the_real_level(
 
 def test_gpio_and_control_hold_one_button() -> None:
     button = Button(RULES)
-    assert button.edge(1.0, pressed=True) is PRESS
+    assert button.edge(BUTTON, 1.0, pressed=True) is PRESS
     assert button.control(pressed=True) is None
-    assert button.edge(2.0, pressed=False) is None
+    assert button.edge(BUTTON, 2.0, pressed=False) is None
     assert button.held
     assert button.control(pressed=False) is RELEASE
 
@@ -97,37 +100,115 @@ def test_control_does_not_bounce() -> None:
 
 def test_a_blocked_holder_gives_nothing_until_it_was_up() -> None:
     button = Button(RULES)
-    button.edge(1.0, pressed=True)
+    button.edge(BUTTON, 1.0, pressed=True)
     button.spend(1.0)
     assert not button.held
     assert button.wake(1.1) is None
-    assert button.edge(2.0, pressed=False) is None
+    assert button.edge(BUTTON, 2.0, pressed=False) is None
     assert button.wake(2.1) is None
-    assert button.edge(3.0, pressed=True) is PRESS
+    assert button.edge(BUTTON, 3.0, pressed=True) is PRESS
 
 
 def test_only_who_holds_is_blocked() -> None:
     button = Button(RULES)
-    button.edge(1.0, pressed=True)
+    button.edge(BUTTON, 1.0, pressed=True)
     button.spend(1.0)
     assert button.control(pressed=True) is PRESS
-    assert button.edge(2.0, pressed=False) is None
+    assert button.edge(BUTTON, 2.0, pressed=False) is None
     assert button.control(pressed=False) is RELEASE
 
 
 def test_held_at_start_is_blocked_and_releases_what_counted() -> None:
     button = Button(RULES)
-    assert button.held_at_start() is None
-    assert button.edge(1.0, pressed=False) is None
+    assert button.held_at_start(BUTTON) is None
+    assert button.edge(BUTTON, 1.0, pressed=False) is None
     button.wake(1.1)
-    assert button.edge(2.0, pressed=True) is PRESS
-    assert button.held_at_start() is RELEASE
+    assert button.edge(BUTTON, 2.0, pressed=True) is PRESS
+    assert button.held_at_start(BUTTON) is RELEASE
 
 
 def test_a_lost_button_is_released_and_begins_anew() -> None:
     button = Button(RULES)
-    button.edge(1.0, pressed=True)
-    assert button.lost() is RELEASE
+    button.edge(BUTTON, 1.0, pressed=True)
+    assert button.lost(BUTTON) is RELEASE
     assert button.deadline() == float("inf")
-    assert button.lost() is None
-    assert button.edge(1.01, pressed=True) is PRESS
+    assert button.lost(BUTTON) is None
+    assert button.edge(BUTTON, 1.01, pressed=True) is PRESS
+
+
+def test_the_button_and_the_keypad_are_one_hand() -> None:
+    button = Button(RULES)
+    assert button.edge(BUTTON, 1.0, pressed=True) is PRESS
+    assert button.edge(KEYPAD, 2.0, pressed=True) is None
+    assert button.edge(BUTTON, 3.0, pressed=False) is None
+    assert button.held
+    assert button.edge(KEYPAD, 4.0, pressed=False) is RELEASE
+
+
+def test_what_one_begins_by_a_tap_the_other_ends() -> None:
+    button = Button(TOGGLED)
+    assert button.edge(BUTTON, 1.0, pressed=True) is PRESS
+    assert button.edge(BUTTON, 1.1, pressed=False) is None
+    assert button.edge(KEYPAD, 3.0, pressed=True) is RELEASE
+    assert button.edge(KEYPAD, 3.1, pressed=False) is None
+    assert not button.held
+
+
+def test_one_that_is_stuck_leaves_the_other() -> None:
+    button = Button(RULES)
+    button.held_at_start(BUTTON)
+    assert button.edge(KEYPAD, 1.0, pressed=True) is PRESS
+    assert button.edge(KEYPAD, 2.0, pressed=False) is RELEASE
+    button.edge(KEYPAD, 3.0, pressed=True)
+    button.spend(60.0)
+    assert button.edge(BUTTON, 61.0, pressed=False) is None
+    assert button.edge(BUTTON, 62.0, pressed=True) is PRESS
+
+
+def test_one_that_is_lost_leaves_what_the_other_holds() -> None:
+    button = Button(RULES)
+    button.edge(BUTTON, 1.0, pressed=True)
+    button.edge(KEYPAD, 2.0, pressed=True)
+    button.edge(BUTTON, 3.0, pressed=False)
+    assert button.lost(BUTTON) is None
+    assert button.lost(KEYPAD) is RELEASE
+
+
+def test_one_that_is_lost_leaves_what_the_other_has_begun_by_a_tap() -> None:
+    button = Button(TOGGLED)
+    button.edge(KEYPAD, 1.0, pressed=True)
+    button.edge(KEYPAD, 1.1, pressed=False)
+    assert button.lost(BUTTON) is None
+    assert button.lost(KEYPAD) is RELEASE
+
+
+@given(st.sampled_from(ButtonMode), st.lists(st.tuples(st.integers(0, 9), st.integers(1, 500))))
+def test_whatever_two_hands_do_an_open_contact_holds_nothing(
+    mode: ButtonMode, deeds: list[tuple[int, int]]
+) -> None:
+    button, now = Button(Rules(debounce_s=DEBOUNCE_S, button_mode=mode)), 0.0
+    down = dict.fromkeys(Switch, False)
+    for deed, wait_ms in deeds:
+        now += wait_ms / 1000
+        while button.deadline() <= now:
+            button.wake(button.deadline())
+        switch = list(Switch)[deed % 2]
+        match deed // 2:
+            case 0:
+                button.spend(now)
+            case 1:
+                down[switch] = False
+                button.lost(switch)
+            case 2:
+                down[switch] = True
+                button.held_at_start(switch)
+            case _:
+                down[switch] = not down[switch]
+                button.edge(switch, now, pressed=down[switch])
+    for switch in Switch:
+        button.edge(switch, now + 1, pressed=False)
+        button.wake(now + 2)
+    assert not button.held or mode is not ButtonMode.HOLD
+    assert not button.stops
+    button.spend(now + 3)
+    assert button.edge(BUTTON, now + 10, pressed=True) is PRESS

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from speakerd.conversation.rules import Rules
 
 Key = ev.Key
+PadKey = ev.PadKey
 
 
 def a_story(**rules: Any) -> Story:  # noqa: ANN401 - as Story's
@@ -35,11 +36,11 @@ def story() -> Story:
     return a_story()
 
 
-def down(story: Story, key: Key) -> list[fx.Effect]:
+def down(story: Story, key: Key | PadKey) -> list[fx.Effect]:
     return story.tell(ev.KeyEdge(key, True))
 
 
-def up(story: Story, key: Key, after_s: float = 0.1) -> list[fx.Effect]:
+def up(story: Story, key: Key | PadKey, after_s: float = 0.1) -> list[fx.Effect]:
     return story.tell(ev.KeyEdge(key, False), story.now + after_s)
 
 
@@ -54,9 +55,17 @@ def steps(story: Story) -> list[int]:
 # --- the volume
 
 
-@pytest.mark.parametrize(("key", "sign"), [(Key.VOLUME_UP, 1), (Key.VOLUME_DOWN, -1)])
+@pytest.mark.parametrize(
+    ("key", "sign"),
+    [
+        (Key.VOLUME_UP, 1),
+        (Key.VOLUME_DOWN, -1),
+        (PadKey.VOLUME_UP, 1),
+        (PadKey.VOLUME_DOWN, -1),
+    ],
+)
 def test_a_volume_button_steps_at_once_and_again_while_it_is_held(
-    story: Story, key: Key, sign: int
+    story: Story, key: Key | PadKey, sign: int
 ) -> None:
     rules: Rules = story.rules
     down(story, key)
@@ -491,3 +500,36 @@ def test_what_ended_before_the_speaker_was_silenced_is_not_what_sounds_now() -> 
     story.wait(2.0)
     story.press()
     assert story.one(fx.OpenGate).not_before == pytest.approx(story.now)
+
+
+# --- a keypad
+
+
+def test_the_keys_of_a_keypad_do_what_they_are_for(story: Story) -> None:
+    down(story, PadKey.MUTE)
+    assert story.all(fx.Mute)[-1].on
+    up(story, PadKey.MUTE)
+    story.wait(1.0)
+    down(story, PadKey.MUTE)
+    assert not story.all(fx.Mute)[-1].on
+    down(story, PadKey.FORGET)
+    assert story.all(fx.Forgotten)
+
+
+def test_a_key_of_a_keypad_stops_an_answer(story: Story) -> None:
+    story.bring_to(TurnState.SPEAKING)
+    down(story, PadKey.STOP)
+    assert story.all(fx.DropPlayback)
+
+
+@pytest.mark.parametrize("gone", [ev.PartLost("keypad", "unplugged"), ev.PartGone("keypad")])
+def test_a_keypad_that_is_gone_holds_nothing(story: Story, gone: ev.Event) -> None:
+    down(story, PadKey.VOLUME_UP)
+    story.tell(ev.ButtonEdge(True, ev.Switch.KEYPAD))
+    story.captured()
+    story.wait(0.4)
+    heard = len(steps(story))
+    story.tell(gone)
+    story.wait(story.rules.tail_s)
+    assert story.is_in(TurnState.THINKING)  # what was said is said
+    assert len(steps(story)) == heard

@@ -18,6 +18,10 @@ from tests.unit.story import Story
 KINDS: tuple[type[Any], ...] = typing.get_args(ev.Event)
 
 
+#: What is told of keys with a GPIO line only.
+HAVE_LINES = (ev.KeyFound, ev.KeyAwaited, ev.KeyLost)
+
+
 def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
     """Events of a kind: about this turn and connection, older ones and ones that never were."""
     values: dict[str, list[Any]] = {
@@ -25,8 +29,9 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "pressed": [True, False],
         "text": ["hello", ""],
         "device": list(ev.Device),
-        "key": list(ev.Key),
-        "name": ["volume", "light"],
+        "key": list(ev.Key) if kind in HAVE_LINES else [*ev.Key, *ev.PadKey],
+        "switch": list(ev.Switch),
+        "name": ["volume", "keypad", "light"],
         "steps": [1, -3],
         "percent": [0, 40, 100],
         "on": [True, False, None],
