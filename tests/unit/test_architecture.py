@@ -42,6 +42,7 @@ ALLOWED = {
 #: The libraries that one room hides from all others.
 HIDDEN = {
     "alsaaudio": "audio",
+    "evdev": "panel",
     "gpiozero": "panel",
     "google": "live",
     "systemd": "service",
