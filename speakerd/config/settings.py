@@ -38,6 +38,23 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _paired(value: object) -> object:
+    """KEY=use for each, however it is written: ``key_f13 = Talk`` is F13=talk."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",")]
+    return [
+        f"{key.strip().upper().removeprefix('KEY_')}{sign}{use.strip().lower()}"
+        for key, sign, use in pairs
+    ]
+
+
+def _one_use_each(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len({pair.partition("=")[0] for pair in value}) != len(value):
+        raise ValueError("which names a key twice")
+    return value
+
+
 def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -85,6 +102,9 @@ _DeviceName = Annotated[str, StringConstraints(min_length=1)]
 _Pin = Annotated[int, Field(ge=0, le=53)]
 _Pins = Annotated[tuple[_Pin, ...], BeforeValidator(_split), AfterValidator(_each_once)]
 _PIN = "a BCM number from 0 to 53"
+_KeyAndUse = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
+]
 
 
 def _words(allowed: str) -> dict[str, Any]:
@@ -249,6 +269,18 @@ class Settings(BaseSettings):
         le=2000,
         description="A press up to this long is a tap, for auto and for the second button.",
     )
+    double_tap_ms: int = Field(
+        400,
+        ge=0,
+        le=2000,
+        description="A tap this soon after the one that ended a sentence means nothing more.",
+    )
+    late_tap_ms: int = Field(
+        3000,
+        ge=0,
+        le=10000,
+        description="So too a tap this soon after a sentence that had become too long.",
+    )
     debounce_ms: int = Field(
         30, ge=0, le=500, description="How long the button may bounce after it has moved."
     )
@@ -300,6 +332,15 @@ class Settings(BaseSettings):
         description="The GPIO of a button that makes it softer.",
         json_schema_extra=_words(_PIN),
     )
+    repeat_after_ms: int = Field(
+        500,
+        ge=100,
+        le=5000,
+        description="Held for so long, a volume button acts again.",
+    )
+    repeat_every_ms: int = Field(
+        150, ge=50, le=2000, description="And then it acts once in so long."
+    )
     knob_pins: Annotated[_Pins, AfterValidator(_none_or_two)] = Field(
         (),
         description="The two GPIOs of a rotary encoder for the volume, A and B.",
@@ -309,6 +350,23 @@ class Settings(BaseSettings):
         None,
         description="The GPIO of a switch that mutes the microphone while it is closed to ground.",
         json_schema_extra=_words(_PIN),
+    )
+
+    keypad: str = Field(
+        "",
+        description="A USB foot switch, keypad or keyboard: a part of the name that "
+        "speakerd-keypad lists, or its path. Then: sudo speakerd-keypad --apply",
+        json_schema_extra=_words("a part of a name, or a path such as /dev/input/by-id/..."),
+    )
+    keypad_keys: Annotated[
+        tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)
+    ] = Field(
+        (),
+        description="What its keys do, such as F13=talk,F14=stop; without it, keys for the volume, "
+        "for muting and for stopping do that, and any other is held to talk.",
+        json_schema_extra=_words(
+            "KEY=USE with commas between them; USE is talk, stop, forget, mute, louder or softer"
+        ),
     )
 
     led_pins: Annotated[_Pins, AfterValidator(_one_or_three)] = Field(

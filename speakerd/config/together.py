@@ -21,14 +21,18 @@ _PIN_OPTIONS = (
     "mute_pin",
     "led_pins",
 )
+_VOLUME_KEYS = ("volume_up_pin", "volume_down_pin", "second_button_pin", "keypad")
 #: Options that mean something only where one of certain others is set.
 _NEEDS: dict[str, tuple[str, ...]] = {
     "second_button": ("second_button_pin",),
     "led_smooth": ("led_pins",),
     "led_brightness": ("led_pins",),
     "led_active_high": ("led_pins",),
+    "repeat_after_ms": _VOLUME_KEYS,
+    "repeat_every_ms": _VOLUME_KEYS,
     "thinking_sound": ("earcon_volume",),
-    "volume_step": ("volume_up_pin", "volume_down_pin", "knob_pins", "second_button_pin"),
+    "keypad_keys": ("keypad",),
+    "volume_step": (*_VOLUME_KEYS, "knob_pins"),
 }
 
 

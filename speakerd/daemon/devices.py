@@ -16,8 +16,9 @@ from speakerd.audio.speaker import Speaker
 from speakerd.audio.voice import Voice
 from speakerd.audio.volume import Volume
 from speakerd.conversation import events as ev
-from speakerd.conversation.events import Device, Key
+from speakerd.conversation.events import Device, Key, PadKey, Switch
 from speakerd.panel.button import GpioButton
+from speakerd.panel.keypad import EvdevKeypad
 from speakerd.panel.keys import GpioKeys
 from speakerd.panel.knob import GpioKnob
 from speakerd.panel.leds import Lamp
@@ -48,6 +49,7 @@ class Part(enum.Enum):
     LIGHT = "light"
     KEYS = "keys"
     KNOB = "knob"
+    KEYPAD = "keypad"
     VOLUME = "volume"
     VOICE = "voice"
 
@@ -167,6 +169,40 @@ def _knob(settings: Settings, post: Post) -> Edge | None:
     )
 
 
+#: What the keys of a keypad do where SPEAKERD_KEYPAD_KEYS does not say it; any other is to talk.
+_WHAT_KEYS_SAY: dict[str, PadKey | Switch] = {
+    "KEY_VOLUMEUP": PadKey.VOLUME_UP,
+    "KEY_VOLUMEDOWN": PadKey.VOLUME_DOWN,
+    "KEY_MICMUTE": PadKey.MUTE,
+    "KEY_MUTE": PadKey.STOP,  # whoever presses it wants silence
+    "KEY_STOP": PadKey.STOP,
+    "KEY_STOPCD": PadKey.STOP,
+    "KEY_ESC": PadKey.STOP,
+}
+_TALK = "talk"
+
+
+def _keypad(settings: Settings, post: Post) -> Edge | None:
+    name = Part.KEYPAD.value
+    post(ev.PartGone(name))  # what was down on one that is replaced has no release
+    if not settings.keypad:
+        return None
+    chosen = dict(pair.split("=") for pair in settings.keypad_keys)
+    keys = {key: Switch.KEYPAD if use == _TALK else PadKey(use) for key, use in chosen.items()}
+
+    def edge(use: PadKey | Switch, pressed: bool) -> None:
+        post(ev.ButtonEdge(pressed, use) if isinstance(use, Switch) else ev.KeyEdge(use, pressed))
+
+    return EvdevKeypad(
+        settings.keypad,
+        keys or _WHAT_KEYS_SAY,
+        None if keys else Switch.KEYPAD,
+        edge=edge,
+        ready=lambda: post(ev.PartReady(name)),
+        lost=lambda reason: post(ev.PartLost(name, reason)),
+    )
+
+
 def _volume(settings: Settings, post: Post) -> VolumePort | None:
     if settings.mixer_control == NO_CONTROL:
         return None
@@ -213,6 +249,7 @@ class Makers:
     light: Callable[[Settings, Post], LightPort | None] = _light
     keys: Callable[[Settings, Post], Edge | None] = _keys
     knob: Callable[[Settings, Post], Edge | None] = _knob
+    keypad: Callable[[Settings, Post], Edge | None] = _keypad
     volume: Callable[[Settings, Post], VolumePort | None] = _volume
     voice: Callable[[Settings, Post], VoicePort | None] = _voice
 

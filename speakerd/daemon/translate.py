@@ -35,6 +35,7 @@ _OF_A_PART = {
     Part.LIGHT: {"led_pins", "led_smooth", "led_brightness", "led_active_high"},
     Part.KEYS: {"second_button_pin", "volume_up_pin", "volume_down_pin", "mute_pin"},
     Part.KNOB: {"knob_pins"},
+    Part.KEYPAD: {"keypad", "keypad_keys"},
     Part.VOICE: {"prompts", "language", "earcon_volume"},
     Part.VOLUME: {"mixer", "mixer_control", "volume_max", "playback_device"},
 }
@@ -61,6 +62,10 @@ def rules_of(settings: Settings) -> Rules:
         second_button=SecondButton(settings.second_button),
         debounce_s=settings.debounce_ms / 1000,
         tap_s=settings.tap_ms / 1000,
+        double_tap_s=settings.double_tap_ms / 1000,
+        late_tap_s=settings.late_tap_ms / 1000,
+        repeat_after_s=settings.repeat_after_ms / 1000,
+        repeat_every_s=settings.repeat_every_ms / 1000,
         volume_step=settings.volume_step,
         thinking_cue_s=_THINKING_CUE_S if settings.thinking_sound else 0.0,
         preroll_s=settings.preroll_ms / 1000,

@@ -77,6 +77,8 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "button_pin": 17,
         "button_mode": "hold",
         "tap_ms": 400,
+        "double_tap_ms": 400,
+        "late_tap_ms": 3000,
         "debounce_ms": 30,
         "min_press_ms": 250,
         "preroll_ms": 300,
@@ -88,7 +90,11 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "volume_up_pin": None,
         "volume_down_pin": None,
         "knob_pins": (),
+        "repeat_after_ms": 500,
+        "repeat_every_ms": 150,
         "mute_pin": None,
+        "keypad": "",
+        "keypad_keys": (),
         "led_pins": (),
         "led_smooth": True,
         "led_brightness": 60,
@@ -223,6 +229,9 @@ def test_a_pin_has_one_purpose(
         ("KNOB_PINS", "5", "which is not two pins"),
         ("MUTE_PIN", "99", "a BCM number from 0 to 53"),
         ("SECOND_BUTTON", "dance", "stop or forget or mute or volume"),
+        ("KEYPAD_KEYS", "F13", "USE is talk, stop, forget, mute, louder or softer"),
+        ("KEYPAD_KEYS", "F13=sing", "USE is talk, stop, forget, mute, louder or softer"),
+        ("KEYPAD_KEYS", "F13=talk,KEY_F13=stop", "which names a key twice"),
         ("VOLUME", "110", "a whole number of percent from 0 to 100"),
     ],
 )
@@ -252,8 +261,12 @@ def test_every_problem_has_its_line_and_none_spans_two(place: Place) -> None:
 
 def test_lists_and_words_are_read_as_people_write_them(place: Place) -> None:
     settings = place.load(
-        SPEAKERD_FALLBACK_MODELS="one , two", SPEAKERD_LINK="Always", SPEAKERD_LOG_LEVEL="DEBUG"
+        SPEAKERD_FALLBACK_MODELS="one , two",
+        SPEAKERD_LINK="Always",
+        SPEAKERD_LOG_LEVEL="DEBUG",
+        SPEAKERD_KEYPAD_KEYS="key_f13 = Talk, f14=stop",
     ).settings
+    assert settings.keypad_keys == ("F13=talk", "F14=stop")
     assert settings.fallback_models == ("one", "two")
     assert (settings.link, settings.log_level) == ("always", "debug")
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
-from speakerd.conversation.events import Device, Key
+from speakerd.conversation.events import Device, Key, PadKey, Switch
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
 from speakerd.daemon import devices, root
 from speakerd.daemon.devices import Part
@@ -49,6 +49,8 @@ CHOSEN = {
     "button_pin": 27,
     "button_mode": "auto",
     "tap_ms": 450,
+    "double_tap_ms": 350,
+    "late_tap_ms": 2500,
     "debounce_ms": 11,
     "min_press_ms": 120,
     "preroll_ms": 130,
@@ -60,7 +62,11 @@ CHOSEN = {
     "volume_up_pin": 6,
     "volume_down_pin": 12,
     "knob_pins": "22,23",
+    "repeat_after_ms": 600,
+    "repeat_every_ms": 200,
     "mute_pin": 16,
+    "keypad": "FootSwitch",
+    "keypad_keys": "F13=talk,KEY_F14=louder",
     "led_pins": "13,26,25",
     "led_smooth": False,
     "led_brightness": 50,
@@ -104,6 +110,10 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         second_button=SecondButton.VOLUME,
         debounce_s=0.011,
         tap_s=0.45,
+        double_tap_s=0.35,
+        late_tap_s=2.5,
+        repeat_after_s=0.6,
+        repeat_every_s=0.2,
         volume_step=4,
         thinking_cue_s=2.0,
         preroll_s=0.13,
@@ -136,6 +146,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (devices, "GpioButton"),
         (devices, "GpioKeys"),
         (devices, "GpioKnob"),
+        (devices, "EvdevKeypad"),
         (devices, "Lamp"),
         (devices, "Volume"),
         (root, "LiveEdge"),
@@ -163,6 +174,10 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         },
     )
     assert made["GpioKnob"][0] == ((22, 23), ANY)
+    assert made["EvdevKeypad"] == (
+        ("FootSwitch", {"F13": Switch.KEYPAD, "F14": PadKey.VOLUME_UP}, None),
+        {"edge": ANY, "ready": ANY, "lost": ANY},
+    )
     assert made["Lamp"] == (
         ((13, 26, 25),),
         {"smooth": False, "brightness": 0.5, "active_high": False, "ready": ANY, "lost": ANY},
