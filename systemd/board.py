@@ -57,14 +57,14 @@ def main(arguments: list[str]) -> int:
         else:
             _list(machine.record("name").strip())
     except (BoardError, RefusedError) as error:
-        print(f"speakerd: {error}", file=sys.stderr)  # noqa: T201 - what it is for
+        print(f"speakerd: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         why = error.strerror or str(error)
         if isinstance(error, PermissionError):
             why = f"{why}: {' '.join(['sudo speakerd-board', *arguments])}"
-        print(f"speakerd: {where}{why}", file=sys.stderr)  # noqa: T201
+        print(f"speakerd: {where}{why}", file=sys.stderr)
         return 1
     return 0
 
@@ -317,7 +317,7 @@ def _show(lines: Iterable[str]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - what it is for
+    print(text)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ build() {
 	mkdir -p "$stage/usr/bin" "$doc"
 	ln -s /opt/speakerd/bin/speakerd "$stage/usr/bin/speakerd"
 	ln -s /opt/speakerd/bin/speakerd-board "$stage/usr/bin/speakerd-board"
+	ln -s /opt/speakerd/bin/speakerd-keypad "$stage/usr/bin/speakerd-keypad"
 	copyright >"$doc/copyright"
 	gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
 	printf '%s\n' "speakerd ($version) stable; urgency=medium" "" "  * See CHANGELOG.md.gz." "" \

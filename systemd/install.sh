@@ -68,6 +68,15 @@ has_board() {
 	[[ -z $board || " ${there[*]%.toml} " = *" $board "* ]] || die "there is no board $board; there are: ${there[*]%.toml}"
 }
 
+# follow_keypad RELEASE: the service may read input devices if the env file names a keypad, and only then.
+follow_keypad() {
+	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf before
+	[ -x "$root/opt/$1/bin/speakerd-keypad" ] || return 0 # an older release
+	before=$(readlink "$dropin" || true)
+	DESTDIR=$root "$root/opt/$1/bin/speakerd-keypad" --apply || true # the service itself tells of a bad file
+	[ "$before" = "$(readlink "$dropin" || true)" ] || not_started
+}
+
 # switch_to RELEASE: from here on it is the one that runs.
 switch_to() {
 	local share=$root/opt/$1/share/speakerd
@@ -83,6 +92,8 @@ switch_to() {
 	mkdir -p "$root/usr/local/bin"
 	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
 	ln -sfn /opt/speakerd/bin/speakerd-board "$root/usr/local/bin/speakerd-board"
+	ln -sfn /opt/speakerd/bin/speakerd-keypad "$root/usr/local/bin/speakerd-keypad"
+	follow_keypad "$1"
 	if [ -e "$root/run/udev/control" ]; then
 		udevadm control --reload
 		udevadm trigger --subsystem-match=gpio

@@ -18,14 +18,23 @@ remove() {
 	say "Removing /opt/speakerd, the unit and the command speakerd"
 	rm -f "$root$unit" "$root/usr/local/lib/sysusers.d/speakerd.conf" \
 		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
-		"$root/usr/local/bin/speakerd" "$root/usr/local/bin/speakerd-board" \
+		"$root/usr/local/bin/speakerd" "$root/usr/local/bin/speakerd-board" "$root/usr/local/bin/speakerd-keypad" \
 		"$root/opt/speakerd" "$root/opt/.speakerd"
 	rm -rf "$root"/opt/speakerd-[0-9]*
+	forbid_keypad
 	for folder in systemd/system sysusers.d udev/rules.d; do
 		[ ! -d "$root/usr/local/lib/$folder" ] ||
 			(cd "$root/usr/local/lib" && rmdir -p --ignore-fail-on-non-empty "$folder")
 	done
 	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
+}
+
+# The link that speakerd-keypad has made; the next installation makes it again.
+forbid_keypad() {
+	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf
+	[[ $(readlink "$dropin") = /opt/speakerd/* ]] || return 0
+	rm "$dropin"
+	rmdir --ignore-fail-on-non-empty "${dropin%/*}"
 }
 
 # What is not in the checkout may be gone by now.

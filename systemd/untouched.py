@@ -29,7 +29,7 @@ def main(folder: str) -> int:
         for file in library.files or ():
             # speakerd itself is replaced, whatever became of it
             if library.name != "speakerd" and not is_untouched(file):
-                print(f"{folder}/{file} is not as it was installed")  # noqa: T201 - what it is for
+                print(f"{folder}/{file} is not as it was installed")
                 return 1
     return 0
 

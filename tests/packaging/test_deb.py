@@ -59,9 +59,11 @@ def test_where_its_files_are_and_whose(package: Path) -> None:
     for path in (
         "./opt/speakerd/bin/speakerd",
         "./opt/speakerd/bin/speakerd-board",
+        "./opt/speakerd/bin/speakerd-keypad",
         "./opt/speakerd/share/speakerd/boards/usb-sound-card.toml",
         "./usr/bin/speakerd",
         "./usr/bin/speakerd-board",
+        "./usr/bin/speakerd-keypad",
         "./usr/lib/systemd/system/speakerd.service",
         "./usr/lib/sysusers.d/speakerd.conf",
         "./usr/lib/udev/rules.d/60-speakerd.rules",

@@ -94,6 +94,16 @@ def test_what_the_sandbox_lacks_is_explained(tmp_path: Path) -> None:
     assert [name for name in sorted(lacking) if f"{name}=" not in comments] == []
 
 
+@needs_systemd
+def test_with_a_keypad_it_may_read_input_devices_and_is_closed_otherwise(tmp_path: Path) -> None:
+    more = (FOLDER / "speakerd-keypad.conf").read_text(encoding="utf-8").partition("[Service]\n")[2]
+    assert values(more) == {"SupplementaryGroups": ["input"], "DeviceAllow": ["char-input r"]}
+    both = TEXT.replace("[Install]", f"[Service]\n{more}\n[Install]")
+    assert verify(both, tmp_path / "verify") == ""
+    done = security(both, tmp_path, f"--threshold={EXPOSURE_AT_MOST}")
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_people_and_programs_rely_on() -> None:
     unit = values()
     for name, value in {

@@ -1,0 +1,168 @@
+"""speakerd-keypad: finds foot switches and keypads, and lets the service use one.
+
+    speakerd-keypad                lists what is plugged in and has keys
+    sudo speakerd-keypad --watch   tells what their keys are called as they are pressed
+    sudo speakerd-keypad --apply   lets the service use the one that the env file names, or none
+
+The unit may open no input device, because a keyboard is one. Where SPEAKERD_KEYPAD is set, a
+drop-in allows it: a link in /etc/systemd/system/speakerd.service.d to the file beside the unit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import selectors
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speakerd.config.envfile import EnvFileError, parse
+from speakerd.panel import inputs
+from speakerd.panel.keypad import name_of, open_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evdev import InputDevice
+
+ENV = "etc/speakerd/speakerd.env"
+DROPIN = "etc/systemd/system/speakerd.service.d/keypad.conf"
+#: What the link leads to, on the installed machine.
+TARGET = "/opt/speakerd/share/speakerd/speakerd-keypad.conf"
+OPTION = "SPEAKERD_KEYPAD"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(
+        prog="speakerd-keypad", description="Find foot switches and keypads."
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--watch", action="store_true", help="tell the names of keys as pressed")
+    mode.add_argument("--apply", action="store_true", help=f"let the service use {OPTION}")
+    chosen = parser.parse_args(arguments)
+    os.umask(0o022)  # root's may be stricter, and systemd is not the only one to read it
+    root = Path(os.environ.get("DESTDIR") or "/")
+    try:
+        if chosen.watch:
+            watch(root, open_device)
+        elif chosen.apply:
+            _apply(root)
+        else:
+            _list(root)
+    except KeyboardInterrupt:
+        pass
+    except EnvFileError as error:
+        print(f"speakerd: {root / ENV}:{error.line}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        if isinstance(error, PermissionError):
+            why = f"{why}: {' '.join(['sudo speakerd-keypad', *arguments])}"
+        print(f"speakerd: {why}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _wanted(root: Path) -> str:
+    """The value of the option. Raises OSError, EnvFileError."""
+    try:
+        text = (root / ENV).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no /{ENV}: install speakerd first") from None
+    return parse(text).get(OPTION, "")
+
+
+# --- which there are
+
+
+def _list(root: Path) -> None:
+    found = list(inputs.all_of(root))
+    if not found:
+        print("No input device with keys is plugged in.")
+        return
+    for path, name in found:
+        print(f"{path}  {name or '(no name)'}")
+    print(f"A part of a name is enough: {OPTION}=... in /{ENV}")
+
+
+def watch(root: Path, opener: Callable[[Path], InputDevice[str]]) -> None:
+    """Until Ctrl-C, or until nothing is left to listen to. Raises OSError."""
+    with contextlib.ExitStack() as opened, selectors.DefaultSelector() as selector:
+        for path, name in inputs.all_of(root):
+            device = opener(path)
+            opened.callback(device.close)
+            if not _can_be_heard(device):
+                print(f"{name} is in use; if by speakerd: sudo systemctl stop speakerd")
+                continue
+            selector.register(device.fd, selectors.EVENT_READ, device)
+        if not selector.get_map():
+            print("No input device with keys is plugged in.")
+            return
+        print("Press the keys that you want to use. Ctrl-C ends it.")
+        while selector.get_map():
+            for ready, _ in selector.select():
+                if not _tell_keys(ready.data):
+                    selector.unregister(ready.data.fd)
+
+
+def _can_be_heard(device: InputDevice[str]) -> bool:
+    """Of what another program has to itself nothing would be heard."""
+    try:
+        device.grab()
+        device.ungrab()
+    except OSError:
+        return False
+    return True
+
+
+def _tell_keys(device: InputDevice[str]) -> bool:
+    """What was pressed; False when the device is gone."""
+    from evdev import ecodes  # noqa: PLC0415 - slow to import
+
+    try:
+        events = list(device.read())
+    except OSError:
+        print(f"{device.name} has been unplugged")
+        return False
+    for event in events:
+        if event.type == ecodes.EV_KEY and event.value == 1:
+            print(f"{name_of(event.code)}  on {device.name}", flush=True)
+    return True
+
+
+# --- what the service may
+
+
+def _apply(root: Path) -> None:
+    wanted, link = _wanted(root), root / DROPIN
+    ours = link.is_symlink() and str(link.readlink()) == TARGET
+    if not ours and (link.exists() or link.is_symlink()):
+        print(f"/{DROPIN} is not speakerd's, and stays as it is.")
+    elif wanted and not ours:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(TARGET)
+        _changed(f"the service may use {wanted}, and read every input device")
+    elif ours and not wanted:
+        link.unlink()
+        with contextlib.suppress(OSError):  # there may be others of the person's own
+            link.parent.rmdir()
+        _changed("the service may read input devices no longer")
+    elif wanted:
+        print(f"The service may use {wanted} already.")
+
+
+def _changed(what: str) -> None:
+    print(f"/{DROPIN}: {what}")
+    if "DESTDIR" in os.environ:  # an installer, which goes on
+        return
+    if Path("/run/systemd/system").is_dir():
+        subprocess.run(["systemctl", "daemon-reload"], check=True)  # noqa: S607
+        print("To be done: sudo systemctl restart speakerd")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
