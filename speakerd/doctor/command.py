@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 #: have something to say at once, also where nothing can be imported that reads it.
 FIRST = ("packages", "clock")
 #: Outside in: what a check needs has been looked at by the ones before it.
-THEN = ("machine", "configuration", "service", "network", "gemini", "board", "sound", "button")
+THEN = (
+    *("machine", "configuration", "service", "network", "gemini"),
+    *("board", "sound", "button", "keypad"),
+)
 
 _ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"
 _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}

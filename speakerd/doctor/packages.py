@@ -23,6 +23,7 @@ OLDEST_PYTHON = (3, 11)
 #: What is imported of each package that is built here, or that needs a library of the system's.
 #: google-genai takes a small Pi seconds: the check that uses it imports it.
 _IMPORTED = {
+    "evdev": "evdev",
     "pyalsaaudio": "alsaaudio",
     "gpiozero": "gpiozero",
     "pydantic": "pydantic",

@@ -1,0 +1,67 @@
+"""The foot switch or keypad: plugged in, with keys of those names, and allowed to the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speakerd.doctor.account import UNIT, who_runs
+from speakerd.doctor.asking import ask, silent
+from speakerd.doctor.findings import fail, ok, warn
+from speakerd.errors import UnavailableError
+from speakerd.panel import inputs
+from speakerd.panel.keypad import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.doctor.findings import Finding
+    from speakerd.doctor.system import DaemonPort, System
+
+_AREA = "keypad"
+#: What lets the unit read input devices; systemd/keypad.py puts it there.
+DROPIN = "etc/systemd/system/speakerd.service.d/keypad.conf"
+_APPLY = f"sudo speakerd-keypad --apply && sudo systemctl restart {UNIT}"
+
+
+def check(system: System) -> Iterator[Finding]:
+    """Nothing where none is configured."""
+    settings = system.loaded.settings if system.loaded is not None else None
+    if settings is None or not settings.keypad:
+        return
+    yield _plugged_in(system, settings.keypad)
+    for pair in settings.keypad_keys:
+        try:
+            code_of(pair.partition("=")[0])
+        except ValueError as error:
+            what, _, remedy = str(error).partition("; ")
+            yield fail(_AREA, f"SPEAKERD_KEYPAD_KEYS: {what}", remedy)
+    dropin = system.root / DROPIN
+    if who_runs(system).service and not (dropin.is_symlink() or dropin.exists()):
+        what = f"the service may not read input devices: /{DROPIN} is missing"
+        yield fail(_AREA, what, _APPLY)
+    elif system.daemon is not None:
+        yield _daemons(system.daemon)
+
+
+CHECKS = (check,)
+
+
+def _plugged_in(system: System, wanted: str) -> Finding:
+    found = inputs.named(wanted, system.root)
+    if not found:
+        remedy = "plug it in; or set SPEAKERD_KEYPAD to a part of a name that speakerd-keypad lists"
+        return warn(_AREA, f"no input device is {wanted}", remedy)
+    paths = ", ".join(f"/{path.relative_to(system.root)}" for path in found)
+    return ok(_AREA, f"{wanted} is {paths}")
+
+
+def _daemons(daemon: DaemonPort) -> Finding:
+    try:
+        parts = ask(daemon, "status").get("parts")
+    except UnavailableError as error:
+        return silent(_AREA, error)
+    word = str(parts.get(_AREA)) if isinstance(parts, dict) else "not told of"
+    if word == "ready":
+        return ok(_AREA, "the daemon listens to it")
+    what, _, remedy = word.partition("; ")
+    return warn(_AREA, f"the daemon has none: {what}", remedy or f"sudo systemctl restart {UNIT}")
