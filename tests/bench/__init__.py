@@ -1,5 +1,7 @@
 """What speakerd costs: the real daemon, measured from outside. ``python -m tests.bench``.
 
+The light and the earcons are measured by themselves.
+
 docs/benchmarks.md says how each figure is measured. Nothing here passes or fails: the figures are
 for people, and depend on the machine.
 """

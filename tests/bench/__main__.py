@@ -17,7 +17,7 @@ from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import SpeakerdError
 from speakerd.simulator import Pacing, Simulator, SimulatorOptions
 from speakerd.simulator.audio import write_wav
-from tests.bench import idle, latency, report, start
+from tests.bench import earcons, idle, latency, light, report, start
 from tests.bench.rig import noise
 
 if TYPE_CHECKING:
@@ -84,10 +84,14 @@ def _measure(turns: int) -> list[report.Section]:
         )
         _progress("idle")
         idling = _with_simulator(reply, Pacing.REALTIME, lambda server: idle.idling(card, server))
+    _progress("the light")
+    shown = light.following()
+    _progress("the earcons")
+    made = earcons.making()
     held = report.Section(
         "Memory", [figure for one in (*memory, in_turn) for figure in one.figures()]
     )
-    return [steady, bursts, started, held, idling]
+    return [steady, bursts, shown, made, started, held, idling]
 
 
 def _with_simulator(reply: Path, pacing: Pacing, scenario: Callable[[Simulator], T]) -> T:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.bench.report import Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _PLUGIN_THREAD = "threaded-ml"
 _KIB_PER_MIB = 1024
@@ -61,6 +61,17 @@ def counters(pid: int) -> Counters:
             plugin_wakeups += own
             plugin_ns += own_ns
     return Counters(_cpu_s(pid), plugin_ns / 1e9, wakeups, plugin_wakeups, switches)
+
+
+def threads(pid: int) -> set[int]:
+    """The threads of process ``pid`` now."""
+    return {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def wakeups(pid: int, threads: Iterable[int]) -> int:
+    """How often these threads of process ``pid``, which run on, have been woken so far."""
+    tasks = (Path(f"/proc/{pid}/task/{thread}/status") for thread in threads)
+    return sum(int(_fields(task)["voluntary_ctxt_switches"]) for task in tasks)
 
 
 def figures(name: str, used: Sequence[Counters]) -> list[Figure]:
