@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ from gpiozero.pins.mock import MockPWMPin
 from speakerd.conversation.light import Light
 from speakerd.panel.claim import gpiozero_alone
 from speakerd.panel.leds import Lamp
+from speakerd.panel.patterns import PATTERNS
 from tests.audio.contract import wait_until
 from tests.edges.panel import RETRY_S, Told, mock_pins
 from tests.fakes.panel import FakeLamp
@@ -382,20 +383,21 @@ def test_showing_waits_for_nothing_and_the_newest_wins(real: RealRig) -> None:
 
 
 @pytest.mark.parametrize("before", [Light.IDLE, Light.THINKING, Light.MUTED])
-def test_the_light_follows_within_20_ms(real: RealRig, before: Light) -> None:
-    lamp = real.make()
+def test_the_light_follows_in_the_middle_of_whatever_it_shows(
+    real: RealRig, monkeypatch: pytest.MonkeyPatch, before: Light
+) -> None:
+    """How soon, `make bench` says."""
+    for_an_hour = dataclasses.replace(PATTERNS[Light.MUTED], on_s=3600)
+    monkeypatch.setitem(PATTERNS, Light.MUTED, for_an_hour)  # nobody can wait for its end
+    listening = (0, 0, 0.6)
+    lamp = real.make(RGB)
     lamp.start()
-    assert real.told.next() == ("ready",)
-    took_s = []
-    for _ in range(10):
-        lamp.show(before)
-        wait_until(lambda: lamp._light is before and real.pin().state != 0.6)
-        began = time.monotonic()
-        lamp.show(Light.LISTENING)
-        while real.pin().state != 0.6:
-            assert time.monotonic() - began < 10, "it never did"
-        took_s.append(time.monotonic() - began)
-    assert min(took_s) < 0.02  # at its best: the machine may have other things to do
+    lamp.show(Light.LISTENING)
+    real.shows(*listening)
+    lamp.show(before)
+    wait_until(lambda: real.levels() != listening)
+    lamp.show(Light.LISTENING)
+    real.shows(*listening)
 
 
 def test_a_light_that_stands_still_wakes_nobody(real: RealRig) -> None:
