@@ -52,6 +52,23 @@ done
 """
 
 
+#: A foot switch as the kernel has it, with two keys; pressed and let go of by what its pipe is told
+FOOT_SWITCH = """
+import os
+from evdev import UInput, ecodes
+
+keys = {ecodes.EV_KEY: [ecodes.KEY_B, ecodes.KEY_F14]}
+with UInput(keys, name="PCsensor FootSwitch") as plugged, open("/run/pedal", "r+b", 0) as pipe:
+    while line := pipe.readline():
+        key, value = line.split()
+        plugged.write(ecodes.EV_KEY, ecodes.ecodes[key.decode()], int(value))
+        plugged.syn()
+"""
+PLUG_IN = "systemd-run -q --collect --unit=pedal /opt/speakerd/bin/python -I /run/pedal.py"
+FOOT_DOWN, FOOT_UP = (f"echo KEY_B {value} >/run/pedal" for value in (1, 0))
+DROPIN = "/etc/systemd/system/speakerd.service.d/keypad.conf"
+
+
 @pytest.fixture(autouse=True)
 async def untouched(pi: Pi) -> AsyncIterator[None]:
     """Nobody has pressed, closed or muted anything, before and after."""
@@ -294,3 +311,52 @@ async def test_a_mute_outlasts_a_restart(pi: Pi, simulator: Simulator) -> None:
 
     await pi.command("mute", on=False)
     await answered(pi, simulator, words(0.6, seed=68), "button press", "button release")
+
+
+# --- the foot switch
+
+
+@pytest.fixture
+async def foot_switch(pi: Pi) -> AsyncIterator[None]:
+    """It is plugged in; afterwards the service may read input devices no longer."""
+    await pi.root.put(FOOT_SWITCH.encode(), "/run/pedal.py")
+    await pi.root.run(f"modprobe uinput && mkfifo /run/pedal && {PLUG_IN}")
+    await pi.root.until("grep -qs FootSwitch /sys/class/input/event*/device/name")
+    yield
+    await pi.root.run("systemctl stop pedal; rm /run/pedal")
+    await pi.configure()
+    await pi.root.run(f"speakerd-keypad --apply && [ ! -e {DROPIN} ]")
+
+
+async def keypad_is(pi: Pi, word: str) -> None:
+    """Wait until the daemon says so of it."""
+    async with asyncio.timeout(120.0):
+        while word not in (await pi.status())["parts"].get("keypad", ""):
+            await asyncio.sleep(LOOK_S)
+
+
+async def test_a_foot_switch(pi: Pi, simulator: Simulator, foot_switch: None) -> None:
+    """Not allowed at first, as the daemon and the doctor say; then a button like any other."""
+    del foot_switch  # it has to be there
+    assert "PCsensor FootSwitch" in await pi.me.run("speakerd-keypad")
+    await pi.configure(SPEAKERD_KEYPAD="footswitch", SPEAKERD_KEYPAD_KEYS="B=talk,F14=stop", **SLOW)
+    await pi.restart()
+    await keypad_is(pi, "it may not be read; sudo speakerd-keypad --apply")
+    doctor = await pi.me.ask("sudo speakerd doctor --no-ask", timeout_s=300.0)
+    missing = f"FAIL  keypad        the service may not read input devices: {DROPIN} is missing"
+    assert missing in doctor.out, doctor
+
+    told = await pi.me.run("sudo speakerd-keypad --apply")
+    assert "To be done: sudo systemctl restart speakerd" in told
+    await pi.restart()
+    await keypad_is(pi, "ready")
+    await answered(pi, simulator, words(1.0, seed=69), FOOT_DOWN, FOOT_UP)
+    stop = "echo KEY_F14 1 >/run/pedal && echo KEY_F14 0 >/run/pedal"
+    await stopped_by(pi, simulator, stop, press=FOOT_DOWN, release=FOOT_UP)
+
+    # pulled out under the foot, and plugged in again
+    await answered(pi, simulator, words(1.0, seed=70), FOOT_DOWN, "systemctl stop pedal")
+    await keypad_is(pi, "no input device is called so")
+    await pi.root.run(PLUG_IN)
+    await keypad_is(pi, "ready")
+    await answered(pi, simulator, words(1.0, seed=71), FOOT_DOWN, FOOT_UP)
