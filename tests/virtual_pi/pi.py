@@ -341,10 +341,6 @@ class Pi:
             await self.root.run("rm /run/heard.raw")
             (self.artefacts / f"{name}.wav").write_bytes(as_wav(bytes(heard), rate_hz, channels))
 
-    async def something_is_heard(self) -> None:
-        """Wait, while :meth:`listening`, until the DAC was not silent. Raises FailedError."""
-        await self.root.until("tr -d '\\0' </run/heard.raw | head -c 1 | wc -c | grep -qx 1")
-
     async def hears(self, pcm: bytes) -> None:
         """Wait, while :meth:`listening` at its rate, until that has begun to be heard."""
         beginning = sounding(pcm)[:_RECOGNIZED_BYTES]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio import earcons
+from speakerd.conversation.effects import Notice
 from tests.virtual_pi.pi import ENV_FILE
 from tests.virtual_pi.sound import words
 
@@ -85,7 +87,7 @@ async def test_a_key_that_the_server_refuses(pi: Pi, simulator: Simulator, key: 
         for seed in (20, 21):
             turn = await pi.say(words(0.6, seed=seed))
             assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
-        await pi.something_is_heard()
+        await pi.hears(earcons.render(Notice.KEY_REFUSED))
 
     assert "sudo speakerd key" in pi.journal.messages(mark)
     status = await pi.status()

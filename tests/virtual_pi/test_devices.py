@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio import earcons
+from speakerd.conversation.effects import Notice
 from tests.virtual_pi.pi import DAC, MIC
 from tests.virtual_pi.sound import gaps, words
 
@@ -57,7 +59,7 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
     async with pi.listening("no-microphone"):
         await pi.press()
         await pi.release()
-        await pi.something_is_heard()
+        await pi.hears(earcons.render(Notice.NO_MICROPHONE))
 
     mark = len(pi.journal)
     await pi.plug(MIC)

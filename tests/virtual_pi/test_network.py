@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio import earcons
+from speakerd.conversation.effects import Notice
 from tests.virtual_pi.sound import words
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ async def test_a_slow_and_lossy_network(pi: Pi, simulator: Simulator) -> None:
         said = words(1.5, seed=seed)
         async with pi.listening(f"lossy-{seed}"):
             turn = await pi.say(said)
-            await pi.something_is_heard()
+            await pi.hears(bytes(simulator.turns[-1].reply))
 
         assert turn["SPEAKERD_OUTCOME"] == "answered", turn
         assert said in bytes(simulator.turns[-1].utterance)
@@ -116,7 +118,7 @@ async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
     async with pi.listening("no-network"):
         turn = await pi.say(words(0.6, seed=38))
         assert turn["SPEAKERD_OUTCOME"] == "not-delivered", turn
-        await pi.something_is_heard()
+        await pi.hears(earcons.render(Notice.NOT_DELIVERED))
     assert (await pi.status())["last_error"]
 
     await pi.qemu.cable(plugged=True)
