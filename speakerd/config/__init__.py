@@ -2,7 +2,8 @@
 
 The environment wins over the env file (``SPEAKERD_ENV_FILE``), the env file over a credential of
 systemd's, and that over the defaults. :mod:`~speakerd.config.settings` has the options,
-:mod:`~speakerd.config.sources` the places, :mod:`~speakerd.config.envfile` the file's syntax.
+:mod:`~speakerd.config.kinds` what they take, :mod:`~speakerd.config.sources` the places,
+:mod:`~speakerd.config.envfile` the file's syntax, :mod:`~speakerd.config.reading` what comes of it.
 Importing this package is quick; pydantic is imported by :func:`load`.
 """
 
@@ -60,12 +61,8 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     """
     # pydantic takes its time, and whoever only needs the control socket does without it
     from speakerd.config import together  # noqa: PLC0415 - see above
-    from speakerd.config.settings import (  # noqa: PLC0415 - see above
-        VARIABLES,
-        origin_of,
-        read,
-        variable_of,
-    )
+    from speakerd.config.reading import origin_of, read  # noqa: PLC0415 - see above
+    from speakerd.config.settings import VARIABLES, variable_of  # noqa: PLC0415 - see above
 
     env_file = sources.env_file_of(environ)
     in_file = sources.read_env_file(environ)

@@ -6,105 +6,33 @@ The example env file and the table in docs/configuration.md are made from these 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import annotated_types
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from speakerd.config import checks
-from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET, PREFIX, Origin
-from speakerd.config.sources import text_of as _text_of
+from speakerd.config.kinds import (
+    AbsolutePath,
+    ApiKey,
+    DeviceName,
+    KeyUses,
+    KnobPins,
+    Language,
+    LedPins,
+    Lowered,
+    Model,
+    Models,
+    Pin,
+    SocketPath,
+    Voice,
+)
+from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic.fields import FieldInfo
-    from pydantic_core import ErrorDetails
 
-#: sun_path of unix(7), less its final NUL.
-_LONGEST_SOCKET_PATH_BYTES = 107
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-def _paired(value: object) -> object:
-    """KEY=use for each, however it is written: ``key_f13 = Talk`` is F13=talk."""
-    if not isinstance(value, str):
-        return value
-    pairs = [pair.partition("=") for pair in value.split(",")]
-    return [
-        f"{key.strip().upper().removeprefix('KEY_')}{sign}{use.strip().lower()}"
-        for key, sign, use in pairs
-    ]
-
-
-def _one_use_each(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len({pair.partition("=")[0] for pair in value}) != len(value):
-        raise ValueError("which names a key twice")
-    return value
-
-
-def _lowered(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _each_once(value: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(value)) != len(value):
-        raise ValueError("which names a pin twice")
-    return value
-
-
-def _one_or_three(value: tuple[int, ...]) -> tuple[int, ...]:
-    if len(value) not in {0, 1, 3}:
-        raise ValueError(f"which is {len(value)} pins")
-    return value
-
-
-def _none_or_two(value: tuple[int, ...]) -> tuple[int, ...]:
-    if len(value) not in {0, 2}:
-        raise ValueError("which is not two pins")
-    return value
-
-
-def _absolute(value: Path) -> Path:
-    if not value.is_absolute():
-        raise ValueError("which does not begin with /")
-    return value
-
-
-def _fits_a_socket(value: Path) -> Path:
-    if len(bytes(value)) > _LONGEST_SOCKET_PATH_BYTES:
-        raise ValueError(f"which is longer than {_LONGEST_SOCKET_PATH_BYTES} bytes")
-    return value
-
-
-def _looks_like_a_key(value: SecretStr) -> SecretStr:
-    if reason := checks.no_key(value.get_secret_value()):
-        raise ValueError(reason)
-    return value
-
-
-_Model = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
-_AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-_SocketPath = Annotated[_AbsolutePath, AfterValidator(_fits_a_socket)]
-_DeviceName = Annotated[str, StringConstraints(min_length=1)]
-_Pin = Annotated[int, Field(ge=0, le=53)]
-_Pins = Annotated[tuple[_Pin, ...], BeforeValidator(_split), AfterValidator(_each_once)]
 _PIN = "a BCM number from 0 to 53"
-_KeyAndUse = Annotated[
-    str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
-]
 
 
 def _words(allowed: str) -> dict[str, Any]:
@@ -120,29 +48,27 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    gemini_api_key: Annotated[SecretStr, AfterValidator(_looks_like_a_key)] = Field(
+    gemini_api_key: ApiKey = Field(
         description="The key of your Gemini project, from https://aistudio.google.com/apikey",
         json_schema_extra=_words("an API key"),
     )
 
-    model: _Model = Field(
+    model: Model = Field(
         "gemini-3.8-live",
         description="The model to talk with.",
         json_schema_extra=_words("the name of a Live API model"),
     )
-    fallback_models: Annotated[tuple[_Model, ...], BeforeValidator(_split)] = Field(
+    fallback_models: Models = Field(
         (),
         description="Models to try, in this order, when the server does not know that one.",
         json_schema_extra=_words("names of Live API models with commas between them"),
     )
-    voice: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]*$")] = Field(
+    voice: Voice = Field(
         "",
         description="The voice that answers, such as Kore or Puck; without it, the model's own.",
         json_schema_extra=_words("the name of a prebuilt voice"),
     )
-    language: Annotated[
-        str, StringConstraints(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
-    ] = Field(
+    language: Language = Field(
         "",
         description="The language of the conversation; without it, the model hears which it is.",
         json_schema_extra=_words("a BCP-47 code such as en-US or de"),
@@ -158,20 +84,18 @@ class Settings(BaseSettings):
         description="Whether the model may look things up with Google Search.",
         json_schema_extra=_words("true or false"),
     )
-    thinking_level: Annotated[
-        Literal["", "minimal", "low", "medium", "high"], BeforeValidator(_lowered)
-    ] = Field(
+    thinking_level: Annotated[Literal["", "minimal", "low", "medium", "high"], Lowered] = Field(
         "",
         description="How much the model thinks before it answers; without it, as it likes.",
         json_schema_extra=_words("minimal, low, medium or high"),
     )
 
-    capture_device: _DeviceName = Field(
+    capture_device: DeviceName = Field(
         "default",
         description="The microphone.",
         json_schema_extra=_words("a PCM name of ALSA such as plughw:CARD=Device"),
     )
-    playback_device: _DeviceName = Field(
+    playback_device: DeviceName = Field(
         "default",
         description="The speaker.",
         json_schema_extra=_words("a PCM name of ALSA such as plughw:CARD=sndrpihifiberry"),
@@ -258,7 +182,7 @@ class Settings(BaseSettings):
         le=53,
         description="The GPIO of the button, by its BCM number; the other end goes to ground.",
     )
-    button_mode: Annotated[Literal["hold", "toggle", "auto"], BeforeValidator(_lowered)] = Field(
+    button_mode: Annotated[Literal["hold", "toggle", "auto"], Lowered] = Field(
         "hold",
         description="How the button works: hold it while you speak; tap it before and after "
         "(toggle); or either, by how long it is down (auto).",
@@ -310,24 +234,22 @@ class Settings(BaseSettings):
         60, ge=1, le=600, description="After this long a held button counts as stuck."
     )
 
-    second_button_pin: _Pin | None = Field(
+    second_button_pin: Pin | None = Field(
         None,
         description="The GPIO of a second button, to ground as the first.",
         json_schema_extra=_words(_PIN),
     )
-    second_button: Annotated[
-        Literal["stop", "forget", "mute", "volume"], BeforeValidator(_lowered)
-    ] = Field(
+    second_button: Annotated[Literal["stop", "forget", "mute", "volume"], Lowered] = Field(
         "stop",
         description="What the second button does: end the answer, begin a new conversation, "
         "mute the microphone, or the volume (a tap is louder, a hold softer).",
     )
-    volume_up_pin: _Pin | None = Field(
+    volume_up_pin: Pin | None = Field(
         None,
         description="The GPIO of a button that makes it louder.",
         json_schema_extra=_words(_PIN),
     )
-    volume_down_pin: _Pin | None = Field(
+    volume_down_pin: Pin | None = Field(
         None,
         description="The GPIO of a button that makes it softer.",
         json_schema_extra=_words(_PIN),
@@ -341,12 +263,12 @@ class Settings(BaseSettings):
     repeat_every_ms: int = Field(
         150, ge=50, le=2000, description="And then it acts once in so long."
     )
-    knob_pins: Annotated[_Pins, AfterValidator(_none_or_two)] = Field(
+    knob_pins: KnobPins = Field(
         (),
         description="The two GPIOs of a rotary encoder for the volume, A and B.",
         json_schema_extra=_words("two BCM numbers with a comma between them"),
     )
-    mute_pin: _Pin | None = Field(
+    mute_pin: Pin | None = Field(
         None,
         description="The GPIO of a switch that mutes the microphone while it is closed to ground.",
         json_schema_extra=_words(_PIN),
@@ -358,9 +280,7 @@ class Settings(BaseSettings):
         "speakerd-keypad lists, or its path. Then: sudo speakerd-keypad --apply",
         json_schema_extra=_words("a part of a name, or a path such as /dev/input/by-id/..."),
     )
-    keypad_keys: Annotated[
-        tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)
-    ] = Field(
+    keypad_keys: KeyUses = Field(
         (),
         description="What its keys do, such as F13=talk,F14=stop; without it, keys for the volume, "
         "for muting and for stopping do that, and any other is held to talk.",
@@ -369,7 +289,7 @@ class Settings(BaseSettings):
         ),
     )
 
-    led_pins: Annotated[_Pins, AfterValidator(_one_or_three)] = Field(
+    led_pins: LedPins = Field(
         (),
         description="The GPIO of an LED, or the three of an RGB LED: red, green, blue.",
         json_schema_extra=_words("one BCM number, or three with commas between them"),
@@ -405,7 +325,7 @@ class Settings(BaseSettings):
         le=600,
         description="How long what was said waits for a connection before it is given up, aloud.",
     )
-    link: Annotated[Literal["on-demand", "always"], BeforeValidator(_lowered)] = Field(
+    link: Annotated[Literal["on-demand", "always"], Lowered] = Field(
         "on-demand",
         description="Whether the connection is made at the press, or kept all the time.",
     )
@@ -422,20 +342,20 @@ class Settings(BaseSettings):
         description="How long after its last turn a conversation is forgotten; with 0 it never is.",
     )
 
-    control_socket: _SocketPath = Field(
+    control_socket: SocketPath = Field(
         DEFAULT_CONTROL_SOCKET,
         description="Where speakerd press, say, status and the like reach the daemon.",
         json_schema_extra=_words("an absolute path of at most 107 bytes, in an existing folder"),
     )
-    state_directory: _AbsolutePath | None = Field(
+    state_directory: AbsolutePath | None = Field(
         None,
         description="Where the conversation is kept across restarts; "
         "without it, systemd's $STATE_DIRECTORY, or nowhere.",
         json_schema_extra=_words("an absolute path"),
     )
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
-    ] = Field("info", description="How much goes to the journal.")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Lowered] = Field(
+        "info", description="How much goes to the journal."
+    )
     log_transcripts: bool = Field(
         default=False,
         description="Whether what was said, and what was answered, goes to the journal.",
@@ -451,7 +371,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Nothing ambient: :func:`read` names the sources."""
+        """Nothing ambient: :func:`speakerd.config.reading.read` names the sources."""
         return (init_settings,)
 
 
@@ -479,96 +399,3 @@ def allowed(option: str) -> str:
 def _bound(field: FieldInfo, which: Literal["ge", "le"]) -> str:
     kind = {"ge": annotated_types.Ge, "le": annotated_types.Le}[which]
     return next(f"{getattr(each, which):g}" for each in field.metadata if isinstance(each, kind))
-
-
-class _Texts(PydanticBaseSettingsSource):
-    """One source of variables."""
-
-    def __init__(self, settings_cls: type[BaseSettings], texts: Mapping[str, str]) -> None:
-        super().__init__(settings_cls)
-        self._texts = texts
-
-    def get_field_value(
-        self,
-        field: FieldInfo,  # noqa: ARG002 - pydantic-settings' signature
-        field_name: str,
-    ) -> tuple[str, str, bool]:
-        """The text, empty where there is none; the name; whether it is JSON."""
-        return _text_of(self._texts, variable_of(field_name)), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value}
-
-
-def read(
-    sources: Mapping[Origin, Mapping[str, str]], where: Mapping[Origin, str]
-) -> tuple[Settings, dict[str, str]]:
-    """The settings that ``sources`` make, earlier ones winning, and what is wrong with them.
-
-    ``where`` says in words what each source is. The problems are one line each, by variable;
-    what has one is at its default in the settings, and the key a text that is none.
-    """
-    try:
-        return _made_of(sources), {}
-    except ValidationError as error:
-        found = {str(each["loc"][0]): each for each in reversed(error.errors())}
-    problems = {
-        variable: _problem(option, found[option], sources, where)
-        for variable, option in VARIABLES.items()
-        if option in found
-    }
-    rest = {
-        origin: {name: text for name, text in texts.items() if name not in problems}
-        for origin, texts in sources.items()
-    }
-    if API_KEY in problems:
-        rest[Origin.DEFAULT][API_KEY] = "none"
-    return _made_of(rest), problems
-
-
-def _made_of(sources: Mapping[Origin, Mapping[str, str]]) -> Settings:
-    class Sourced(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            *_defaults: PydanticBaseSettingsSource,
-            **_named_defaults: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(_Texts(settings_cls, texts) for texts in sources.values())
-
-    return Sourced()
-
-
-def origin_of(sources: Mapping[Origin, Mapping[str, str]], variable: str) -> Origin:
-    """The source that gives ``variable``."""
-    given = (origin for origin, texts in sources.items() if _text_of(texts, variable))
-    return next(given, Origin.DEFAULT)
-
-
-def _problem(
-    option: str,
-    error: ErrorDetails,
-    sources: Mapping[Origin, Mapping[str, str]],
-    where: Mapping[Origin, str],
-) -> str:
-    """One line about one option; never quotes a secret."""
-    variable = variable_of(option)
-    if error["type"] == "missing":
-        return (
-            f"{variable} is missing: store it with `sudo speakerd key`, "
-            f"or set it in {where[Origin.FILE]}"
-        )
-    origin = origin_of(sources, variable)
-    # what our own validators raise reads on from the value; pydantic's words are for programmers
-    reason = f"{error['ctx']['error']}" if error["type"] == "value_error" else ""
-    if variable == API_KEY:
-        return f"{variable} in {where[origin]} {reason}"
-    value = _text_of(sources[origin], variable)
-    shown = repr(value if len(value) <= 60 else f"{value[:57]}...")
-    said = f"{shown}, {reason}" if reason else shown
-    return f"{variable} in {where[origin]} is {said}; allowed: {allowed(option)}"

@@ -1,0 +1,98 @@
+"""The kinds of values that options take: how they are written, and which of them are none.
+
+What a validator here raises reads on from the value: ``'5,5', which names a pin twice``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
+
+from speakerd.config import checks
+
+#: sun_path of unix(7), less its final NUL.
+_LONGEST_SOCKET_PATH_BYTES = 107
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _paired(value: object) -> object:
+    """KEY=use for each, however it is written: ``key_f13 = Talk`` is F13=talk."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",")]
+    return [
+        f"{key.strip().upper().removeprefix('KEY_')}{sign}{use.strip().lower()}"
+        for key, sign, use in pairs
+    ]
+
+
+def _one_use_each(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len({pair.partition("=")[0] for pair in value}) != len(value):
+        raise ValueError("which names a key twice")
+    return value
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _each_once(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("which names a pin twice")
+    return value
+
+
+def _one_or_three(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(value) not in {0, 1, 3}:
+        raise ValueError(f"which is {len(value)} pins")
+    return value
+
+
+def _none_or_two(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(value) not in {0, 2}:
+        raise ValueError("which is not two pins")
+    return value
+
+
+def _absolute(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError("which does not begin with /")
+    return value
+
+
+def _fits_a_socket(value: Path) -> Path:
+    if len(bytes(value)) > _LONGEST_SOCKET_PATH_BYTES:
+        raise ValueError(f"which is longer than {_LONGEST_SOCKET_PATH_BYTES} bytes")
+    return value
+
+
+def _looks_like_a_key(value: SecretStr) -> SecretStr:
+    if reason := checks.no_key(value.get_secret_value()):
+        raise ValueError(reason)
+    return value
+
+
+#: Upper and lower case are the same.
+Lowered = BeforeValidator(_lowered)
+
+ApiKey = Annotated[SecretStr, AfterValidator(_looks_like_a_key)]
+Model = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+Models = Annotated[tuple[Model, ...], BeforeValidator(_split)]
+Voice = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]*$")]
+Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+SocketPath = Annotated[AbsolutePath, AfterValidator(_fits_a_socket)]
+DeviceName = Annotated[str, StringConstraints(min_length=1)]
+Pin = Annotated[int, Field(ge=0, le=53)]
+_Pins = Annotated[tuple[Pin, ...], BeforeValidator(_split), AfterValidator(_each_once)]
+LedPins = Annotated[_Pins, AfterValidator(_one_or_three)]
+KnobPins = Annotated[_Pins, AfterValidator(_none_or_two)]
+_KeyAndUse = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
+]
+KeyUses = Annotated[tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)]
