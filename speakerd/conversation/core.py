@@ -5,9 +5,10 @@ does. ``next_deadline()`` says when to call ``wake(now)`` at the latest. The clo
 monotonic one, in seconds; a ``now`` behind an earlier one counts as that earlier one (facts from
 threads may come slightly out of order).
 
-The core sorts out what is stale by its turn or its generation, translates the rest into inputs
-of the machines (:mod:`~speakerd.conversation.button`, :mod:`~speakerd.conversation.turn`,
-:mod:`~speakerd.conversation.link`) and passes on what one machine has to tell the other.
+The core translates facts into inputs of the machines (:mod:`~speakerd.conversation.button`,
+:mod:`~speakerd.conversation.turn`, :mod:`~speakerd.conversation.link`) and passes on what one
+machine has to tell the other. :mod:`~speakerd.conversation.sound` and
+:mod:`~speakerd.conversation.wire` sort out what is stale by its turn or its generation.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
 from speakerd.conversation.rules import FOREVER, ButtonMode, Rules
+from speakerd.conversation.sound import Sound
 from speakerd.conversation.status import (
     READY,
     STARTING,
@@ -31,17 +33,15 @@ from speakerd.conversation.status import (
     state_word,
 )
 from speakerd.conversation.turn import TurnInput, TurnState
+from speakerd.conversation.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from speakerd.conversation.memory import Turn
     from speakerd.errors import Failure
 
 #: The states in which somebody speaks or waits for an answer: the link is urgent.
 _ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
-#: The states in which the model works on an answer: it may call tools.
-_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
 #: The clock may have to be looked at again after each step it caused; no chain is longer.
 _LONGEST_CHAIN = 16
 
@@ -63,6 +63,8 @@ class Core:
         self._link = Link(self._rules, random)
         self._button = Button(self._rules)
         self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
+        self._sound = Sound(self._dialogue)
+        self._wire = Wire(self._dialogue, self._link, self._out)
         self._controls = Controls(self._rules, self._dialogue, self._out, self._wish_to_forget)
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
@@ -263,6 +265,12 @@ class Core:
             self._gesture(self._button.lost(ev.Switch.KEYPAD))
         self._control(event)
 
+    def _sounded(self, event: ev.Event) -> None:
+        self._sound.handle(event)
+
+    def _on_the_wire(self, event: ev.Event) -> None:
+        self._wire.handle(event)
+
     def _control(self, event: ev.Event) -> None:
         if not self._over:
             self._controls.handle(event)
@@ -333,180 +341,6 @@ class Core:
             case ev.Device.BUTTON:
                 self._gesture(self._button.lost(ev.Switch.BUTTON))
 
-    def _xrun(self, event: ev.Xrun) -> None:
-        if self._dialogue.turn is None or self._dialogue.state is TurnState.IDLE:
-            return
-        record = self._dialogue.turn.record
-        if event.device is ev.Device.SPEAKER:
-            record.underruns += 1
-        else:
-            record.overruns += 1
-
-    def _capture_started(self, event: ev.CaptureStarted) -> None:
-        self._dialogue.captured(event.turn)
-
-    def _capture_ended(self, event: ev.CaptureEnded) -> None:
-        if (turn := self._dialogue.find(event.turn)) is not None:
-            turn.record.utterance_s = event.duration_s
-
-    def _playback_started(self, event: ev.PlaybackStarted) -> None:
-        if (turn := self._playing(event.turn)) is not None:
-            turn.record.first_sample_at = turn.record.first_sample_at or self._now
-            self._sounding(turn)
-
-    def _playback_starved(self, event: ev.PlaybackStarved) -> None:
-        if (turn := self._playing(event.turn)) is not None:
-            self._dialogue.playing.reply_ended(self._now)
-            turn.silent_since = None if turn.finishing else self._now
-
-    def _playback_resumed(self, event: ev.PlaybackResumed) -> None:
-        if (turn := self._playing(event.turn)) is not None:
-            turn.record.gaps += turn.silent_since is not None
-            self._sounding(turn)
-
-    def _playback_drained(self, event: ev.PlaybackDrained) -> None:
-        if (turn := self._playing(event.turn)) is None:
-            return
-        self._dialogue.playing.reply_ended(self._now)
-        turn.record.reply_s = event.duration_s
-        turn.record.drained_at = self._now
-        if turn.cut:
-            self._dialogue.step(TurnInput.PLAYED_CUT)
-        elif turn.turn_done:
-            self._dialogue.step(TurnInput.PLAYED)
-        else:
-            self._dialogue.step(TurnInput.PLAYED_EARLY)
-
-    def _notice_ended(self, event: ev.NoticeEnded) -> None:
-        if event.drops is None or event.drops == self._dialogue.drops:
-            self._dialogue.playing.clip_ended(self._now)
-
-    def _playing(self, number: int) -> Turn | None:
-        """The turn of that number, if it is the one that the speaker may play."""
-        turn = self._dialogue.expected
-        return turn if turn is not None and turn.number == number else None
-
-    def _sounding(self, turn: Turn) -> None:
-        turn.silent_since = None
-        self._dialogue.playing.reply = True
-        self._dialogue.step(TurnInput.PLAYBACK_RESUMED)
-
-    # --- the connection
-
-    def _connection_opened(self, event: ev.ConnectionOpened) -> None:
-        self._link.connection_opened(event.generation, self._now)
-
-    def _connection_closed(self, event: ev.ConnectionClosed) -> None:
-        self._link.connection_closed(event.generation, event.failure, self._now, self._out)
-
-    def _go_away_received(self, event: ev.GoAwayReceived) -> None:
-        self._link.go_away(event.generation, event.time_left_s, self._now)
-
-    def _handle_issued(self, event: ev.HandleIssued) -> None:
-        if self._link.state is LinkState.CLOSING and self._dialogue.owes(event.generation):
-            return  # it remembers what is going to be said once more
-        self._link.handle_issued(event.generation, event.handle, self._out)
-
-    # --- a turn on the wire
-
-    def _current(self, generation: int) -> bool:
-        return generation == self._link.generation and self._link.state is LinkState.READY
-
-    def _asked(self, event: _OnTheWire) -> Turn | None:
-        """The turn an event of the living connection is about, if anybody still cares."""
-        turn = self._dialogue.find(event.turn) if self._current(event.generation) else None
-        return turn if turn is not None and turn.ordered_on == event.generation else None
-
-    def _replied(self, event: _OnTheWire) -> Turn | None:
-        """The same, for what the server says of the turn that is under way or the last one.
-
-        It can say nothing about an utterance that is not complete.
-        """
-        turn = self._asked(event)
-        return turn if turn is self._dialogue.turn and turn is not None and turn.complete else None
-
-    def _activity_start_sent(self, event: ev.ActivityStartSent) -> None:
-        if (turn := self._asked(event)) is not None:
-            turn.record.activity_start_at = self._now
-
-    def _first_audio_sent(self, event: ev.FirstAudioSent) -> None:
-        if (turn := self._asked(event)) is not None:
-            turn.record.first_audio_sent_at = self._now
-
-    def _utterance_sent(self, event: ev.UtteranceSent) -> None:
-        if (turn := self._asked(event)) is not None:
-            self._dialogue.sent(turn)
-            self._link.session.utterance_sent()
-
-    def _transcript_received(self, event: ev.TranscriptReceived) -> None:
-        turn = self._replied(event)
-        if turn is not None and not turn.extended:
-            turn.extended = True
-            turn.alive_at = self._now
-
-    def _reply_started(self, event: ev.ReplyStarted) -> None:
-        if (turn := self._asked(event)) is None:
-            if event.generation == self._link.generation:
-                self._dialogue.answered_in_vain(event.turn)
-            return
-        self._link.session.answered()
-        if turn is self._dialogue.turn:
-            self._dialogue.step(TurnInput.REPLY_AUDIO)
-        else:
-            self._dialogue.answered_late(turn)
-
-    def _generation_completed(self, event: ev.GenerationCompleted) -> None:
-        turn = self._replied(event)
-        if turn is not None and turn.answered:  # before any audio it says nothing
-            turn.generation_done = True
-            turn.record.generation_complete_at = self._now
-            self._dialogue.step(TurnInput.REPLY_ENDED)
-
-    def _turn_completed(self, event: ev.TurnCompleted) -> None:
-        if (turn := self._replied(event)) is None:
-            return
-        self._link.session.answered()
-        turn.record.turn_complete_at = self._now
-        if turn.answered:
-            turn.turn_done = True
-            self._dialogue.step(TurnInput.REPLY_ENDED)
-            self._dialogue.step(TurnInput.TURN_COMPLETE)
-        elif turn.interrupted:
-            self._dialogue.step(self._dialogue.overdue(turn))
-        elif not self._dialogue.tools_pending:  # otherwise the answer comes after the results
-            turn.turn_done = True
-            self._dialogue.step(TurnInput.SILENT_END)
-
-    def _usage_reported(self, event: ev.UsageReported) -> None:
-        if (turn := self._replied(event)) is not None:
-            turn.record.usage = event.usage
-
-    def _interrupted(self, event: ev.Interrupted) -> None:
-        if self._replied(event) is not None:
-            self._dialogue.step(TurnInput.INTERRUPTED)
-
-    def _tool_call_received(self, event: ev.ToolCallReceived) -> None:
-        if not self._current(event.generation):
-            return
-        if event.blocking:
-            self._dialogue.tools_called(tuple(call.id for call in event.calls))
-        turn = self._replied(event) if self._dialogue.state in _ANSWERING else None
-        if turn is not None:
-            turn.alive_at = self._now
-        execute = turn is not None
-        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
-
-    def _tool_executed(self, event: ev.ToolExecuted) -> None:
-        self._dialogue.tool_executed(event.turn)
-
-    def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
-        if self._current(event.generation):
-            self._dialogue.tools_done((event.call_id,))
-
-    def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
-        if self._current(event.generation):
-            self._dialogue.tools_done(event.call_ids)
-
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.Started: _started,
         ev.ButtonEdge: _button_edge,
@@ -533,43 +367,29 @@ class Core:
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,
         ev.DeviceLost: _device_lost,
-        ev.Xrun: _xrun,
-        ev.CaptureStarted: _capture_started,
-        ev.CaptureEnded: _capture_ended,
-        ev.PlaybackStarted: _playback_started,
-        ev.PlaybackStarved: _playback_starved,
-        ev.PlaybackResumed: _playback_resumed,
-        ev.PlaybackDrained: _playback_drained,
-        ev.NoticeEnded: _notice_ended,
-        ev.ConnectionOpened: _connection_opened,
-        ev.ConnectionClosed: _connection_closed,
-        ev.GoAwayReceived: _go_away_received,
-        ev.HandleIssued: _handle_issued,
-        ev.ActivityStartSent: _activity_start_sent,
-        ev.FirstAudioSent: _first_audio_sent,
-        ev.UtteranceSent: _utterance_sent,
-        ev.TranscriptReceived: _transcript_received,
-        ev.ReplyStarted: _reply_started,
-        ev.GenerationCompleted: _generation_completed,
-        ev.TurnCompleted: _turn_completed,
-        ev.UsageReported: _usage_reported,
-        ev.Interrupted: _interrupted,
-        ev.ToolCallReceived: _tool_call_received,
-        ev.ToolExecuted: _tool_executed,
-        ev.ToolResponseSent: _tool_response_sent,
-        ev.ToolCallsCancelled: _tool_calls_cancelled,
+        ev.Xrun: _sounded,
+        ev.CaptureStarted: _sounded,
+        ev.CaptureEnded: _sounded,
+        ev.PlaybackStarted: _sounded,
+        ev.PlaybackStarved: _sounded,
+        ev.PlaybackResumed: _sounded,
+        ev.PlaybackDrained: _sounded,
+        ev.NoticeEnded: _sounded,
+        ev.ConnectionOpened: _on_the_wire,
+        ev.ConnectionClosed: _on_the_wire,
+        ev.GoAwayReceived: _on_the_wire,
+        ev.HandleIssued: _on_the_wire,
+        ev.ActivityStartSent: _on_the_wire,
+        ev.FirstAudioSent: _on_the_wire,
+        ev.UtteranceSent: _on_the_wire,
+        ev.TranscriptReceived: _on_the_wire,
+        ev.ReplyStarted: _on_the_wire,
+        ev.GenerationCompleted: _on_the_wire,
+        ev.TurnCompleted: _on_the_wire,
+        ev.UsageReported: _on_the_wire,
+        ev.Interrupted: _on_the_wire,
+        ev.ToolCallReceived: _on_the_wire,
+        ev.ToolExecuted: _on_the_wire,
+        ev.ToolResponseSent: _on_the_wire,
+        ev.ToolCallsCancelled: _on_the_wire,
     }
-
-
-_OnTheWire = (
-    ev.ActivityStartSent
-    | ev.FirstAudioSent
-    | ev.UtteranceSent
-    | ev.TranscriptReceived
-    | ev.ReplyStarted
-    | ev.GenerationCompleted
-    | ev.TurnCompleted
-    | ev.UsageReported
-    | ev.Interrupted
-    | ev.ToolCallReceived
-)

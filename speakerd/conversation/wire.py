@@ -1,0 +1,185 @@
+"""What comes over the wire: sorted out by its turn and its connection, and passed on.
+
+What is about an older turn or connection is stale, and comes to nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.conversation.link import LinkState
+from speakerd.conversation.turn import TurnInput, TurnState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from speakerd.conversation.dialogue import Dialogue
+    from speakerd.conversation.link import Link
+    from speakerd.conversation.memory import Turn
+
+#: The states in which the model works on an answer: it may call tools.
+_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
+
+_OnTheWire = (
+    ev.ActivityStartSent
+    | ev.FirstAudioSent
+    | ev.UtteranceSent
+    | ev.TranscriptReceived
+    | ev.ReplyStarted
+    | ev.GenerationCompleted
+    | ev.TurnCompleted
+    | ev.UsageReported
+    | ev.Interrupted
+    | ev.ToolCallReceived
+)
+
+
+class Wire:
+    """The facts of the connections and of the turns on them. ``out`` collects the orders."""
+
+    def __init__(self, dialogue: Dialogue, link: Link, out: list[fx.Effect]) -> None:
+        self._dialogue = dialogue
+        self._link = link
+        self._out = out
+
+    def handle(self, event: ev.Event) -> None:
+        """Take one of the facts that are about it."""
+        self._HANDLERS[type(event)](self, event)
+
+    # --- the connection
+
+    def _connection_opened(self, event: ev.ConnectionOpened) -> None:
+        self._link.connection_opened(event.generation, self._dialogue.now)
+
+    def _connection_closed(self, event: ev.ConnectionClosed) -> None:
+        self._link.connection_closed(event.generation, event.failure, self._dialogue.now, self._out)
+
+    def _go_away_received(self, event: ev.GoAwayReceived) -> None:
+        self._link.go_away(event.generation, event.time_left_s, self._dialogue.now)
+
+    def _handle_issued(self, event: ev.HandleIssued) -> None:
+        if self._link.state is LinkState.CLOSING and self._dialogue.owes(event.generation):
+            return  # it remembers what is going to be said once more
+        self._link.handle_issued(event.generation, event.handle, self._out)
+
+    # --- a turn on the wire
+
+    def _current(self, generation: int) -> bool:
+        return generation == self._link.generation and self._link.state is LinkState.READY
+
+    def _asked(self, event: _OnTheWire) -> Turn | None:
+        """The turn an event of the living connection is about, if anybody still cares."""
+        turn = self._dialogue.find(event.turn) if self._current(event.generation) else None
+        return turn if turn is not None and turn.ordered_on == event.generation else None
+
+    def _replied(self, event: _OnTheWire) -> Turn | None:
+        """The same, for what the server says of the turn that is under way or the last one.
+
+        It can say nothing about an utterance that is not complete.
+        """
+        turn = self._asked(event)
+        return turn if turn is self._dialogue.turn and turn is not None and turn.complete else None
+
+    def _activity_start_sent(self, event: ev.ActivityStartSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            turn.record.activity_start_at = self._dialogue.now
+
+    def _first_audio_sent(self, event: ev.FirstAudioSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            turn.record.first_audio_sent_at = self._dialogue.now
+
+    def _utterance_sent(self, event: ev.UtteranceSent) -> None:
+        if (turn := self._asked(event)) is not None:
+            self._dialogue.sent(turn)
+            self._link.session.utterance_sent()
+
+    def _transcript_received(self, event: ev.TranscriptReceived) -> None:
+        turn = self._replied(event)
+        if turn is not None and not turn.extended:
+            turn.extended = True
+            turn.alive_at = self._dialogue.now
+
+    def _reply_started(self, event: ev.ReplyStarted) -> None:
+        if (turn := self._asked(event)) is None:
+            if event.generation == self._link.generation:
+                self._dialogue.answered_in_vain(event.turn)
+            return
+        self._link.session.answered()
+        if turn is self._dialogue.turn:
+            self._dialogue.step(TurnInput.REPLY_AUDIO)
+        else:
+            self._dialogue.answered_late(turn)
+
+    def _generation_completed(self, event: ev.GenerationCompleted) -> None:
+        turn = self._replied(event)
+        if turn is not None and turn.answered:  # before any audio it says nothing
+            turn.generation_done = True
+            turn.record.generation_complete_at = self._dialogue.now
+            self._dialogue.step(TurnInput.REPLY_ENDED)
+
+    def _turn_completed(self, event: ev.TurnCompleted) -> None:
+        if (turn := self._replied(event)) is None:
+            return
+        self._link.session.answered()
+        turn.record.turn_complete_at = self._dialogue.now
+        if turn.answered:
+            turn.turn_done = True
+            self._dialogue.step(TurnInput.REPLY_ENDED)
+            self._dialogue.step(TurnInput.TURN_COMPLETE)
+        elif turn.interrupted:
+            self._dialogue.step(self._dialogue.overdue(turn))
+        elif not self._dialogue.tools_pending:  # otherwise the answer comes after the results
+            turn.turn_done = True
+            self._dialogue.step(TurnInput.SILENT_END)
+
+    def _usage_reported(self, event: ev.UsageReported) -> None:
+        if (turn := self._replied(event)) is not None:
+            turn.record.usage = event.usage
+
+    def _interrupted(self, event: ev.Interrupted) -> None:
+        if self._replied(event) is not None:
+            self._dialogue.step(TurnInput.INTERRUPTED)
+
+    def _tool_call_received(self, event: ev.ToolCallReceived) -> None:
+        if not self._current(event.generation):
+            return
+        if event.blocking:
+            self._dialogue.tools_called(tuple(call.id for call in event.calls))
+        turn = self._replied(event) if self._dialogue.state in _ANSWERING else None
+        if turn is not None:
+            turn.alive_at = self._dialogue.now
+        execute = turn is not None
+        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
+
+    def _tool_executed(self, event: ev.ToolExecuted) -> None:
+        self._dialogue.tool_executed(event.turn)
+
+    def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
+        if self._current(event.generation):
+            self._dialogue.tools_done((event.call_id,))
+
+    def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
+        if self._current(event.generation):
+            self._dialogue.tools_done(event.call_ids)
+
+    _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
+        ev.ConnectionOpened: _connection_opened,
+        ev.ConnectionClosed: _connection_closed,
+        ev.GoAwayReceived: _go_away_received,
+        ev.HandleIssued: _handle_issued,
+        ev.ActivityStartSent: _activity_start_sent,
+        ev.FirstAudioSent: _first_audio_sent,
+        ev.UtteranceSent: _utterance_sent,
+        ev.TranscriptReceived: _transcript_received,
+        ev.ReplyStarted: _reply_started,
+        ev.GenerationCompleted: _generation_completed,
+        ev.TurnCompleted: _turn_completed,
+        ev.UsageReported: _usage_reported,
+        ev.Interrupted: _interrupted,
+        ev.ToolCallReceived: _tool_call_received,
+        ev.ToolExecuted: _tool_executed,
+        ev.ToolResponseSent: _tool_response_sent,
+        ev.ToolCallsCancelled: _tool_calls_cancelled,
+    }
