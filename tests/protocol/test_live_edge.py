@@ -247,7 +247,9 @@ async def test_late_audio_of_an_answer_spoken_into_is_not_taken_for_the_next_ans
             monkeypatch.setenv(name, value)
         live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
         await ready(live, ears)
-        simulator.plan.add(Phase.REPLY, faults.Pause(1000.0), after_s=0.4, turn=1)  # not over by then
+        simulator.plan.add(
+            Phase.REPLY, faults.Pause(1000.0), after_s=0.4, turn=1
+        )
         live.deliver(1, 1, spoken(1, SPEECH * 8))
         await ears.hear(ev.ReplyStarted)
         live.deliver(1, 2, spoken(2))
