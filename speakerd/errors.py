@@ -62,6 +62,7 @@ class Feature(enum.Enum):
     VOICE = "voice"
     TRANSCRIPTION = "transcription"
     COMPRESSION = "context compression"
+    TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("voice", Feature.VOICE),
     ("transcription", Feature.TRANSCRIPTION),
     ("compression", Feature.COMPRESSION),
+    ("function", Feature.TOOLS),
+    ("tool", Feature.TOOLS),  # after search, which is one for the server
 )
 
 _INTERNAL_ERROR = 1011  # RFC 6455

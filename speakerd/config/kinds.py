@@ -6,7 +6,7 @@ What a validator here raises reads on from the value: ``'5,5', which names a pin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
@@ -18,6 +18,10 @@ _LONGEST_SOCKET_PATH_BYTES = 107
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _split_unless_none(value: object) -> object:
+    return () if isinstance(value, str) and value.strip().lower() == "none" else _split(value)
 
 
 def _paired(value: object) -> object:
@@ -95,4 +99,6 @@ KnobPins = Annotated[_Pins, AfterValidator(_none_or_two)]
 _KeyAndUse = Annotated[
     str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
 ]
+#: ``none`` is none of them.
+Tools = Annotated[tuple[Literal["volume"], ...], BeforeValidator(_split_unless_none)]
 KeyUses = Annotated[tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)]

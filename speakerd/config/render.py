@@ -26,6 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "language",
         "system_instruction",
         "search",
+        "tools",
         "thinking_level",
     ),
     "Microphone and speaker": (

@@ -25,6 +25,7 @@ from speakerd.config.kinds import (
     Models,
     Pin,
     SocketPath,
+    Tools,
     Voice,
 )
 from speakerd.config.sources import API_KEY, DEFAULT_CONTROL_SOCKET, PREFIX
@@ -83,6 +84,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether the model may look things up with Google Search.",
         json_schema_extra=_words("true or false"),
+    )
+    tools: Tools = Field(
+        ("volume",),
+        description="What the model may do when it is asked to: turn the volume.",
+        json_schema_extra=_words("volume, or none"),
     )
     thinking_level: Annotated[Literal["", "minimal", "low", "medium", "high"], Lowered] = Field(
         "",

@@ -14,7 +14,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from speakerd import tools
 from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
@@ -24,6 +23,7 @@ from speakerd.conversation.light import Light, light_of
 from speakerd.conversation.link import LinkState
 from speakerd.daemon.commands import Commands
 from speakerd.daemon.devices import Devices, Makers, Part, keys_of
+from speakerd.daemon.hands import Hands
 from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
@@ -32,10 +32,10 @@ from speakerd.daemon.translate import (
     rules_of,
     secrets_of,
     utterance_bytes_of,
+    wishes_of,
 )
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
-from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
 from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
     from speakerd.config.changes import Changes
     from speakerd.config.settings import Settings
+    from speakerd.conversation.status import Status
 
 
 log = logging.getLogger(__name__)
@@ -90,9 +91,10 @@ class Daemon:
         self._live = LiveEdge(
             Outlets(self.post, self._feed, self._transcript),
             api_key=settings.gemini_api_key,
-            wishes=Wishes.of(settings),
+            wishes=wishes_of(settings),
             timeouts=timeouts or Timeouts(),
         )
+        self._hands = Hands(settings, self._tell_core, self._known, self._live.respond)
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
         self._saving: asyncio.Task[None] | None = None  # an SD card may take its time
@@ -100,7 +102,7 @@ class Daemon:
         self._control = ControlServer(
             settings.control_socket,
             {
-                **Commands(self._tell_core, lambda: self._core.status).by_name(),
+                **Commands(self._tell_core, self._known).by_name(),
                 "status": self._status,
                 "level": self._level,
                 "reload": self._reload,
@@ -252,6 +254,9 @@ class Daemon:
     def _tell_core(self, event: ev.Event) -> list[fx.Effect]:
         return self._dispatch(event, time.monotonic())
 
+    def _known(self) -> Status:
+        return self._core.status
+
     def _wake(self) -> None:
         try:
             self._carry_out(self._core.wake(time.monotonic()))
@@ -334,9 +339,7 @@ class Daemon:
             self._live.deliver(order.generation, order.turn, what)
 
     def _run_tools(self, order: fx.RunTools) -> None:
-        for call in order.calls:
-            answer = tools.refuse(call, cancelled=not order.execute)
-            self._live.respond(order.generation, order.turn, call, answer)
+        self._hands.run(order)
 
     def _save_handle(self, order: fx.SaveHandle) -> None:
         self._keep(functools.partial(self._store.save, order.handle))
@@ -383,7 +386,8 @@ class Daemon:
         old, self._settings = self._settings, changes.loaded.settings
         new = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
-        self._live.reload(new.gemini_api_key, Wishes.of(new))
+        self._live.reload(new.gemini_api_key, wishes_of(new))
+        self._hands.reload(new)
         if remade := remade_by(changes.options):
             self._devices.reopen(remade, new)
         if Part.MICROPHONE in remade:

@@ -15,6 +15,7 @@ from speakerd.conversation.rules import (
 )
 from speakerd.daemon.devices import Part
 from speakerd.live.setup import Wishes, features
+from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -49,6 +50,7 @@ _OF_THE_SETUP = {
     "system_instruction",
     "search",
     "thinking_level",
+    "tools",
 }
 
 
@@ -56,7 +58,7 @@ def rules_of(settings: Settings) -> Rules:
     """The core's rules."""
     return Rules(
         models=(settings.model, *settings.fallback_models),
-        features=features(Wishes.of(settings)),
+        features=features(wishes_of(settings)),
         policy=LinkPolicy(settings.link),
         button_mode=ButtonMode(settings.button_mode),
         second_button=SecondButton(settings.second_button),
@@ -80,6 +82,11 @@ def rules_of(settings: Settings) -> Rules:
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
     )
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What a connection asks of the model."""
+    return Wishes.of(settings, Toolbox(settings.tools).declarations())
 
 
 def secrets_of(*all_settings: Settings) -> list[str]:

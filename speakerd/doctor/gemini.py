@@ -13,6 +13,7 @@ from speakerd.errors import FailureKind, Feature, UnavailableError
 from speakerd.live import probe
 from speakerd.live.setup import Wishes
 from speakerd.service.threads import DaemonThreads
+from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ _DO_WITHOUT = {
     Feature.VOICE: "SPEAKERD_VOICE= (without a value, or with another voice) {there}",
     Feature.TRANSCRIPTION: "nothing to set; another SPEAKERD_MODEL may have it",
     Feature.COMPRESSION: "nothing to set; another SPEAKERD_MODEL may have it",
+    Feature.TOOLS: "SPEAKERD_TOOLS=none {there}; another SPEAKERD_MODEL may have them",
 }
 #: What to do about a connection that is not made; the texts of SETUP name the setting.
 _REMEDIES = {
@@ -96,7 +98,7 @@ def ask(
 
     Raises ImportError where google-genai cannot be imported.
     """
-    wishes = Wishes.of(settings)
+    wishes = Wishes.of(settings, Toolbox(settings.tools).declarations())
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:
         # a name server that does not answer must not hold up the end

@@ -2,19 +2,21 @@
 
 What every Live model takes is always in it: audio out, manual activity, session resumption. The
 optional parts (:class:`~speakerd.errors.Feature`) are transcription of both sides, context window
-compression, and what is wished of voice, thinking level and search. A language is told in the
-instruction: native-audio models choose it themselves and refuse a code (Live API guide, "Change
+compression, and what is wished of voice, thinking level, search and tools. A language is told in
+the instruction: native-audio models choose it themselves and refuse a code (Live API guide, "Change
 voice and language").
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speakerd.errors import Feature
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.genai import types
 
     from speakerd.config.settings import Settings
@@ -38,16 +40,18 @@ class Wishes:
     system_instruction: str = ""
     search: bool = False
     thinking_level: str = ""  # minimal, low, medium or high
+    functions: tuple[Mapping[str, Any], ...] = ()  # a functionDeclaration each, of what it may call
 
     @classmethod
-    def of(cls, settings: Settings) -> Wishes:
-        """What these settings ask for."""
+    def of(cls, settings: Settings, functions: tuple[Mapping[str, Any], ...]) -> Wishes:
+        """What these settings ask for, with those ``functions`` for their tools."""
         return cls(
             voice=settings.voice,
             language=settings.language,
             system_instruction=settings.system_instruction,
             search=settings.search,
             thinking_level=settings.thinking_level,
+            functions=functions,
         )
 
 
@@ -61,6 +65,7 @@ def features(wishes: Wishes) -> frozenset[Feature]:
         Feature.VOICE: bool(wishes.voice),
         Feature.SEARCH: wishes.search,
         Feature.THINKING: bool(wishes.thinking_level),
+        Feature.TOOLS: bool(wishes.functions),
     }
     return _ALWAYS | {feature for feature, is_wished in wished.items() if is_wished}
 
@@ -91,7 +96,14 @@ def config(
         )
         if Feature.THINKING in has
         else None,
-        tools=[types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else None,
+        tools=[
+            *([types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []),
+            *(
+                types.Tool(function_declarations=[types.FunctionDeclaration(**each)])
+                for each in (wishes.functions if Feature.TOOLS in has else ())
+            ),
+        ]
+        or None,
         system_instruction=types.Content(role="user", parts=[types.Part(text=told)])
         if told
         else None,

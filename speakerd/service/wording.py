@@ -191,7 +191,8 @@ def _in_brief(trouble: str) -> str:
 
 
 def _without(status: Status) -> str:
-    return " and ".join(status.without)
+    *more, last = status.without
+    return f"{', '.join(more)} and {last}" if more else last
 
 
 def _short(text: str) -> str:

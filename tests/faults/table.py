@@ -235,7 +235,7 @@ def _setup() -> list[Row]:
             ("foreign-handle", catalogue.FOREIGN_HANDLE),
         )
     ]
-    left_out = {"without": ["context compression", "transcription"]}
+    left_out = {"without": ["context compression", "tools", "transcription"]}
     rows += [
         at_setup(
             f"{name}-once",

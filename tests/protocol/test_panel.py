@@ -15,6 +15,8 @@ from speakerd.conversation.events import Key
 from speakerd.conversation.light import Light
 from speakerd.daemon import devices
 from speakerd.daemon.devices import Makers
+from speakerd.simulator import faults
+from speakerd.simulator.faults import Phase
 from tests.fakes.mixer import FakeCard, FakeControl
 from tests.fakes.panel import FakeKeys, FakeKnob, FakeLamp
 from tests.protocol.rig import Rig
@@ -183,6 +185,44 @@ async def test_the_volume_goes_by_the_buttons_the_knob_and_the_socket(rig: Panel
     await rig.volume_is(60)
     assert await rig.command("volume") == {"ok": True, "volume": 60}
     assert rig.volume == 60
+
+
+async def test_the_volume_goes_by_word_of_mouth(
+    rig: PanelRig, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    setup = simulator.connections[-1].setup or {}
+    (tool,) = setup["tools"]
+    assert len(tool["functionDeclarations"]) == 3
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("change_volume", {"by_percent": 20}))
+    await rig.say_aloud()
+    assert (await rig.turn())["outcome"] == "answered"
+    await rig.volume_is(60)
+    (response,) = simulator.turns[0].tool_responses
+    assert response["response"] == {"volume_percent": 60, "highest_percent": 100}
+    assert "the model calls change_volume: done" in caplog.text
+
+    rig.write(tools=())
+    await rig.command("reload")
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("set_volume", {"percent": 10}), turn=2)
+    await rig.say_aloud()
+    await rig.turn(2)
+    assert "tools" not in (simulator.connections[-1].setup or {})
+    assert rig.volume == 60
+    assert "the model calls set_volume: not done" in caplog.text
+
+
+async def test_a_model_that_takes_no_tools_is_talked_to_without_them(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = faults.Close(1008, "Function calling is not enabled for this model.")
+    simulator.plan.add(Phase.SETUP, refusal)
+    rig = PanelRig(tmp_path, monkeypatch)
+    async with rig.running():
+        await rig.link("ready")
+        assert (await rig.command("status"))["without"] == ["tools"]
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "answered"
 
 
 @pytest.mark.parametrize(

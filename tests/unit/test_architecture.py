@@ -23,7 +23,7 @@ ALLOWED = {
     "service": {"conversation", "errors", "config"},
     "simulator": {"errors"},
     "demo": {"errors", "config", "service", "simulator", "audio"},
-    "doctor": {"errors", "conversation", "config", "audio", "panel", "live", "service"},
+    "doctor": {"errors", "conversation", "config", "audio", "panel", "live", "tools", "service"},
     "daemon": {
         "errors",
         "conversation",

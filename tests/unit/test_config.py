@@ -59,6 +59,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "language": "",
         "system_instruction": "",
         "search": False,
+        "tools": ("volume",),
         "thinking_level": "",
         "capture_device": "default",
         "playback_device": "default",

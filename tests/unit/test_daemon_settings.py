@@ -31,6 +31,7 @@ CHOSEN = {
     "language": "de-DE",
     "system_instruction": "Be brief.",
     "search": True,
+    "tools": "none",
     "thinking_level": "low",
     "capture_device": "microphone",
     "playback_device": "dac",
@@ -104,7 +105,7 @@ def test_nothing_is_left_out(settings: Settings) -> None:
 def test_the_core_lives_by_them(settings: Settings) -> None:
     assert rules_of(settings) == Rules(
         models=("gemini-a", "gemini-b", "gemini-c"),
-        features=frozenset(Feature),
+        features=frozenset(Feature) - {Feature.TOOLS},
         policy=LinkPolicy.ALWAYS,
         button_mode=ButtonMode.AUTO,
         second_button=SecondButton.VOLUME,
@@ -136,7 +137,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     def recorded(name: str) -> Callable[..., object]:
         def make(*args: object, **options: object) -> object:
             made[name] = (args, options)
-            return SimpleNamespace(feed=None, set=None)
+            return SimpleNamespace(feed=None, set=None, respond=None)
 
         return make
 

@@ -79,6 +79,8 @@ NAMED = [
     (1007, "Unknown name \"contextWindowCompression\" at 'setup'", Feature.COMPRESSION),
     (1007, "Unknown name \"outputAudioTranscription\" at 'setup'", Feature.TRANSCRIPTION),
     (1008, "Search is not enabled for this model.", Feature.SEARCH),
+    (1008, "Function calling is not enabled for this model.", Feature.TOOLS),
+    (1007, "Tool use is not supported for this model.", Feature.TOOLS),
     (1011, "You exceeded your current quota for google_search", Feature.SEARCH),
     (1007, "Request contains an invalid argument.", None),
     (1011, "Internal error in the voice backend", None),

@@ -21,10 +21,10 @@ def test_the_instruction_has_what_is_set(text: str, language: str, told: str) ->
     assert instruction(text, language) == told
 
 
-EVERYTHING = Wishes("Kore", "de", "Be brief.", search=True, thinking_level="low")
+LAMP = {"name": "lamp", "description": "Light.", "parameters_json_schema": {"type": "object"}}
+EVERYTHING = Wishes("Kore", "de", "Be brief.", True, "low", (LAMP,))
 #: The fields of the SDK's configuration that a feature stands for.
 FIELDS = {
-    Feature.SEARCH: {"tools"},
     Feature.THINKING: {"thinking_config"},
     Feature.VOICE: {"speech_config"},
     Feature.TRANSCRIPTION: {"input_audio_transcription", "output_audio_transcription"},
@@ -45,17 +45,33 @@ def fields_of(wishes: Wishes, without: frozenset[Feature]) -> set[str]:
 
 def test_a_setup_has_every_feature_that_is_wished() -> None:
     assert features(EVERYTHING) == set(Feature)
-    assert fields_of(EVERYTHING, frozenset()) == REST.union(*FIELDS.values())
+    assert fields_of(EVERYTHING, frozenset()) == REST.union({"tools"}, *FIELDS.values())
 
 
 def test_a_setup_without_wishes_has_what_every_speaker_likes_to_have() -> None:
     assert features(Wishes()) == {Feature.TRANSCRIPTION, Feature.COMPRESSION}
 
 
-@pytest.mark.parametrize("feature", Feature)
+@pytest.mark.parametrize("feature", FIELDS)
 def test_each_feature_can_be_left_out(feature: Feature) -> None:
     everything = fields_of(EVERYTHING, frozenset())
     assert everything - fields_of(EVERYTHING, frozenset({feature})) == FIELDS[feature]
+
+
+@pytest.mark.parametrize(
+    ("without", "left"),
+    [
+        (set[Feature](), ["google_search", "lamp"]),
+        ({Feature.SEARCH}, ["lamp"]),
+        ({Feature.TOOLS}, ["google_search"]),
+        ({Feature.SEARCH, Feature.TOOLS}, []),
+    ],
+)
+def test_search_and_tools_are_in_one_list(without: set[Feature], left: list[str]) -> None:
+    told = config(EVERYTHING, handle=None, without=frozenset(without)).model_dump(exclude_none=True)
+    tools = told.get("tools", [])
+    names = [each["name"] for tool in tools for each in tool.get("function_declarations", [])]
+    assert [*(["google_search"] if {"google_search": {}} in tools else []), *names] == left
 
 
 def test_all_of_them_can_be_left_out() -> None:

@@ -1,0 +1,157 @@
+"""What is made of a tool's function: its declaration, and the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from speakerd.config import kinds
+from speakerd.conversation.events import ToolCall, VolumeRequested
+from speakerd.tools import toolbox
+from speakerd.tools.tool import Result, SpeakerPort, Tool
+from speakerd.tools.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from speakerd.conversation.events import Event
+
+
+class FakeSpeaker:
+    """Does at once what it is asked."""
+
+    def __init__(self, volume: int | None = 40, refusal: str = "") -> None:
+        self.volume = volume
+        self.highest_volume = 80
+        self.refusal = refusal
+
+    def ask(self, event: Event) -> str | None:
+        assert isinstance(event, VolumeRequested)
+        if not self.refusal:
+            self.volume = event.percent
+        return self.refusal or None
+
+
+def lamp(
+    speaker: SpeakerPort,
+    on: Annotated[bool, Field(description="lit or dark")],
+    colour: str = "white",
+) -> Result:
+    """Switch the lamp,
+    or give it a colour.
+    """
+    del speaker
+    return {"lamp": f"{colour} {on}"}
+
+
+def test_a_function_declares_itself() -> None:
+    tool = Tool.of(lamp)
+    assert (tool.name, tool.description) == ("lamp", "Switch the lamp, or give it a colour.")
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "on": {"type": "boolean", "description": "lit or dark"},
+            "colour": {"type": "string", "default": "white"},
+        },
+        "required": ["on"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "answer"),
+    [
+        ({"on": True}, {"lamp": "white True"}),
+        ({"on": False, "colour": "red"}, {"lamp": "red False"}),
+        ({}, {"error": "on: Field required"}),
+        ({"on": True, "loud": 3}, {"error": "loud: Extra inputs are not permitted"}),
+    ],
+)
+def test_a_call_has_the_arguments_that_were_declared(
+    args: dict[str, object], answer: dict[str, object]
+) -> None:
+    assert Tool.of(lamp).call(FakeSpeaker(), args) == answer
+
+
+def call(speaker: FakeSpeaker, name: str, **args: Any) -> Result:  # noqa: ANN401 - as the model
+    return Toolbox(["volume"]).call(ToolCall("id", name, args), speaker)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "then"),
+    [
+        ("set_volume", {"percent": 30}, 30),
+        ("set_volume", {"percent": 100}, 80),
+        ("change_volume", {"by_percent": 10}, 50),
+        ("change_volume", {"by_percent": -100}, 0),
+        ("change_volume", {"by_percent": 100}, 80),
+        ("get_volume", {}, 40),
+    ],
+)
+def test_the_model_turns_the_volume(name: str, args: dict[str, int], then: int) -> None:
+    speaker = FakeSpeaker()
+    assert call(speaker, name, **args) == {"volume_percent": then, "highest_percent": 80}
+    assert speaker.volume == then
+
+
+@pytest.mark.parametrize("name", ["get_volume", "change_volume"])
+def test_a_volume_that_is_not_known_is_no_number(name: str) -> None:
+    args = {} if name == "get_volume" else {"by_percent": 10}
+    assert "error" in call(FakeSpeaker(None), name, **args)
+
+
+def test_a_refusal_is_told_to_the_model() -> None:
+    assert call(FakeSpeaker(refusal="no mixer"), "set_volume", percent=3) == {"error": "no mixer"}
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("set_volume", {"percent": 101}),
+        ("set_volume", {"percent": "loud"}),
+        ("set_volume", {}),
+        ("change_volume", {"by_percent": -101}),
+        ("unmute", {}),
+    ],
+)
+def test_what_cannot_be_is_an_error_and_does_nothing(name: str, args: dict[str, object]) -> None:
+    speaker = FakeSpeaker()
+    assert set(call(speaker, name, **args)) == {"error"}
+    assert speaker.volume == 40
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.sampled_from(["get_volume", "set_volume", "change_volume"]),
+    st.dictionaries(st.sampled_from(["percent", "by_percent"]) | st.text(), _JSON, max_size=3),
+)
+def test_whatever_the_model_says_the_volume_stays_in_its_bounds(
+    name: str, args: dict[str, Any]
+) -> None:
+    speaker = FakeSpeaker()
+    assert isinstance(Toolbox(["volume"]).call(ToolCall("id", name, args), speaker), dict)
+    assert speaker.volume is not None
+    assert 0 <= speaker.volume <= 80
+
+
+def test_every_set_can_be_chosen() -> None:
+    names = {name for each in get_args(kinds.Tools)[0].__args__ for name in get_args(each)}
+    assert names == set(toolbox.SETS)
+
+
+def test_nothing_that_is_not_switched_on_is_declared_or_done() -> None:
+    assert Toolbox([]).declarations() == ()
+    answer = Toolbox([]).call(ToolCall("id", "set_volume", {"percent": 3}), FakeSpeaker())
+    assert answer == {"error": "there is no tool 'set_volume'"}
+
+
+def test_no_tool_undoes_a_mute() -> None:
+    told = Toolbox(toolbox.SETS).declarations()
+    assert not [each for each in told if "mute" in str(each).lower()]
