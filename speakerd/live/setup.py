@@ -40,11 +40,11 @@ class Wishes:
     system_instruction: str = ""
     search: bool = False
     thinking_level: str = ""  # minimal, low, medium or high
-    functions: tuple[Mapping[str, Any], ...] = ()  # a functionDeclaration each, of what it may call
+    functions: tuple[Mapping[str, Any], ...] = ()  # name, description and parameters of each
 
     @classmethod
     def of(cls, settings: Settings, functions: tuple[Mapping[str, Any], ...]) -> Wishes:
-        """What these settings ask for, with those ``functions`` for their tools."""
+        """What these settings ask for, with these ``functions`` for their tools."""
         return cls(
             voice=settings.voice,
             language=settings.language,
@@ -68,6 +68,18 @@ def features(wishes: Wishes) -> frozenset[Feature]:
         Feature.TOOLS: bool(wishes.functions),
     }
     return _ALWAYS | {feature for feature, is_wished in wished.items() if is_wished}
+
+
+def _declaration(function: Mapping[str, Any]) -> types.FunctionDeclaration:
+    """As the Live API guide has it, "Tool use": ``parameters``, an object with at least one."""
+    from google.genai import types
+
+    schema = types.JSONSchema.model_validate(function["parameters"])
+    return types.FunctionDeclaration(
+        name=function["name"],
+        description=function["description"],
+        parameters=types.Schema.from_json_schema(json_schema=schema) if schema.properties else None,
+    )
 
 
 def config(
@@ -99,7 +111,7 @@ def config(
         tools=[
             *([types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []),
             *(
-                types.Tool(function_declarations=[types.FunctionDeclaration(**each)])
+                types.Tool(function_declarations=[_declaration(each)])
                 for each in (wishes.functions if Feature.TOOLS in has else ())
             ),
         ]

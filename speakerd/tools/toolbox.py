@@ -25,13 +25,9 @@ class Toolbox:
         self._tools = {tool.name: tool for tool in tools}
 
     def declarations(self) -> tuple[Mapping[str, Any], ...]:
-        """A functionDeclaration of the Live API for each: name, description, parameters."""
+        """For each its ``name``, its ``description``, and the JSON schema of its ``parameters``."""
         return tuple(
-            {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters_json_schema": tool.parameters,
-            }
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
             for tool in self._tools.values()
         )
 

@@ -21,7 +21,12 @@ def test_the_instruction_has_what_is_set(text: str, language: str, told: str) ->
     assert instruction(text, language) == told
 
 
-LAMP = {"name": "lamp", "description": "Light.", "parameters_json_schema": {"type": "object"}}
+ON = {"type": "integer", "description": "how bright", "minimum": 0, "maximum": 9}
+LAMP = {
+    "name": "lamp",
+    "description": "Light.",
+    "parameters": {"type": "object", "properties": {"on": ON}, "required": ["on"]},
+}
 EVERYTHING = Wishes("Kore", "de", "Be brief.", True, "low", (LAMP,))
 #: The fields of the SDK's configuration that a feature stands for.
 FIELDS = {
@@ -84,3 +89,20 @@ def test_the_thinking_level_is_the_one_wished(level: str) -> None:
     assert thinking is not None
     assert thinking.thinking_level is not None
     assert thinking.thinking_level.value == level.upper()
+
+
+def test_a_function_is_declared_with_its_parameters_if_it_has_any() -> None:
+    bare = {"name": "stop", "description": "", "parameters": {"type": "object", "properties": {}}}
+    made = config(Wishes(functions=(LAMP, bare)), handle=None).model_dump(
+        mode="json", exclude_none=True
+    )
+    declared = [tool["function_declarations"][0] for tool in made["tools"]]
+    number = {"type": "INTEGER", "description": "how bright", "minimum": 0.0, "maximum": 9.0}
+    assert declared == [
+        {
+            "name": "lamp",
+            "description": "Light.",
+            "parameters": {"type": "OBJECT", "properties": {"on": number}, "required": ["on"]},
+        },
+        {"name": "stop", "description": ""},
+    ]
