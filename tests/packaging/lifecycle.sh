@@ -10,6 +10,7 @@ env=/etc/speakerd/speakerd.env
 key=/etc/credstore/gemini-api-key
 conversation=/var/lib/speakerd/conversation-for-the-test
 config=/boot/firmware/config.txt
+dropin=/etc/systemd/system/speakerd.service.d/keypad.conf
 
 step() { printf '\n== %s\n' "$*"; }
 # check WORDS...: a condition for [ ] or a command, which must be true.
@@ -47,6 +48,15 @@ board() {
 	check same "$(mode $env)" "640 root:speakerd"
 	check grep -q "set up here" <(runuser -u nobody -- speakerd-board)
 }
+# keypad yes|no: whether the service may read input devices
+keypad() {
+	if [ "$1" = yes ]; then
+		check grep -qx 'DeviceAllow=char-input r' $dropin
+		check systemd-analyze verify --man=no --recursive-errors=no speakerd.service
+	else
+		check no there "${dropin%/*}"
+	fi
+}
 # What a person would lose.
 use() {
 	echo '# mine' >>$env
@@ -72,6 +82,7 @@ removed() {
 	check no there /opt/speakerd
 	check no systemctl cat speakerd.service >/dev/null 2>&1
 	check no command -v speakerd
+	keypad no
 	unlost
 }
 
@@ -99,6 +110,21 @@ check same "$(readlink /opt/speakerd)" "$first"
 installed
 unlost
 
+step "make install for a keypad"
+keypad no
+echo SPEAKERD_KEYPAD=FootSwitch >>$env
+make install | tee "$work/log"
+check grep -q "the service may use FootSwitch" "$work/log"
+keypad yes
+sed -i '/^SPEAKERD_KEYPAD/d' $env
+speakerd-keypad --apply
+keypad no
+echo SPEAKERD_KEYPAD=FootSwitch >>$env
+speakerd-keypad --apply
+keypad yes
+installed
+unlost
+
 step "make install, which fails"
 cp -r . "$work/broken"
 sed -i 's/sha256:[0-9a-f]\{8\}/sha256:00000000/' "$work/broken/requirements.lock"
@@ -115,6 +141,7 @@ echo >>"$work/next/speakerd/__main__.py"
 make -C "$work/next" install
 check no same "$(readlink /opt/speakerd)" "$first"
 check same "$(ls -d /opt/speakerd-*)" "/opt/$(readlink /opt/speakerd)"
+keypad yes
 installed
 unlost
 
@@ -156,6 +183,10 @@ apt_quietly install "${package[0]}"
 installed
 check same "$(dpkg --verify speakerd)" ""
 use
+keypad no
+echo SPEAKERD_KEYPAD=FootSwitch >>$env
+speakerd-keypad --apply
+keypad yes
 speakerd-board google-aiy-voice-kit-v1
 board google-aiy-voice-kit-v1 googlevoicehat-soundcard
 check no make install
@@ -167,6 +198,7 @@ sed -i "s/^Version: .*/Version: $version.1/" "$work/tree/DEBIAN/control"
 echo '#SPEAKERD_NEW=' >>"$work/tree/etc/speakerd/speakerd.env.example"
 dpkg-deb --root-owner-group -Zgzip -z1 --build "$work/tree" "$work/dist/next.deb" >/dev/null
 apt_quietly install "$work/dist/next.deb"
+keypad yes
 installed
 unlost
 check grep -q SPEAKERD_NEW $env.example
@@ -175,6 +207,7 @@ step "apt remove, and purge"
 apt_quietly remove speakerd
 removed
 apt_quietly install "${package[0]}"
+keypad yes
 installed
 unlost
 apt_quietly purge speakerd
