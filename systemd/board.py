@@ -198,7 +198,7 @@ def _options(
     text = _read(path)
     own = _without_block(path, text, keep=lambda line: line not in recorded.splitlines())
     try:
-        theirs = {name: value for name, value in parse(own).items() if value}
+        theirs = {name: value for name, value in parse(own.lstrip("\ufeff")).items() if value}
     except EnvFileError as error:
         raise RefusedError(f"{path}:{error.line}: {error}") from None
     if board is None:

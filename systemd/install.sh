@@ -41,7 +41,7 @@ build() { # RELEASE
 }
 
 make_user() {
-	say "User speakerd, and the groups speakerd, audio and gpio"
+	say "User speakerd, and the groups speakerd, audio, gpio and input"
 	quietly systemd-sysusers "$PWD/systemd/speakerd.sysusers"
 	# Made here and not only by the service, for a root file system that becomes read-only.
 	mkdir -p "$root/var/lib/speakerd" "$root/etc/speakerd"
@@ -71,9 +71,12 @@ has_board() {
 # follow_keypad RELEASE: the service may read input devices if the env file names a keypad, and only then.
 follow_keypad() {
 	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf before
-	[ -x "$root/opt/$1/bin/speakerd-keypad" ] || return 0 # an older release
 	before=$(readlink "$dropin" || true)
-	DESTDIR=$root "$root/opt/$1/bin/speakerd-keypad" --apply || true # the service itself tells of a bad file
+	if [ -x "$root/opt/$1/bin/speakerd-keypad" ]; then
+		DESTDIR=$root "$root/opt/$1/bin/speakerd-keypad" --apply || true # the service itself tells of a bad file
+	elif [[ $before = /opt/speakerd/* ]]; then
+		rm "$dropin" # an older release
+	fi
 	[ "$before" = "$(readlink "$dropin" || true)" ] || not_started
 }
 

@@ -19,7 +19,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speakerd.config.envfile import EnvFileError, parse
+from speakerd.config import sources
+from speakerd.errors import ConfigError
 from speakerd.panel import inputs
 from speakerd.panel.keypad import name_of, open_device
 
@@ -55,8 +56,8 @@ def main(arguments: Sequence[str]) -> int:
             _list(root)
     except KeyboardInterrupt:
         pass
-    except EnvFileError as error:
-        print(f"speakerd: {root / ENV}:{error.line}: {error}", file=sys.stderr)
+    except ConfigError as error:
+        print(f"speakerd: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -68,12 +69,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _wanted(root: Path) -> str:
-    """The value of the option. Raises OSError, EnvFileError."""
-    try:
-        text = (root / ENV).read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no /{ENV}: install speakerd first") from None
-    return parse(text).get(OPTION, "")
+    """The value of the option, as the daemon reads it. Raises ConfigError."""
+    path = root / ENV
+    if not path.exists():
+        raise ConfigError(f"there is no /{ENV}: install speakerd first")
+    return sources.text_of(sources.read_env_file({sources.ENV_FILE: str(path)}), OPTION)
 
 
 # --- which there are
@@ -92,15 +92,15 @@ def _list(root: Path) -> None:
 def watch(root: Path, opener: Callable[[Path], InputDevice[str]]) -> None:
     """Until Ctrl-C, or until nothing is left to listen to. Raises OSError."""
     with contextlib.ExitStack() as opened, selectors.DefaultSelector() as selector:
-        for path, name in inputs.all_of(root):
-            device = opener(path)
-            opened.callback(device.close)
-            if not _can_be_heard(device):
-                print(f"{name} is in use; if by speakerd: sudo systemctl stop speakerd")
-                continue
-            selector.register(device.fd, selectors.EVENT_READ, device)
-        if not selector.get_map():
+        found = list(inputs.all_of(root))
+        for path, name in found:
+            device = _opened(path, name, opener)
+            if device is not None:
+                opened.callback(device.close)
+                selector.register(device.fd, selectors.EVENT_READ, device)
+        if not found:
             print("No input device with keys is plugged in.")
+        if not selector.get_map():
             return
         print("Press the keys that you want to use. Ctrl-C ends it.")
         while selector.get_map():
@@ -109,14 +109,25 @@ def watch(root: Path, opener: Callable[[Path], InputDevice[str]]) -> None:
                     selector.unregister(ready.data.fd)
 
 
-def _can_be_heard(device: InputDevice[str]) -> bool:
-    """Of what another program has to itself nothing would be heard."""
+def _opened(
+    path: Path, name: str, opener: Callable[[Path], InputDevice[str]]
+) -> InputDevice[str] | None:
+    """None, and why, where it cannot be listened to. Raises PermissionError."""
     try:
+        device = opener(path)
+    except PermissionError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:  # a name that evdev cannot read
+        print(f"{path}: {error}")
+        return None
+    try:  # of what another program has to itself nothing would be heard
         device.grab()
         device.ungrab()
     except OSError:
-        return False
-    return True
+        print(f"{name} is in use; if by speakerd: sudo systemctl stop speakerd")
+        device.close()
+        return None
+    return device
 
 
 def _tell_keys(device: InputDevice[str]) -> bool:
@@ -141,7 +152,8 @@ def _apply(root: Path) -> None:
     wanted, link = _wanted(root), root / DROPIN
     ours = link.is_symlink() and str(link.readlink()) == TARGET
     if not ours and (link.exists() or link.is_symlink()):
-        print(f"/{DROPIN} is not speakerd's, and stays as it is.")
+        if wanted:
+            print(f"/{DROPIN} is not speakerd's, and stays as it is.")
     elif wanted and not ours:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(TARGET)
@@ -152,7 +164,7 @@ def _apply(root: Path) -> None:
             link.parent.rmdir()
         _changed("the service may read input devices no longer")
     elif wanted:
-        print(f"The service may use {wanted} already.")
+        print(f"The service may use {wanted}, if it was restarted: sudo systemctl restart speakerd")
 
 
 def _changed(what: str) -> None:
@@ -160,7 +172,9 @@ def _changed(what: str) -> None:
     if "DESTDIR" in os.environ:  # an installer, which goes on
         return
     if Path("/run/systemd/system").is_dir():
-        subprocess.run(["systemctl", "daemon-reload"], check=True)  # noqa: S607
+        reload = ["systemctl", "daemon-reload"]
+        if subprocess.run(reload, check=False).returncode:  # noqa: S603 - no word of it is given
+            raise OSError("systemd has not read it: sudo systemctl daemon-reload")
         print("To be done: sudo systemctl restart speakerd")
 
 

@@ -34,7 +34,7 @@ forbid_keypad() {
 	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf
 	[[ $(readlink "$dropin") = /opt/speakerd/* ]] || return 0
 	rm "$dropin"
-	rmdir --ignore-fail-on-non-empty "${dropin%/*}"
+	rmdir --ignore-fail-on-non-empty "${dropin%/*}" || true # it may be a link
 }
 
 # What is not in the checkout may be gone by now.

@@ -203,7 +203,8 @@ class Settings(BaseSettings):
         400,
         ge=0,
         le=2000,
-        description="A tap this soon after the one that ended a sentence means nothing more.",
+        description="A tap this soon after the one that ended a sentence means nothing more "
+        "(toggle and auto).",
     )
     late_tap_ms: int = Field(
         3000,

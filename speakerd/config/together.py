@@ -28,7 +28,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "led_smooth": ("led_pins",),
     "led_brightness": ("led_pins",),
     "led_active_high": ("led_pins",),
-    "repeat_after_ms": _VOLUME_KEYS,
+    "repeat_after_ms": ("volume_up_pin", "volume_down_pin", "keypad"),
     "repeat_every_ms": _VOLUME_KEYS,
     "thinking_sound": ("earcon_volume",),
     "keypad_keys": ("keypad",),

@@ -13,7 +13,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from speakerd.conversation.contact import Contact
-from speakerd.conversation.events import Switch
+from speakerd.conversation.events import Trigger
 from speakerd.conversation.rules import FOREVER, ButtonMode
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Gesture(enum.Enum):
 class Phase(enum.Enum):
     """Where the hand is."""
 
-    UP = "up"  # or down, and means nothing more
+    UP = "up"  # up, or down and spent
     HELD = "held"  # down, and the person speaks
     RESUMED = "resumed"  # down, and the person goes on with the sentence that had just ended
     LATCHED = "latched"  # up, and the person speaks: it was tapped
@@ -92,9 +92,9 @@ class Button:
     """The hand's switches by their mode, merged with the control socket's, which is always held."""
 
     def __init__(self, rules: Rules) -> None:
-        self._contacts = {switch: Contact(rules.debounce_s) for switch in Switch}
+        self._contacts = {trigger: Contact(rules.debounce_s) for trigger in Trigger}
         self._phase = Phase.UP
-        self._last = Switch.BUTTON  # the one that the hand has moved last
+        self._last = Trigger.BUTTON  # the one that the hand has moved last
         self._down_at = 0.0
         self._deaf_until = -FOREVER  # a touch before that belongs to the sentence that has ended
         self._control_down = False
@@ -120,7 +120,7 @@ class Button:
 
     def edge(
         self,
-        switch: Switch,
+        trigger: Trigger,
         now: float,
         *,
         pressed: bool,
@@ -128,16 +128,16 @@ class Button:
     ) -> Gesture | None:
         """Take a raw edge; ``down`` is the touch that going down would be now."""
         was_down = self._down
-        if self._contacts[switch].edge(now, pressed=pressed):
-            self._last = switch
+        if self._contacts[trigger].edge(now, pressed=pressed):
+            self._last = trigger
         return self._moved(now, down) if self._down != was_down else None
 
     def wake(self, now: float, *, down: Touch = Touch.DOWN) -> Gesture | None:
         """When a bounce is over: take the level that remained, if it is another."""
         was_down = self._down
-        for switch, contact in self._contacts.items():
+        for trigger, contact in self._contacts.items():
             if contact.wake(now):
-                self._last = switch
+                self._last = trigger
         return self._moved(now, down) if self._down != was_down else None
 
     def deadline(self) -> float:
@@ -151,13 +151,13 @@ class Button:
         self._control_spent = self._control_spent and pressed
         return self._gesture(before)
 
-    def lost(self, switch: Switch) -> Gesture | None:
-        """The switch is gone: nobody holds what is not there."""
-        return self._begin(switch)
+    def lost(self, trigger: Trigger) -> Gesture | None:
+        """The trigger is gone: nobody holds what is not there."""
+        return self._begin(trigger)
 
-    def held_at_start(self, switch: Switch) -> Gesture | None:
+    def held_at_start(self, trigger: Trigger) -> Gesture | None:
         """It was down when it was first looked at: spent until it is let go."""
-        return self._begin(switch, closed=True)
+        return self._begin(trigger, closed=True)
 
     def spend(self, now: float, *, too_long: bool = False) -> None:
         """Nobody speaks, whatever the button says: it has to be let go and pressed anew.
@@ -178,10 +178,10 @@ class Button:
         for contact in self._contacts.values():
             contact.spend()
 
-    def _begin(self, switch: Switch, *, closed: bool = False) -> Gesture | None:
+    def _begin(self, trigger: Trigger, *, closed: bool = False) -> Gesture | None:
         before = self.held
-        self._contacts[switch].begin(closed=closed, spent=True)
-        if not self._down and (self._phase is not Phase.LATCHED or switch is self._last):
+        self._contacts[trigger].begin(closed=closed, spent=True)
+        if not self._down and (self._phase is not Phase.LATCHED or trigger is self._last):
             self._phase = Phase.UP
         return self._gesture(before)
 

@@ -209,7 +209,7 @@ class Core:
         if ev.Device.SPEAKER in new.reopened:
             self._dialogue.drops = 0
         if ev.Device.BUTTON in new.reopened:
-            self._button.lost(ev.Switch.BUTTON)
+            self._button.lost(ev.Trigger.BUTTON)
         self._rules = self._dialogue.rules = new.rules
         self._button.reload(new.rules)
         self._controls.reload(new.rules)
@@ -254,15 +254,15 @@ class Core:
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
         down = self._dialogue.touch
-        pressed, switch = event.pressed, event.switch
-        self._gesture(self._button.edge(switch, self._now, pressed=pressed, down=down))
+        pressed, trigger = event.pressed, event.trigger
+        self._gesture(self._button.edge(trigger, self._now, pressed=pressed, down=down))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
-        self._gesture(self._button.held_at_start(ev.Switch.BUTTON))
+        self._gesture(self._button.held_at_start(ev.Trigger.BUTTON))
 
     def _part_lost(self, event: ev.PartLost | ev.PartGone) -> None:
         if event.name == KEYPAD:
-            self._gesture(self._button.lost(ev.Switch.KEYPAD))
+            self._gesture(self._button.lost(ev.Trigger.KEYPAD))
         self._control(event)
 
     def _sounded(self, event: ev.Event) -> None:
@@ -339,7 +339,7 @@ class Core:
                 self._dialogue.speaker_lost = True
                 self._dialogue.step(TurnInput.SPEAKER_LOST)
             case ev.Device.BUTTON:
-                self._gesture(self._button.lost(ev.Switch.BUTTON))
+                self._gesture(self._button.lost(ev.Trigger.BUTTON))
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.Started: _started,

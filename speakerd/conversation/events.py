@@ -26,7 +26,7 @@ class Device(enum.Enum):
     BUTTON = "button"
 
 
-class Switch(enum.Enum):
+class Trigger(enum.Enum):
     """What is pressed to talk."""
 
     BUTTON = "button"  # on its GPIO line
@@ -96,7 +96,7 @@ class ButtonEdge:
     """A raw, undebounced edge of what is pressed to talk. Released is ``pressed=False``."""
 
     pressed: bool
-    switch: Switch = Switch.BUTTON
+    trigger: Trigger = Trigger.BUTTON
 
 
 @dataclass(frozen=True, slots=True)

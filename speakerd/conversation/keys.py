@@ -68,7 +68,9 @@ class Keys:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._lines = {key: _Line(Contact(rules.debounce_s)) for key in (*Key, *PadKey)}
+        # a keypad has no contacts that bounce, and its knob clicks faster than a contact may
+        self._lines = {key: _Line(Contact(0.0)) for key in (*Key, *PadKey)}
+        self.reload(rules)
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; a second button that means something else is let go."""
@@ -76,8 +78,8 @@ class Keys:
             second = self._lines[Key.SECOND]
             second.again_at, second.acted = FOREVER, True
         self._rules = rules
-        for line in self._lines.values():
-            line.contact.debounce_s = rules.debounce_s
+        for key in Key:
+            self._lines[key].contact.debounce_s = rules.debounce_s
 
     def edge(self, key: Key | PadKey, now: float, *, pressed: bool) -> Iterator[Deed]:
         """Take a raw edge."""

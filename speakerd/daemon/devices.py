@@ -16,7 +16,7 @@ from speakerd.audio.speaker import Speaker
 from speakerd.audio.voice import Voice
 from speakerd.audio.volume import Volume
 from speakerd.conversation import events as ev
-from speakerd.conversation.events import Device, Key, PadKey, Switch
+from speakerd.conversation.events import Device, Key, PadKey, Trigger
 from speakerd.panel.button import GpioButton
 from speakerd.panel.keypad import EvdevKeypad
 from speakerd.panel.keys import GpioKeys
@@ -170,7 +170,7 @@ def _knob(settings: Settings, post: Post) -> Edge | None:
 
 
 #: What the keys of a keypad do where SPEAKERD_KEYPAD_KEYS does not say it; any other is to talk.
-_WHAT_KEYS_SAY: dict[str, PadKey | Switch] = {
+_WHAT_KEYS_SAY: dict[str, PadKey | Trigger] = {
     "KEY_VOLUMEUP": PadKey.VOLUME_UP,
     "KEY_VOLUMEDOWN": PadKey.VOLUME_DOWN,
     "KEY_MICMUTE": PadKey.MUTE,
@@ -183,20 +183,20 @@ _TALK = "talk"
 
 
 def _keypad(settings: Settings, post: Post) -> Edge | None:
-    name = Part.KEYPAD.value
-    post(ev.PartGone(name))  # what was down on one that is replaced has no release
     if not settings.keypad:
         return None
+    name = Part.KEYPAD.value
+    post(ev.PartGone(name))  # what was down on one that is replaced has no release
     chosen = dict(pair.split("=") for pair in settings.keypad_keys)
-    keys = {key: Switch.KEYPAD if use == _TALK else PadKey(use) for key, use in chosen.items()}
+    keys = {key: Trigger.KEYPAD if use == _TALK else PadKey(use) for key, use in chosen.items()}
 
-    def edge(use: PadKey | Switch, pressed: bool) -> None:
-        post(ev.ButtonEdge(pressed, use) if isinstance(use, Switch) else ev.KeyEdge(use, pressed))
+    def edge(use: PadKey | Trigger, pressed: bool) -> None:
+        post(ev.ButtonEdge(pressed, use) if isinstance(use, Trigger) else ev.KeyEdge(use, pressed))
 
     return EvdevKeypad(
         settings.keypad,
         keys or _WHAT_KEYS_SAY,
-        None if keys else Switch.KEYPAD,
+        None if keys else Trigger.KEYPAD,
         edge=edge,
         ready=lambda: post(ev.PartReady(name)),
         lost=lambda reason: post(ev.PartLost(name, reason)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from speakerd.doctor.account import UNIT, who_runs
@@ -13,6 +14,7 @@ from speakerd.panel.keypad import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from speakerd.doctor.findings import Finding
     from speakerd.doctor.system import DaemonPort, System
@@ -28,7 +30,8 @@ def check(system: System) -> Iterator[Finding]:
     settings = system.loaded.settings if system.loaded is not None else None
     if settings is None or not settings.keypad:
         return
-    yield _plugged_in(system, settings.keypad)
+    found = inputs.named(settings.keypad, system.root)
+    yield _plugged_in(system, settings.keypad, found)
     for pair in settings.keypad_keys:
         try:
             code_of(pair.partition("=")[0])
@@ -36,9 +39,12 @@ def check(system: System) -> Iterator[Finding]:
             what, _, remedy = str(error).partition("; ")
             yield fail(_AREA, f"SPEAKERD_KEYPAD_KEYS: {what}", remedy)
     dropin = system.root / DROPIN
-    if who_runs(system).service and not (dropin.is_symlink() or dropin.exists()):
+    account = who_runs(system)
+    if account.service and not (dropin.is_symlink() or dropin.exists()):
         what = f"the service may not read input devices: /{DROPIN} is missing"
         yield fail(_AREA, what, _APPLY)
+    elif not account.service and not all(os.access(path, os.R_OK) for path in found):
+        yield fail(_AREA, f"user {account.name} may not read it", account.join("input"))
     elif system.daemon is not None:
         yield _daemons(system.daemon)
 
@@ -46,8 +52,7 @@ def check(system: System) -> Iterator[Finding]:
 CHECKS = (check,)
 
 
-def _plugged_in(system: System, wanted: str) -> Finding:
-    found = inputs.named(wanted, system.root)
+def _plugged_in(system: System, wanted: str, found: list[Path]) -> Finding:
     if not found:
         remedy = "plug it in; or set SPEAKERD_KEYPAD to a part of a name that speakerd-keypad lists"
         return warn(_AREA, f"no input device is {wanted}", remedy)

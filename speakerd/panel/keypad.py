@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from speakerd.panel import inputs
+from speakerd.panel.allowance import SETTLE_S, Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,12 +27,17 @@ Use = TypeVar("Use")
 _OPTION, _KEYS_OPTION = "SPEAKERD_KEYPAD", "SPEAKERD_KEYPAD_KEYS"
 #: Where it is not there, it is looked for so often: somebody plugs it in and wants to use it.
 _RETRY_S = 2.0
+#: And so often for more devices of that name, once there is one: a foot switch that is keyboard and
+#: mouse at once comes as two, one after the other.
+_LOOKS = 5
 _STOP_S = 0.8
+_APPLY = "it may not be read; sudo speakerd-keypad --apply && sudo systemctl restart speakerd"
 _REASONS = {
     errno.ENODEV: "it has been unplugged",
+    errno.ENOTTY: f"it is no input device; set {_OPTION} to what speakerd-keypad lists",
     errno.EBUSY: "another program has it to itself; stop that one",
-    errno.EACCES: "it may not be read; sudo speakerd-keypad --apply",
-    errno.EPERM: "it may not be read; sudo speakerd-keypad --apply",  # by the unit's DeviceAllow=
+    errno.EACCES: _APPLY,
+    errno.EPERM: _APPLY,  # by the unit's DeviceAllow=
 }
 _UP, _DOWN = 0, 1  # the values of EV_KEY; 2 is the keyboard's own repeat
 
@@ -44,12 +50,17 @@ def open_device(path: Path) -> Any:  # noqa: ANN401 - evdev.InputDevice, importe
 
 
 def code_of(key: str) -> int:
-    """The kernel's number of a key: KEY_B, B or BTN_LEFT. Raises ValueError."""
+    """The kernel's number of a key: KEY_B, B, BTN_LEFT; or 84, which has no name.
+
+    Raises ValueError.
+    """
     from evdev import ecodes  # noqa: PLC0415 - as above
 
     for name in (key.upper(), f"KEY_{key.upper()}"):
         if name.startswith(("KEY_", "BTN_")) and name in ecodes.ecodes:
             return int(ecodes.ecodes[name])
+    if key.isdecimal():
+        return int(key)
     raise ValueError(f"no key is called {key}; speakerd-keypad --watch tells what yours are called")
 
 
@@ -57,8 +68,9 @@ def name_of(code: int) -> str:
     """What the kernel calls a key: KEY_B; a number where it has no name for it."""
     from evdev import ecodes  # noqa: PLC0415 - as above
 
-    names = ecodes.keys.get(code, str(code))
-    return names if isinstance(names, str) else str(names[0])
+    found = ecodes.keys.get(code, str(code))
+    names = (found,) if isinstance(found, str) else found
+    return next(name for name in names if name != "KEY_MIN_INTERESTING")  # that is KEY_MUTE's, too
 
 
 class _Pressed(Generic[Use]):
@@ -106,8 +118,8 @@ class EvdevKeypad(Generic[Use]):
     what they are for; with ``others`` all that are not named are for that. ``edge`` is told when
     the first key for a use goes down, and when the last goes up. ``ready`` is called when the
     devices are open; ``lost`` with the reason why they are not, once for each, while they are
-    looked for: nothing is down then. All are called on a thread of its own, which
-    sleeps while nobody presses, and not after :meth:`stop`.
+    looked for: nothing is down then. All are called on a thread of its own, which sleeps while
+    nobody presses, and not after :meth:`stop`.
     """
 
     def __init__(  # noqa: PLR0913 - half of them are of the surroundings
@@ -134,38 +146,49 @@ class EvdevKeypad(Generic[Use]):
         self._retry_s = retry_s
         self._told = ""
         self._uses: dict[int, Use] = {}
+        self._allowance = Allowance()
         self._stopping = threading.Event()
-        self._wake, self._waker = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="keypad", daemon=True)
+        self._waker: int | None = None  # one end of a pipe, the thread has the other
+        self._thread = threading.Thread()
 
     def start(self) -> None:
         """Begin to look for it. Does not block: evdev is imported by the thread."""
+        wake, self._waker = os.pipe()
+        self._thread = threading.Thread(target=self._run, args=(wake,), name="keypad", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Let go of it, within 1 s; nothing is told afterwards."""
+        if self._stopping.is_set() or self._waker is None:
+            return
         self._stopping.set()
         os.close(self._waker)  # the other end wakes the thread
-        if self._thread.is_alive():
-            self._thread.join(_STOP_S)
-        if not self._thread.is_alive():
-            os.close(self._wake)
+        self._thread.join(_STOP_S)
 
-    def _run(self) -> None:
-        try:
-            self._uses = {code_of(key): use for key, use in self._keys.items()}
-        except ValueError as error:
-            self._lost(f"{_KEYS_OPTION}: {error}")
-            return
+    def _run(self, wake: int) -> None:
         while not self._stopping.is_set():
-            with contextlib.ExitStack() as opened:
-                try:
-                    devices = [self._open(path, opened) for path in self._found()]
-                    self._tell_ready()
-                    self._listen(devices)
-                except OSError as error:
-                    self._tell(_explained(error))
+            self._use_once(wake)
             self._stopping.wait(self._retry_s)
+        os.close(wake)
+
+    def _use_once(self, wake: int) -> None:
+        """Open it, and listen for as long as it is there and whole."""
+        with contextlib.ExitStack() as opened:
+            try:
+                self._uses = self._named()
+                paths = self._found()
+                devices = [self._open(path, opened) for path in paths]
+                self._tell_ready()
+                self._listen(devices, paths, wake)
+            except Exception as error:  # noqa: BLE001 - evdev's own, for a name that is no UTF-8
+                self._tell(_explained(error))
+
+    def _named(self) -> dict[int, Use]:
+        """Raises ValueError."""
+        try:
+            return {code_of(key): use for key, use in self._keys.items()}
+        except ValueError as error:
+            raise ValueError(f"{_KEYS_OPTION}: {error}") from None
 
     def _found(self) -> list[Path]:
         """Raises OSError."""
@@ -183,26 +206,35 @@ class EvdevKeypad(Generic[Use]):
         device.grab()
         return _Pressed(device, lambda code: self._uses.get(code, self._others))
 
-    def _listen(self, devices: list[_Pressed[Use]]) -> None:
-        """Until it is to stop. Raises OSError when one of them is gone."""
-        before: set[Use] = set()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake, selectors.EVENT_READ)
+    def _listen(self, devices: list[_Pressed[Use]], paths: list[Path], wake: int) -> None:
+        """Until it is to stop, or there are others. Raises OSError when one of them is gone."""
+        down: set[Use] = set()
+        looks = _LOOKS
+        with selectors.DefaultSelector() as selector, contextlib.ExitStack() as at_last:
+            at_last.callback(lambda: self._changed(down, set()))
+            selector.register(wake, selectors.EVENT_READ)
             for pressed in devices:
                 selector.register(pressed.device.fd, selectors.EVENT_READ, pressed)
             while not self._stopping.is_set():
-                for key, _ in selector.select():
+                ready = selector.select(self._retry_s if looks else None)
+                if not ready:
+                    looks -= 1
+                    if self._found() != paths:
+                        return
+                for key, _ in ready:
                     if key.data is None:
                         return
                     for _ in key.data.take(key.data.device.read()):
                         now = set[Use]().union(*(each.uses() for each in devices))
-                        self._changed(before, now)
-                        before = now
+                        self._changed(down, now)
+                        down = now
 
     def _changed(self, before: set[Use], now: set[Use]) -> None:
         for use in before ^ now:
             if not self._stopping.is_set():
                 self._edge(use, use in now)
+                if not self._allowance.one_more():
+                    self._stopping.wait(SETTLE_S)  # the kernel drops the rest, and says so
 
     def _tell_ready(self) -> None:
         self._told = ""
@@ -215,6 +247,8 @@ class EvdevKeypad(Generic[Use]):
             self._lost(reason)
 
 
-def _explained(error: OSError) -> str:
+def _explained(error: Exception) -> str:
     """One line: what is the matter, and what to do about it."""
-    return _REASONS.get(error.errno or 0) or " ".join((error.strerror or str(error)).split())
+    if isinstance(error, OSError):
+        return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"

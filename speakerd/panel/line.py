@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from speakerd.panel.allowance import SETTLE_S, Allowance
 from speakerd.panel.claim import DEVICES, FIRST_RETRY_S, STOP_S, Claim, gpiozero_alone
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
-
-#: Edges passed on in a burst, and then in a second: a mashed and bouncing button makes 50.
-_BURST_EDGES = 400
-_EDGES_PER_S = 200
-_SETTLE_S = 0.1  # how long edges are left out when there were more
 
 
 class InputLine:
@@ -52,8 +48,7 @@ class InputLine:
         self._on_open = on_open
         self._on_edge = on_edge
         self._edges = threading.Lock()  # of what follows, and of the order of what is told
-        self._allowance: float = _BURST_EDGES
-        self._allowed_at = time.monotonic()
+        self._allowance = Allowance()
         self._level = False  # of the newest edge
         self._settling: threading.Timer | None = None  # edges are left out until it ends
         self._device: Any = None
@@ -125,22 +120,12 @@ class InputLine:
             self._level = pressed
             if self._claim.stopping.is_set() or self._settling is not None:
                 return
-            if self._allows_one_more():
+            if self._allowance.one_more():
                 self._on_edge(pressed)
                 return
-            self._settling = threading.Timer(_SETTLE_S, self._settle)
+            self._settling = threading.Timer(SETTLE_S, self._settle)
             self._settling.daemon = True
             self._settling.start()
-
-    def _allows_one_more(self) -> bool:
-        now = time.monotonic()
-        earned = (now - self._allowed_at) * _EDGES_PER_S
-        self._allowance = min(_BURST_EDGES, self._allowance + earned) - 1
-        self._allowed_at = now
-        if self._allowance < 0:
-            self._allowance = 0
-            return False
-        return True
 
     def _settle(self) -> None:
         """Pass on what the edges that were left out have led to."""

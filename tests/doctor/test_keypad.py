@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from speakerd.doctor import keypad
 from tests.doctor.made_up import INSTALLED, Daemon, Machine, lines
-from tests.fakes.inputs import FakeSockets
+from tests.fakes.inputs import FakePorts
 from tests.packaging.test_keypad import DROPIN
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.run.outputs["systemctl show speakerd.service"] = INSTALLED
     machine.options["SPEAKERD_KEYPAD"] = "footswitch"
-    FakeSockets(tmp_path).add("PCsensor FootSwitch")
+    FakePorts(tmp_path).add("PCsensor FootSwitch")
     (tmp_path / DROPIN).parent.mkdir(parents=True)
     (tmp_path / DROPIN).symlink_to("/opt/speakerd/share/speakerd/speakerd-keypad.conf")
     machine.daemon = Daemon()
@@ -51,6 +52,16 @@ def test_the_drop_in_is_missing(machine: Machine) -> None:
     (machine.root / keypad.DROPIN).unlink()
     what = f"the service may not read input devices: /{DROPIN} is missing"
     assert found(machine) == [THERE, f"FAIL keypad: {what} -> {APPLY}"]
+
+
+def test_where_no_service_is_installed_it_is_for_who_runs_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.run.outputs.clear()
+    machine.daemon = None
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert found(machine)[1].startswith("FAIL keypad: user ")
+    assert found(machine)[1].endswith(" input, then log in again")
 
 
 def test_where_no_service_is_installed_nothing_is_missing(machine: Machine) -> None:

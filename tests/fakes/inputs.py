@@ -25,16 +25,16 @@ _EVENT = struct.Struct("llHHi")
 class FakeInput(EventIO):
     """An open device; ``down`` are the codes of the keys that are held."""
 
-    def __init__(self, socket: FakeSocket) -> None:
-        self.socket = socket
-        self.name = socket.name
+    def __init__(self, port: FakePort) -> None:
+        self.port = port
+        self.name = port.name
         self.fd, self._writer = os.pipe()
         self.grabbed = self.closed = False
         self._unplugged = False
         os.set_blocking(self.fd, False)
 
     def grab(self) -> None:
-        if self.socket.grabbed_by_another:
+        if self.port.grabbed_by_another:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         self.grabbed = True
 
@@ -42,7 +42,7 @@ class FakeInput(EventIO):
         self.grabbed = False
 
     def active_keys(self) -> list[int]:
-        return sorted(self.socket.down)
+        return sorted(self.port.down)
 
     def read(self) -> Iterator[Any]:
         events = list(super().read())
@@ -65,7 +65,7 @@ class FakeInput(EventIO):
         os.write(self._writer, b"".join(_EVENT.pack(0, 0, *event) for event in events))
 
 
-class FakeSocket:
+class FakePort:
     """What a device is plugged into, as /dev/input/event``number`` below ``root``."""
 
     def __init__(self, root: Path, number: int, name: str, *, keys: str = "3 0") -> None:
@@ -75,7 +75,8 @@ class FakeSocket:
         self._keys = keys
         self.down: set[int] = set()
         self.grabbed_by_another = False
-        self.refusal = 0  # an errno for whoever opens it
+        self.refusal: OSError | UnicodeDecodeError | None = None  # for whoever opens it
+        self.attempts = 0
         self.opened: list[FakeInput] = []
         self.plug_in()
 
@@ -98,8 +99,9 @@ class FakeSocket:
             self.device.unplug()
 
     def open(self) -> FakeInput:
-        if self.refusal:
-            raise OSError(self.refusal, os.strerror(self.refusal))
+        self.attempts += 1
+        if self.refusal is not None:
+            raise self.refusal
         self.opened.append(FakeInput(self))
         return self.device
 
@@ -128,21 +130,21 @@ class FakeSocket:
         self.device.tell((ecodes.EV_KEY, code, value), (ecodes.EV_SYN, ecodes.SYN_REPORT, 0))
 
 
-class FakeSockets:
+class FakePorts:
     """All of them below ``root``; ``open`` is the keypad's opener."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._sockets: dict[Path, FakeSocket] = {}
+        self._ports: dict[Path, FakePort] = {}
         self._lock = threading.Lock()
 
-    def add(self, name: str, *, keys: str = "3 0") -> FakeSocket:
+    def add(self, name: str, *, keys: str = "3 0") -> FakePort:
         """Plug in one more; with ``keys="0"`` it has none, as a lid switch."""
-        made = FakeSocket(self.root, len(self._sockets), name, keys=keys)
+        made = FakePort(self.root, len(self._ports), name, keys=keys)
         with self._lock:
-            self._sockets[made.path] = made
+            self._ports[made.path] = made
         return made
 
     def open(self, path: Path) -> FakeInput:
         with self._lock:
-            return self._sockets[path.resolve()].open()
+            return self._ports[path.resolve()].open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from evdev import ecodes
 
-from tests.fakes.inputs import FakeSockets
+from tests.fakes.inputs import FakePorts
 from tests.packaging.stubs import CHECKOUT
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test_the_service_may_read_input_devices_while_the_env_file_names_one(machine
     configure(machine, "SPEAKERD_KEYPAD=FootSwitch")
     assert "the service may use FootSwitch" in applied(machine)
     assert leads_to(machine) == TARGET
-    assert applied(machine) == "The service may use FootSwitch already.\n"
+    assert "sudo systemctl restart speakerd" in applied(machine)
     configure(machine, "SPEAKERD_KEYPAD=")
     assert "no longer" in applied(machine)
     assert not (machine.root / DROPIN).parent.exists()
@@ -88,6 +89,20 @@ def test_other_drop_ins_stay(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("SPEAKERD_KEYPAD=' '", False),
+        ("\ufeffSPEAKERD_KEYPAD=pedal", True),  # as some editors begin a file
+        ("SPEAKERD_KEYPAD=one\nSPEAKERD_KEYPAD=", False),
+    ],
+)
+def test_it_reads_the_file_as_the_daemon_does(machine: Machine, text: str, wanted: bool) -> None:
+    configure(machine, text)
+    applied(machine)
+    assert bool(leads_to(machine)) is wanted
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         (None, "there is no /etc/speakerd/speakerd.env: install speakerd first"),
@@ -106,7 +121,7 @@ def test_what_is_wrong_is_one_line(machine: Machine, text: str | None, line: str
 
 def test_it_lists_what_has_keys(machine: Machine) -> None:
     assert keypad(machine).stdout == "No input device with keys is plugged in.\n"
-    FakeSockets(machine.root).add("PCsensor FootSwitch")
+    FakePorts(machine.root).add("PCsensor FootSwitch")
     done = keypad(machine)
     assert done.stdout.splitlines()[0] == f"{machine.root}/dev/input/event0  PCsensor FootSwitch"
 
@@ -121,12 +136,13 @@ def program() -> Any:  # noqa: ANN401 - a module
 
 
 def test_it_tells_what_keys_are_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sockets = FakeSockets(tmp_path)
-    pedal, taken = sockets.add("pedal"), sockets.add("taken")
+    ports = FakePorts(tmp_path)
+    pedal, taken, broken = (ports.add(name) for name in ("pedal", "taken", "broken"))
     taken.grabbed_by_another = True
-    watching = threading.Thread(target=program().watch, args=(tmp_path, sockets.open))
+    broken.refusal = OSError("broken")
+    watching = threading.Thread(target=program().watch, args=(tmp_path, ports.open))
     watching.start()
-    while not (pedal.opened and taken.opened):
+    while not (pedal.opened and taken.opened and broken.attempts):
         pass
     pedal.press(ecodes.KEY_B)
     pedal.release(ecodes.KEY_B)
@@ -134,8 +150,35 @@ def test_it_tells_what_keys_are_called(tmp_path: Path, capsys: pytest.CaptureFix
     pedal.unplug()
     watching.join()
     lines = capsys.readouterr().out.splitlines()
+    assert f"{broken.path}: broken" in lines
     assert "taken is in use; if by speakerd: sudo systemctl stop speakerd" in lines
     assert lines[-3:] == ["KEY_B  on pedal", "BTN_LEFT  on pedal", "pedal has been unplugged"]
+
+
+def test_where_nothing_can_be_listened_to_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ports = FakePorts(tmp_path)
+    ports.add("taken").grabbed_by_another = True
+    program().watch(tmp_path, ports.open)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("taken is in use")
+
+
+def test_a_device_that_may_not_be_read_says_how(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = FakePorts(machine.root).add("pedal")
+    keypad = program()
+
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(keypad, "open_device", refused)
+    monkeypatch.setenv("DESTDIR", str(machine.root))
+    assert keypad.main(["--watch"]) == 1
+    told = f"speakerd: {port.path}: Permission denied: sudo speakerd-keypad --watch\n"
+    assert capsys.readouterr().err == told
 
 
 # --- make install, make uninstall, and the Debian package
@@ -159,6 +202,17 @@ def test_a_bad_file_does_not_keep_it_from_being_installed(machine: Machine) -> N
     done = machine.run("install.sh")
     assert done.returncode == 0
     assert "speakerd.env:1: " in done.stderr
+
+
+def test_a_release_that_knows_nothing_of_it_leaves_no_link(machine: Machine) -> None:
+    configure(machine, "SPEAKERD_KEYPAD=FootSwitch")
+    machine.install()
+    (machine.checkout / "systemd/environment.sh").write_text(
+        (CHECKOUT / "systemd/environment.sh").read_text("utf-8").replace("board keypad", "board"),
+        encoding="utf-8",
+    )
+    machine.install()
+    assert leads_to(machine) == ""
 
 
 def test_uninstalling_takes_it_away(machine: Machine) -> None:

@@ -179,6 +179,8 @@ def test_all_groups_of_the_unit_exist_on_any_machine(tmp_path: Path) -> None:
     for group in unit["SupplementaryGroups"][0].split():
         assert unit["User"][0] in groups[group]
     assert unit["Group"][0] in groups
+    keypad = (FOLDER / "speakerd-keypad.conf").read_text(encoding="utf-8")
+    assert set(values(keypad)["SupplementaryGroups"]) <= set(groups)
     user = (tmp_path / "etc/passwd").read_text(encoding="utf-8")
     assert user.startswith("speakerd:")
     assert user.strip().endswith("nologin")

@@ -50,8 +50,8 @@ def picture(core: Core) -> dict[str, str]:
         for name, value in vars(part).items()
         if name not in skipped
     }
-    for switch, contact in core._button._contacts.items():
-        known |= {f"{switch}.{name}": repr(value) for name, value in vars(contact).items()}
+    for trigger, contact in core._button._contacts.items():
+        known |= {f"{trigger}.{name}": repr(value) for name, value in vars(contact).items()}
     return known
 
 
@@ -88,9 +88,9 @@ class CoreMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.world.advance(seconds)
 
-    @rule(down=st.booleans(), switch=st.sampled_from(ev.Switch))
-    def edge(self, down: bool, switch: ev.Switch) -> None:
-        self.world.hand(down=down, switch=switch)
+    @rule(down=st.booleans(), trigger=st.sampled_from(ev.Trigger))
+    def edge(self, down: bool, trigger: ev.Trigger) -> None:
+        self.world.hand(down=down, trigger=trigger)
 
     @rule(down=st.booleans())
     def control_command(self, down: bool) -> None:
@@ -196,17 +196,17 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule()
     def button_lost(self) -> None:
-        self.world.lose_switch(ev.Switch.BUTTON)
+        self.world.lose_trigger(ev.Trigger.BUTTON)
 
     @rule()
     def keypad_lost(self) -> None:
-        self.world.lose_switch(ev.Switch.KEYPAD)
+        self.world.lose_trigger(ev.Trigger.KEYPAD)
 
     @rule()
     def button_found_held(self) -> None:
         world = self.world
-        world.lose_switch(ev.Switch.BUTTON)
-        world.closed[ev.Switch.BUTTON] = True
+        world.lose_trigger(ev.Trigger.BUTTON)
+        world.closed[ev.Trigger.BUTTON] = True
         world.tell(ev.ButtonHeldAtStart())
 
     @rule(device=st.sampled_from(ev.Device))

@@ -265,7 +265,7 @@ class World:
         self.sends_hang = False
         self.drop_kind = FailureKind.NETWORK
         # The button as it really is.
-        self.closed = dict.fromkeys(ev.Switch, False)
+        self.closed = dict.fromkeys(ev.Trigger, False)
         self.control_down = False
         self.last_down = -FOREVER
         self.microphone_lost = False
@@ -302,8 +302,8 @@ class World:
         self.forgetting = False
         for device in ev.Device:
             self.tell(ev.DeviceReady(device))
-        self.closed[ev.Switch.KEYPAD] = False  # what is down at the start, its edge keeps back
-        if self.closed[ev.Switch.BUTTON]:
+        self.closed[ev.Trigger.KEYPAD] = False  # what is down at the start, its edge keeps back
+        if self.closed[ev.Trigger.BUTTON]:
             self.tell(ev.ButtonHeldAtStart())
 
     # --- time
@@ -690,16 +690,16 @@ class World:
     def down(self) -> bool:
         return self.control_down or any(self.closed.values())
 
-    def hand(self, *, down: bool, switch: ev.Switch = ev.Switch.BUTTON) -> None:
-        if self.closed[switch]:
+    def hand(self, *, down: bool, trigger: ev.Trigger = ev.Trigger.BUTTON) -> None:
+        if self.closed[trigger]:
             self.last_down = self.now
-        self.closed[switch] = down
-        self.tell(ev.ButtonEdge(down, switch))
+        self.closed[trigger] = down
+        self.tell(ev.ButtonEdge(down, trigger))
 
-    def lose_switch(self, switch: ev.Switch) -> None:
-        self.closed[switch] = False
+    def lose_trigger(self, trigger: ev.Trigger) -> None:
+        self.closed[trigger] = False
         self.last_down = self.now
-        if switch is ev.Switch.BUTTON:
+        if trigger is ev.Trigger.BUTTON:
             self.tell(ev.DeviceLost(ev.Device.BUTTON, "unplugged"))
         else:
             self.tell(ev.PartLost("keypad", "unplugged"))
@@ -783,9 +783,9 @@ class World:
         self.next_answers.clear()
         self.next_connections.clear()
         self.closes_hang = self.sends_hang = False
-        for switch, closed in self.closed.items():
+        for trigger, closed in self.closed.items():
             if closed:
-                self.hand(down=False, switch=switch)
+                self.hand(down=False, trigger=trigger)
         if self.control_down:
             self.control(down=False)
         for key in (*ev.Key, *ev.PadKey):

@@ -9,9 +9,11 @@ import pytest
 from evdev import ecodes
 
 from speakerd.daemon import devices
-from speakerd.panel.keypad import EvdevKeypad
+from speakerd.panel.keypad import EvdevKeypad, code_of
+from speakerd.simulator import faults
+from speakerd.simulator.faults import Phase
 from tests.edges.panel import RETRY_S
-from tests.fakes.inputs import FakeSocket, FakeSockets
+from tests.fakes.inputs import FakePort, FakePorts
 from tests.protocol.test_reload import ReloadRig
 
 if TYPE_CHECKING:
@@ -24,18 +26,18 @@ PEDAL, OTHER = ecodes.KEY_B, ecodes.KEY_F14
 
 
 @pytest.fixture
-def pedal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSocket:
-    sockets = FakeSockets(tmp_path / "machine")
-    found = partial(EvdevKeypad, root=sockets.root, opener=sockets.open, retry_s=RETRY_S)
+def pedal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePort:
+    ports = FakePorts(tmp_path / "machine")
+    found = partial(EvdevKeypad, root=ports.root, opener=ports.open, retry_s=RETRY_S)
     monkeypatch.setattr(devices, "EvdevKeypad", found)
-    return sockets.add("PCsensor FootSwitch")
+    return ports.add("PCsensor FootSwitch")
 
 
 @pytest.fixture
 async def rig(
     simulator: Simulator,  # noqa: ARG001 - it has to be there first
     tmp_path: Path,
-    pedal: FakeSocket,  # noqa: ARG001 - so has it
+    pedal: FakePort,  # noqa: ARG001 - so has it
 ) -> AsyncIterator[ReloadRig]:
     made = ReloadRig(tmp_path, keypad="footswitch")
     async with made.running():
@@ -49,19 +51,38 @@ async def keypad_is(rig: ReloadRig, word: str) -> None:
         pass
 
 
-async def say_by_foot(rig: ReloadRig, pedal: FakeSocket) -> None:
+async def say_by_foot(rig: ReloadRig, pedal: FakePort) -> None:
     pedal.press(PEDAL)
     await rig.state("listening")
     rig.hear()
     pedal.release(PEDAL)
 
 
-async def test_a_sentence_is_said_by_foot(rig: ReloadRig, pedal: FakeSocket) -> None:
+async def test_a_sentence_is_said_by_foot(rig: ReloadRig, pedal: FakePort) -> None:
     await say_by_foot(rig, pedal)
     assert (await rig.turn())["outcome"] == "answered"
 
 
-async def test_one_that_is_unplugged_lets_go(rig: ReloadRig, pedal: FakeSocket) -> None:
+async def test_a_key_does_what_it_says(rig: ReloadRig, pedal: FakePort) -> None:
+    assert all(code_of(key) for key in devices._WHAT_KEYS_SAY)
+    pedal.press(ecodes.KEY_MICMUTE)
+    await rig.until(lambda: rig._last("state").get("muted") is True)
+    pedal.release(ecodes.KEY_MICMUTE)
+    pedal.press(ecodes.KEY_MICMUTE)
+    await rig.until(lambda: rig._last("state").get("muted") is False)
+
+
+async def test_a_key_that_says_stop_ends_an_answer(
+    rig: ReloadRig, pedal: FakePort, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.REPLY, faults.Pause(1000.0), after_s=0.4)
+    await say_by_foot(rig, pedal)
+    await rig.state("speaking")
+    pedal.press(ecodes.KEY_ESC)
+    assert (await rig.turn())["outcome"] == "stopped"
+
+
+async def test_one_that_is_unplugged_lets_go(rig: ReloadRig, pedal: FakePort) -> None:
     pedal.press(PEDAL)
     await rig.state("listening")
     rig.hear()
@@ -79,7 +100,7 @@ async def test_one_that_is_unplugged_lets_go(rig: ReloadRig, pedal: FakeSocket) 
     ("changed", "closed"), [({"keypad": ""}, True), ({"keypad_keys": ("F14=talk",)}, False)]
 )
 async def test_a_reload_takes_it_away_or_gives_its_keys_another_use(
-    rig: ReloadRig, pedal: FakeSocket, changed: dict[str, Any], closed: bool
+    rig: ReloadRig, pedal: FakePort, changed: dict[str, Any], closed: bool
 ) -> None:
     pedal.press(ecodes.KEY_VOLUMEUP)  # held, and never seen to be let go of
     rig.write(**changed)

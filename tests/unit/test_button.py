@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speakerd.conversation.button import Button, Gesture
-from speakerd.conversation.events import Switch
+from speakerd.conversation.events import Trigger
 from speakerd.conversation.rules import ButtonMode, Rules
 
 PRESS, RELEASE = Gesture.PRESS, Gesture.RELEASE
-BUTTON, KEYPAD = Switch.BUTTON, Switch.KEYPAD
+BUTTON, KEYPAD = Trigger.BUTTON, Trigger.KEYPAD
 DEBOUNCE_S = 0.03
 RULES = Rules(debounce_s=DEBOUNCE_S)
 TOGGLED = Rules(debounce_s=DEBOUNCE_S, button_mode=ButtonMode.TOGGLE)
@@ -174,6 +174,29 @@ def test_one_that_is_lost_leaves_what_the_other_holds() -> None:
     assert button.lost(KEYPAD) is RELEASE
 
 
+def test_each_bounces_for_itself() -> None:
+    button = Button(RULES)
+    button.edge(KEYPAD, 1.0, pressed=True)
+    assert button.edge(KEYPAD, 1.01, pressed=False) is None
+    assert button.deadline() == pytest.approx(1.04)
+    assert button.wake(1.05) is RELEASE
+    button.reload(Rules(debounce_s=0.2))
+    button.edge(KEYPAD, 2.0, pressed=True)
+    assert button.edge(KEYPAD, 2.1, pressed=False) is None
+
+
+def test_who_has_begun_a_sentence_by_a_tap_is_who_came_to_rest_last() -> None:
+    button = Button(TOGGLED)
+    button.edge(KEYPAD, 1.0, pressed=True)
+    button.edge(BUTTON, 1.005, pressed=True)
+    button.edge(BUTTON, 1.01, pressed=False)
+    button.edge(KEYPAD, 1.02, pressed=False)
+    button.wake(1.045)
+    button.wake(1.06)
+    assert button.lost(BUTTON) is None
+    assert button.lost(KEYPAD) is RELEASE
+
+
 def test_one_that_is_lost_leaves_what_the_other_has_begun_by_a_tap() -> None:
     button = Button(TOGGLED)
     button.edge(KEYPAD, 1.0, pressed=True)
@@ -187,26 +210,26 @@ def test_whatever_two_hands_do_an_open_contact_holds_nothing(
     mode: ButtonMode, deeds: list[tuple[int, int]]
 ) -> None:
     button, now = Button(Rules(debounce_s=DEBOUNCE_S, button_mode=mode)), 0.0
-    down = dict.fromkeys(Switch, False)
+    down = dict.fromkeys(Trigger, False)
     for deed, wait_ms in deeds:
         now += wait_ms / 1000
         while button.deadline() <= now:
             button.wake(button.deadline())
-        switch = list(Switch)[deed % 2]
+        trigger = list(Trigger)[deed % 2]
         match deed // 2:
             case 0:
                 button.spend(now)
             case 1:
-                down[switch] = False
-                button.lost(switch)
+                down[trigger] = False
+                button.lost(trigger)
             case 2:
-                down[switch] = True
-                button.held_at_start(switch)
+                down[trigger] = True
+                button.held_at_start(trigger)
             case _:
-                down[switch] = not down[switch]
-                button.edge(switch, now, pressed=down[switch])
-    for switch in Switch:
-        button.edge(switch, now + 1, pressed=False)
+                down[trigger] = not down[trigger]
+                button.edge(trigger, now, pressed=down[trigger])
+    for trigger in Trigger:
+        button.edge(trigger, now + 1, pressed=False)
         button.wake(now + 2)
     assert not button.held or mode is not ButtonMode.HOLD
     assert not button.stops

@@ -522,10 +522,21 @@ def test_a_key_of_a_keypad_stops_an_answer(story: Story) -> None:
     assert story.all(fx.DropPlayback)
 
 
+@pytest.mark.parametrize(("between_s", "down_s"), [(0.02, 0.001), (0.03, 0.016), (0.1, 0.008)])
+def test_a_volume_knob_on_usb_clicks_faster_than_a_contact_may(
+    story: Story, between_s: float, down_s: float
+) -> None:
+    for _ in range(20):
+        story.wait(between_s - down_s)
+        down(story, PadKey.VOLUME_UP)
+        up(story, PadKey.VOLUME_UP, down_s)
+    assert len(steps(story)) == 20
+
+
 @pytest.mark.parametrize("gone", [ev.PartLost("keypad", "unplugged"), ev.PartGone("keypad")])
 def test_a_keypad_that_is_gone_holds_nothing(story: Story, gone: ev.Event) -> None:
     down(story, PadKey.VOLUME_UP)
-    story.tell(ev.ButtonEdge(True, ev.Switch.KEYPAD))
+    story.tell(ev.ButtonEdge(True, ev.Trigger.KEYPAD))
     story.captured()
     story.wait(0.4)
     heard = len(steps(story))

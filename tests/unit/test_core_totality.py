@@ -30,7 +30,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "text": ["hello", ""],
         "device": list(ev.Device),
         "key": list(ev.Key) if kind in HAVE_LINES else [*ev.Key, *ev.PadKey],
-        "switch": list(ev.Switch),
+        "trigger": list(ev.Trigger),
         "name": ["volume", "keypad", "light"],
         "steps": [1, -3],
         "percent": [0, 40, 100],

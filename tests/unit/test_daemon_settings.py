@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
-from speakerd.conversation.events import Device, Key, PadKey, Switch
+from speakerd.conversation.events import Device, Key, PadKey, Trigger
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
 from speakerd.daemon import devices, root
 from speakerd.daemon.devices import Part
@@ -176,7 +176,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     )
     assert made["GpioKnob"][0] == ((22, 23), ANY)
     assert made["EvdevKeypad"] == (
-        ("FootSwitch", {"F13": Switch.KEYPAD, "F14": PadKey.VOLUME_UP}, None),
+        ("FootSwitch", {"F13": Trigger.KEYPAD, "F14": PadKey.VOLUME_UP}, None),
         {"edge": ANY, "ready": ANY, "lost": ANY},
     )
     assert made["Lamp"] == (
