@@ -294,6 +294,12 @@ class Pi:
             group.create_task(self.speak(pcm), name="a person who speaks")
             yield
 
+    async def answering(self) -> None:
+        """Wait until it speaks, and some of what was sent for it can be heard."""
+        await self.reach("speaking")
+        asked = self.simulator.turns[-1]
+        await self.simulator.wait_for(lambda: len(sounding(bytes(asked.reply))) > 24_000, 120.0)
+
     async def arriving(self, *, since: int) -> None:
         """Wait until the first words of a turn have arrived; ``since``: the turns before it."""
         await self.simulator.wait_for(

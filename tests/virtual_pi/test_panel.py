@@ -226,7 +226,7 @@ async def stopped_by(
     mark, before = len(pi.journal), len(simulator.turns)
     async with pi.listening("stopped") as heard:
         await pi.speak(words(8.0, seed=61), press=press, release=release)
-        await pi.reach("speaking")
+        await pi.answering()
         await pi.root.run(tap)
         turn = await pi.journal.wait("turn", since=mark)
         await pi.idle()

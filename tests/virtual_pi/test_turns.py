@@ -71,7 +71,7 @@ async def test_a_press_into_the_answer_silences_it(pi: Pi, simulator: Simulator)
 
     async with pi.listening("spoken-on") as heard:
         await pi.speak(words(4.0, seed=6))
-        await pi.reach("speaking")
+        await pi.answering()
         await pi.speak(said)
         await pi.journal.wait("turn", since=mark, outcome="answered")
 
