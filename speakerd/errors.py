@@ -114,6 +114,8 @@ _CLOSES: tuple[tuple[frozenset[int] | None, str, FailureKind], ...] = (
 
 #: What a refused setup names when it is refused for one of its optional parts.
 _FEATURES: tuple[tuple[str, Feature], ...] = (
+    ("function calling", Feature.TOOLS),  # "Built-in tools (search) and Function Calling cannot..."
+    ("multiple tools", Feature.TOOLS),  # "...only when they are all search tools"
     ("thinking", Feature.THINKING),
     ("search", Feature.SEARCH),
     ("voice", Feature.VOICE),

@@ -20,8 +20,11 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _split_unless_none(value: object) -> object:
-    return () if isinstance(value, str) and value.strip().lower() == "none" else _split(value)
+def _named_once(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = dict.fromkeys(name.strip().lower() for name in value.split(","))
+    return () if list(names) == ["none"] else tuple(names)
 
 
 def _paired(value: object) -> object:
@@ -100,5 +103,5 @@ _KeyAndUse = Annotated[
     str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
 ]
 #: ``none`` is none of them.
-Tools = Annotated[tuple[Literal["volume"], ...], BeforeValidator(_split_unless_none)]
+Tools = Annotated[tuple[Literal["volume"], ...], BeforeValidator(_named_once)]
 KeyUses = Annotated[tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)]

@@ -243,10 +243,19 @@ class Dialogue:
         for call_id in call_ids:
             self._calls.pop(call_id, None)
         if self.turn is not None:
-            self.turn.alive_at = self.now
+            self.turn.alive_at = self.turn.result_at = self.now
             if self.turn.silent_since is not None:
                 self.turn.silent_since = self.now
         self.deliver()
+
+    def ends_its_call(self, turn: Turn) -> bool:
+        """Whether a turnComplete that comes now is that of the call which has just been answered.
+
+        Some models complete a turn that calls a tool, and answer in the next (livekit/agents#3192).
+        """
+        is_so = self.now - turn.result_at < self.rules.call_end_s
+        turn.result_at = -FOREVER  # one call, one end
+        return is_so
 
     def tool_executed(self, number: int) -> None:
         """A tool of that turn has run: from now on its utterance is not sent again."""

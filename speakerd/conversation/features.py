@@ -38,6 +38,8 @@ class Features:
     def suspect(self, failure: Failure, now: float) -> bool:
         """Take a refusal; whether to try once more, without what may be the reason for it."""
         suspects = self._in_use & _suspects(failure)
+        if failure.kind is FailureKind.SETUP and Feature.TOOLS in suspects - self.left_out:
+            suspects = frozenset({Feature.TOOLS})  # the likeliest, and nobody has asked for them
         if suspects - self.left_out:
             self.left_out |= suspects
             if failure.feature is None or failure.kind is FailureKind.QUOTA:

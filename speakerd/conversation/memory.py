@@ -28,6 +28,7 @@ class Turn:
     extended: bool = False  # a transcription has extended the limit
     interrupted: bool = False  # by the server since it was sent, before any audio
     tool_ran: bool = False
+    result_at: float = -FOREVER  # a result was sent; the turnComplete of the call may trail it
     answered: bool = False  # reply audio has come
     generation_done: bool = False
     turn_done: bool = False

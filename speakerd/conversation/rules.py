@@ -73,6 +73,7 @@ class Rules:
 
     reply_timeout_s: float = 15.0  # activityEnd to the first sign of life; also a stalled reply
     patience_s: float = 20.0  # a complete utterance waits this long to be on the wire
+    call_end_s: float = 1.0  # a turnComplete this soon after a result may be that of the call
     tool_timeout_s: float = 60.0  # a pending tool call without a result
     longest_playback_s: float = 1000.0  # a speaker that has not drained by then is lost
     settle_s: float = 10.0  # turnComplete may trail the last audible sample by 7 to 9 s

@@ -130,7 +130,9 @@ class Wire:
             self._dialogue.step(TurnInput.TURN_COMPLETE)
         elif turn.interrupted:
             self._dialogue.step(self._dialogue.overdue(turn))
-        elif not self._dialogue.tools_pending:  # otherwise the answer comes after the results
+        elif self._dialogue.tools_pending or self._dialogue.ends_its_call(turn):
+            turn.alive_at = self._dialogue.now  # the answer comes after the results
+        else:
             turn.turn_done = True
             self._dialogue.step(TurnInput.SILENT_END)
 

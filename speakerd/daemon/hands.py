@@ -37,6 +37,7 @@ class Hands:
         self._tell = tell
         self._status = status
         self._respond = respond
+        self._acted = False  # the call has done something: what was asked must not be sent again
         self.reload(settings)
 
     def reload(self, settings: Settings) -> None:
@@ -52,17 +53,22 @@ class Hands:
     def ask(self, event: ev.Event) -> str | None:
         """Hand the core a wish; why it is refused, or None."""
         refused = (effect for effect in self._tell(event) if isinstance(effect, fx.Refused))
-        return next((effect.reason for effect in refused), None)
+        reason = next((effect.reason for effect in refused), None)
+        self._acted = self._acted or reason is None
+        return reason
 
     def run(self, order: fx.RunTools) -> None:
         """Carry out each call that is still wanted, and answer all of them."""
         for call in order.calls:
-            if order.execute:
-                answer = self._toolbox.call(call, self)
-                outcome = "not done" if "error" in answer else "done"
-                log.info("the model calls %s: %s", call.name, outcome)
-                if "error" not in answer:
-                    self._tell(ev.ToolExecuted(order.generation, order.turn, call.id))
-            else:
-                answer = cancelled(call)
+            answer = self._carry_out(order, call) if order.execute else cancelled(call)
             self._respond(order.generation, order.turn, call, answer)
+
+    def _carry_out(self, order: fx.RunTools, call: ev.ToolCall) -> Mapping[str, object]:
+        self._acted = False
+        answer = self._toolbox.call(call, self)
+        # whatever the server calls one that is not there does not go to a terminal
+        name = call.name if call.name in self._toolbox else "a tool that is not there"
+        log.info("the model calls %s: %s", name, "not done" if "error" in answer else "done")
+        if self._acted:
+            self._tell(ev.ToolExecuted(order.generation, order.turn, call.id))
+        return answer

@@ -13,6 +13,7 @@ import errno
 import os
 import selectors
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -27,6 +28,7 @@ Use = TypeVar("Use")
 _OPTION, _KEYS_OPTION = "SPEAKERD_KEYPAD", "SPEAKERD_KEYPAD_KEYS"
 #: Where it is not there, it is looked for so often: somebody plugs it in and wants to use it.
 _RETRY_S = 2.0
+_LONGEST_RETRY_S = 60.0  # where it is there, and cannot be read
 #: And so often for more devices of that name, once there is one: a foot switch that is keyboard and
 #: mouse at once comes as two, one after the other.
 _LOOKS = 5
@@ -89,7 +91,7 @@ class _Pressed(Generic[Use]):
         return {use for use in uses if use is not None}
 
     def take(self, events: Iterable[Any]) -> Iterable[None]:
-        """Take events; after each that has changed anything it says so."""
+        """Take events; after each that may have changed anything it says so."""
         from evdev import ecodes  # noqa: PLC0415 - as above
 
         for event in events:
@@ -144,6 +146,7 @@ class EvdevKeypad(Generic[Use]):
         self._root = root
         self._opener = opener
         self._retry_s = retry_s
+        self._delay_s = retry_s
         self._told = ""
         self._uses: dict[int, Use] = {}
         self._allowance = Allowance()
@@ -168,7 +171,6 @@ class EvdevKeypad(Generic[Use]):
     def _run(self, wake: int) -> None:
         while not self._stopping.is_set():
             self._use_once(wake)
-            self._stopping.wait(self._retry_s)
         os.close(wake)
 
     def _use_once(self, wake: int) -> None:
@@ -182,6 +184,8 @@ class EvdevKeypad(Generic[Use]):
                 self._listen(devices, paths, wake)
             except Exception as error:  # noqa: BLE001 - evdev's own, for a name that is no UTF-8
                 self._tell(_explained(error))
+                opened.close()
+                self._stopping.wait(self._delay_s)
 
     def _named(self) -> dict[int, Use]:
         """Raises ValueError."""
@@ -209,16 +213,19 @@ class EvdevKeypad(Generic[Use]):
     def _listen(self, devices: list[_Pressed[Use]], paths: list[Path], wake: int) -> None:
         """Until it is to stop, or there are others. Raises OSError when one of them is gone."""
         down: set[Use] = set()
-        looks = _LOOKS
+        looks, look_at = _LOOKS, time.monotonic() + self._retry_s
+        self._delay_s = min(2 * self._delay_s, _LONGEST_RETRY_S)  # unless it can be read
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as at_last:
             at_last.callback(lambda: self._changed(down, set()))
             selector.register(wake, selectors.EVENT_READ)
             for pressed in devices:
                 selector.register(pressed.device.fd, selectors.EVENT_READ, pressed)
             while not self._stopping.is_set():
-                ready = selector.select(self._retry_s if looks else None)
-                if not ready:
-                    looks -= 1
+                looking = looks > 0 and not down  # a held key is not let go of for that
+                ready = selector.select(max(0.0, look_at - time.monotonic()) if looking else None)
+                if looking and time.monotonic() >= look_at:
+                    looks, look_at = looks - 1, time.monotonic() + self._retry_s
+                    self._delay_s = self._retry_s
                     if self._found() != paths:
                         return
                 for key, _ in ready:
@@ -228,6 +235,7 @@ class EvdevKeypad(Generic[Use]):
                         now = set[Use]().union(*(each.uses() for each in devices))
                         self._changed(down, now)
                         down = now
+                    self._delay_s = self._retry_s
 
     def _changed(self, before: set[Use], now: set[Use]) -> None:
         for use in before ^ now:

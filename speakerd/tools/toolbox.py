@@ -31,6 +31,9 @@ class Toolbox:
             for tool in self._tools.values()
         )
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._tools
+
     def call(self, call: ToolCall, speaker: SpeakerPort) -> Result:
         """The answer to a call, an ``error`` where nothing was done."""
         tool = self._tools.get(call.name)
@@ -41,4 +44,4 @@ class Toolbox:
 
 def cancelled(call: ToolCall) -> Result:
     """The answer to a call that is not executed: what the model is told."""
-    return {"error": f"{call.name} was cancelled: nobody waits for it any longer"}
+    return {"error": f"{call.name!r} was cancelled: nobody waits for it any longer"}

@@ -1,35 +1,44 @@
-"""The volume, by word of mouth. The mute is not among the tools: what a person has switched off the
-model cannot switch on.
+"""The volume, by word of mouth. The mute is not among the tools: the microphone that a person has
+switched off the model cannot switch on.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from speakerd.conversation.events import VolumeRequested
+from speakerd.conversation.events import VolumeRequested, VolumeStepped
 from speakerd.tools.tool import Result, SpeakerPort  # noqa: TC001 - read at runtime
 
-_UNKNOWN = {"error": "the volume of this speaker cannot be told or set"}
+
+def _no_word(value: object) -> object:
+    if isinstance(value, bool | str):  # pydantic would make numbers of them
+        raise ValueError("a whole number is wanted")  # noqa: TRY004 - what pydantic takes
+    return value
+
+
+_Percent = BeforeValidator(_no_word)
 
 
 def get_volume(speaker: SpeakerPort) -> Result:
     """Tell how loud the speaker is, in percent, and how loud it may be at most."""
     if speaker.volume is None:
-        return _UNKNOWN
+        return {"error": "the volume of this speaker is not known"}
     return {"volume_percent": speaker.volume, "highest_percent": speaker.highest_volume}
 
 
 def set_volume(
     speaker: SpeakerPort,
-    percent: Annotated[int, Field(ge=0, le=100, description="0 is silent, 100 the loudest")],
+    percent: Annotated[
+        int, Field(ge=0, le=100, description="0 is silent, 100 the loudest"), _Percent
+    ],
 ) -> Result:
     """Set how loud the speaker is, where a person names a certain volume."""
     wanted = min(percent, speaker.highest_volume)
     if reason := speaker.ask(VolumeRequested(wanted)):
         return {"error": reason}
-    return {"volume_percent": wanted, "highest_percent": speaker.highest_volume}
+    return {"asked_for_percent": wanted, "highest_percent": speaker.highest_volume}
 
 
 def change_volume(
@@ -41,12 +50,13 @@ def change_volume(
             le=100,
             description="above 0 is louder, below 0 softer; 10 or -10 where nobody names a number",
         ),
+        _Percent,
     ],
 ) -> Result:
     """Make the speaker louder or softer than it is, where a person asks for that."""
-    if speaker.volume is None:
-        return _UNKNOWN
-    return set_volume(speaker, min(100, max(0, speaker.volume + by_percent)))
+    if reason := speaker.ask(VolumeStepped(by_percent)):
+        return {"error": reason}
+    return {"asked_for_change_percent": by_percent, "highest_percent": speaker.highest_volume}
 
 
 TOOLS = (get_volume, set_volume, change_volume)

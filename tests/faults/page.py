@@ -52,7 +52,9 @@ def experience(row: Row) -> str:
     if row.quiet and not sounds:
         parts.append("no warning in the journal")
     if without := row.status.get("without"):
-        parts.append(f"the journal says: without {' and '.join(without)}")
+        *more, last = without
+        named = f"{', '.join(more)} and {last}" if more else last
+        parts.append(f"the journal says: without {named}")
     return "; ".join(parts)
 
 

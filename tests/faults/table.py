@@ -239,8 +239,18 @@ def _setup() -> list[Row]:
     rows += [
         at_setup(
             f"{name}-once",
+            f"`{closing}`, until no tools are in the setup",
+            faults.Close.of(closing),
+            status={"without": ["tools"]},
+        )
+        for name, closing in _PRECONDITIONS
+    ]
+    rows += [
+        at_setup(
+            f"{name}-twice",
             f"`{closing}`, until nothing optional is in the setup",
             faults.Close.of(closing),
+            times=2,
             status=left_out,
         )
         for name, closing in _PRECONDITIONS
@@ -250,7 +260,7 @@ def _setup() -> list[Row]:
             f"{name}-always",
             f"`{closing}`, whatever is in the setup",
             faults.Close.of(closing),
-            times=2,
+            times=3,
             outcome="not-delivered",
             deliveries=0,
             context="none",

@@ -199,7 +199,7 @@ async def test_the_volume_goes_by_word_of_mouth(
     assert (await rig.turn())["outcome"] == "answered"
     await rig.volume_is(60)
     (response,) = simulator.turns[0].tool_responses
-    assert response["response"] == {"volume_percent": 60, "highest_percent": 100}
+    assert response["response"] == {"asked_for_change_percent": 20, "highest_percent": 100}
     assert "the model calls change_volume: done" in caplog.text
 
     rig.write(tools=())
@@ -209,7 +209,7 @@ async def test_the_volume_goes_by_word_of_mouth(
     await rig.turn(2)
     assert "tools" not in (simulator.connections[-1].setup or {})
     assert rig.volume == 60
-    assert "the model calls set_volume: not done" in caplog.text
+    assert "the model calls a tool that is not there: not done" in caplog.text
 
 
 async def test_a_model_that_takes_no_tools_is_talked_to_without_them(

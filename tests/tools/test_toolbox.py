@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from speakerd.config import kinds
-from speakerd.conversation.events import ToolCall, VolumeRequested
+from speakerd.conversation.events import ToolCall, VolumeRequested, VolumeStepped
 from speakerd.tools import toolbox
 from speakerd.tools.tool import Result, SpeakerPort, Tool
 from speakerd.tools.toolbox import Toolbox
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 
 class FakeSpeaker:
-    """Does at once what it is asked."""
+    """Notes what it is asked."""
 
     def __init__(self, volume: int | None = 40, refusal: str = "") -> None:
         self.volume = volume
         self.highest_volume = 80
         self.refusal = refusal
+        self.asked: list[Event] = []
 
     def ask(self, event: Event) -> str | None:
-        assert isinstance(event, VolumeRequested)
+        assert isinstance(event, VolumeRequested | VolumeStepped)  # and none that unmutes
         if not self.refusal:
-            self.volume = event.percent
+            self.asked.append(event)
         return self.refusal or None
 
 
@@ -79,26 +80,37 @@ def call(speaker: FakeSpeaker, name: str, **args: Any) -> Result:  # noqa: ANN40
 
 
 @pytest.mark.parametrize(
-    ("name", "args", "then"),
+    ("name", "args", "asked", "answer"),
     [
-        ("set_volume", {"percent": 30}, 30),
-        ("set_volume", {"percent": 100}, 80),
-        ("change_volume", {"by_percent": 10}, 50),
-        ("change_volume", {"by_percent": -100}, 0),
-        ("change_volume", {"by_percent": 100}, 80),
-        ("get_volume", {}, 40),
+        ("set_volume", {"percent": 30}, VolumeRequested(30), {"asked_for_percent": 30}),
+        ("set_volume", {"percent": 30.0}, VolumeRequested(30), {"asked_for_percent": 30}),
+        ("set_volume", {"percent": 100}, VolumeRequested(80), {"asked_for_percent": 80}),
+        ("change_volume", {"by_percent": 10}, VolumeStepped(10), {"asked_for_change_percent": 10}),
+        (
+            "change_volume",
+            {"by_percent": -100},
+            VolumeStepped(-100),
+            {"asked_for_change_percent": -100},
+        ),
     ],
 )
-def test_the_model_turns_the_volume(name: str, args: dict[str, int], then: int) -> None:
+def test_the_model_turns_the_volume(
+    name: str, args: dict[str, int], asked: Event, answer: dict[str, int]
+) -> None:
     speaker = FakeSpeaker()
-    assert call(speaker, name, **args) == {"volume_percent": then, "highest_percent": 80}
-    assert speaker.volume == then
+    assert call(speaker, name, **args) == {**answer, "highest_percent": 80}
+    assert speaker.asked == [asked]
 
 
-@pytest.mark.parametrize("name", ["get_volume", "change_volume"])
-def test_a_volume_that_is_not_known_is_no_number(name: str) -> None:
-    args = {} if name == "get_volume" else {"by_percent": 10}
-    assert "error" in call(FakeSpeaker(None), name, **args)
+@pytest.mark.parametrize("volume", [0, 40])
+def test_the_model_is_told_the_volume(volume: int) -> None:
+    speaker = FakeSpeaker(volume)
+    assert call(speaker, "get_volume") == {"volume_percent": volume, "highest_percent": 80}
+    assert speaker.asked == []
+
+
+def test_a_volume_that_is_not_known_is_no_number() -> None:
+    assert set(call(FakeSpeaker(None), "get_volume")) == {"error"}
 
 
 def test_a_refusal_is_told_to_the_model() -> None:
@@ -110,6 +122,9 @@ def test_a_refusal_is_told_to_the_model() -> None:
     [
         ("set_volume", {"percent": 101}),
         ("set_volume", {"percent": "loud"}),
+        ("set_volume", {"percent": "30"}),
+        ("set_volume", {"percent": 30.5}),
+        ("set_volume", {"percent": True}),
         ("set_volume", {}),
         ("change_volume", {"by_percent": -101}),
         ("unmute", {}),
@@ -118,7 +133,7 @@ def test_a_refusal_is_told_to_the_model() -> None:
 def test_what_cannot_be_is_an_error_and_does_nothing(name: str, args: dict[str, object]) -> None:
     speaker = FakeSpeaker()
     assert set(call(speaker, name, **args)) == {"error"}
-    assert speaker.volume == 40
+    assert speaker.asked == []
 
 
 _JSON = st.recursive(
@@ -137,13 +152,19 @@ def test_whatever_the_model_says_the_volume_stays_in_its_bounds(
 ) -> None:
     speaker = FakeSpeaker()
     assert isinstance(Toolbox(["volume"]).call(ToolCall("id", name, args), speaker), dict)
-    assert speaker.volume is not None
-    assert 0 <= speaker.volume <= 80
+    for event in speaker.asked:
+        if isinstance(event, VolumeRequested):
+            assert 0 <= event.percent <= 80
+        else:
+            assert isinstance(event, VolumeStepped)
+            assert -100 <= event.percent <= 100
 
 
 def test_every_set_can_be_chosen() -> None:
     names = {name for each in get_args(kinds.Tools)[0].__args__ for name in get_args(each)}
     assert names == set(toolbox.SETS)
+    functions = [function.__name__ for each in toolbox.SETS.values() for function in each]
+    assert len(set(functions)) == len(functions)
 
 
 def test_nothing_that_is_not_switched_on_is_declared_or_done() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.ledger import Outcome
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
@@ -371,6 +372,35 @@ def test_no_realtime_input_while_a_blocking_call_is_pending(story: Story) -> Non
     story.wait(1.0)
     assert deliveries(story) == [(1, first)]
     assert story.responded(first) == [fx.Deliver(1, 2)]
+
+
+def test_a_turn_may_complete_with_its_call_and_be_answered_in_the_next(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn)
+    story.executed(turn)
+    story.responded(turn)
+    story.tell(ev.TurnCompleted(1, turn), story.now + 0.05)
+    assert story.is_in(TurnState.THINKING)
+    story.answer(turn)
+    assert story.told == []
+    assert story.all(fx.TurnEnded)[-1].record.outcome is Outcome.ANSWERED
+
+
+def test_a_second_completion_without_a_word_is_the_end(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn)
+    story.responded(turn)
+    story.tell(ev.TurnCompleted(1, turn), story.now + 0.05)
+    story.tell(ev.TurnCompleted(1, turn), story.now + 0.05)
+    assert story.told == [fx.Notice.NO_REPLY]
+
+
+def test_so_is_one_that_comes_long_after_the_result(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn)
+    story.responded(turn)
+    story.tell(ev.TurnCompleted(1, turn), story.now + story.rules.call_end_s)
+    assert story.told == [fx.Notice.NO_REPLY]
 
 
 def test_every_pending_call_must_be_answered_or_cancelled_first(story: Story) -> None:

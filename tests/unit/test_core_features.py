@@ -60,12 +60,20 @@ def test_if_it_is_refused_without_them_too_it_was_none_of_them() -> None:
     story = started()
     story.close(ARGUMENT)
     story.close(ARGUMENT)
+    story.close(ARGUMENT)
     assert story.told == [fx.Notice.SETUP_REFUSED]
     assert story.core.link_state is LinkState.REFUSED
     assert story.core.status.without == ()
     story.wait(10.0)
     story.press()
-    assert without(story) == [frozenset(), ALL, frozenset()]
+    assert without(story) == [frozenset(), {Feature.TOOLS}, ALL, frozenset()]
+
+
+def test_tools_are_what_it_is_tried_without_first() -> None:
+    story = started()
+    story.close(ARGUMENT)
+    story.open()
+    assert story.core.status.without == ("tools",)
 
 
 def test_one_after_the_other_is_left_out() -> None:
@@ -180,6 +188,7 @@ def test_a_server_that_refuses_everything_sees_no_storm(failure: Failure) -> Non
 def test_what_was_only_suspected_is_asked_for_again_after_a_while() -> None:
     story = started()
     story.close(ARGUMENT)
+    story.close(ARGUMENT)
     story.open()
     story.wait(story.rules.ask_again_s)
     story.press()
@@ -221,6 +230,7 @@ def test_a_name_that_was_wrong_is_forgotten() -> None:
     assert story.told == [fx.Notice.SETUP_REFUSED]
     story.wait(10.0)
     story.press()
+    story.close(ARGUMENT)
     story.close(ARGUMENT)
     story.open()
     story.release()

@@ -80,6 +80,12 @@ NAMED = [
     (1007, "Unknown name \"outputAudioTranscription\" at 'setup'", Feature.TRANSCRIPTION),
     (1008, "Search is not enabled for this model.", Feature.SEARCH),
     (1008, "Function calling is not enabled for this model.", Feature.TOOLS),
+    (
+        1007,
+        "Built-in tools ({google_search}) and Function Calling cannot be combined in the same",
+        Feature.TOOLS,
+    ),
+    (1007, "Multiple tools are supported only when they are all search tools.", Feature.TOOLS),
     (1007, "Tool use is not supported for this model.", Feature.TOOLS),
     (1011, "You exceeded your current quota for google_search", Feature.SEARCH),
     (1007, "Request contains an invalid argument.", None),
