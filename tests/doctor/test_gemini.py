@@ -156,7 +156,7 @@ async def test_a_setting_that_is_refused(
     machine: Healthy, simulator: Simulator, where: str
 ) -> None:
     refusal = faults.Close(1007, "Request contains an invalid argument.")
-    simulator.plan.add(Phase.SETUP, refusal, times=2)  # also without all that can be left out
+    simulator.plan.add(Phase.SETUP, refusal, times=3)  # also without all that can be left out
     assert await found(machine) == [
         (
             f"FAIL gemini: {MODEL}: 1007 Request contains an invalid argument."
