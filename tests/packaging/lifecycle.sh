@@ -179,6 +179,7 @@ package=("$work"/dist/speakerd_"${version}"_*.deb)
 step "apt install"
 apt_quietly() { apt-get -qq -y -o Dpkg::Use-Pty=0 "$@" </dev/null; }
 apt_quietly install "${package[0]}"
+hash -r # its commands are elsewhere
 ! with_systemd || { echo GEMINI_API_KEY=not-a-key >>$env; systemctl restart speakerd; }
 installed
 check same "$(dpkg --verify speakerd)" ""
