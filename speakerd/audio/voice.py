@@ -6,6 +6,7 @@ by espeak-ng, or taken from where it was kept. What is not made (yet) has its ea
 
 from __future__ import annotations
 
+import array
 import threading
 from typing import TYPE_CHECKING
 
@@ -106,10 +107,10 @@ class Voice:
 
     def _make(self, phrase: Phrase) -> bytes:
         samples, rate_hz = read_wav(self._espeak.speak(phrase.voice, phrase.text))
-        sound: list[float] = []
+        sound = array.array("d")
         for block in resampled(trimmed(samples, rate_hz), rate_hz):
             self._espeak.check()
-            sound += block
+            sound.extend(block)
         return finished(sound)
 
     def _forget_others(self, version: str) -> None:
