@@ -89,7 +89,7 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
 
 
 class Button:
-    """The hand's switches by their mode, merged with the control socket's, which is always held."""
+    """The hand's triggers by their mode, merged with the control socket's, which is always held."""
 
     def __init__(self, rules: Rules) -> None:
         self._contacts = {trigger: Contact(rules.debounce_s) for trigger in Trigger}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from speakerd.doctor.account import UNIT, who_runs
+from speakerd.doctor.account import UNIT, device_nodes, who_runs
 from speakerd.doctor.asking import ask, silent
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.errors import UnavailableError
@@ -43,8 +42,8 @@ def check(system: System) -> Iterator[Finding]:
     if account.service and not (dropin.is_symlink() or dropin.exists()):
         what = f"the service may not read input devices: /{DROPIN} is missing"
         yield fail(_AREA, what, _APPLY)
-    elif not account.service and not all(os.access(path, os.R_OK) for path in found):
-        yield fail(_AREA, f"user {account.name} may not read it", account.join("input"))
+    elif not account.service and found:
+        yield from device_nodes(system, _AREA, found, "input")
     elif system.daemon is not None:
         yield _daemons(system.daemon)
 

@@ -94,6 +94,9 @@ def config(
     told = instruction(wishes.system_instruction, wishes.language)
     has = features(wishes) - without
     transcription = types.AudioTranscriptionConfig() if Feature.TRANSCRIPTION in has else None
+    search = [types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []
+    declarations = [_declaration(each) for each in wishes.functions]
+    functions = [types.Tool(function_declarations=declarations)] if Feature.TOOLS in has else []
     return types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         speech_config=types.SpeechConfig(
@@ -108,14 +111,7 @@ def config(
         )
         if Feature.THINKING in has
         else None,
-        tools=[
-            *([types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []),
-            *(
-                types.Tool(function_declarations=[_declaration(each)])
-                for each in (wishes.functions if Feature.TOOLS in has else ())
-            ),
-        ]
-        or None,
+        tools=[*search, *functions] or None,
         system_instruction=types.Content(role="user", parts=[types.Part(text=told)])
         if told
         else None,

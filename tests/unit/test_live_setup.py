@@ -96,9 +96,9 @@ def test_a_function_is_declared_with_its_parameters_if_it_has_any() -> None:
     made = config(Wishes(functions=(LAMP, bare)), handle=None).model_dump(
         mode="json", exclude_none=True
     )
-    declared = [tool["function_declarations"][0] for tool in made["tools"]]
+    (tool,) = made["tools"]
     number = {"type": "INTEGER", "description": "how bright", "minimum": 0.0, "maximum": 9.0}
-    assert declared == [
+    assert tool["function_declarations"] == [
         {
             "name": "lamp",
             "description": "Light.",
