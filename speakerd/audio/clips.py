@@ -1,8 +1,9 @@
 """Clips: how loud the speaker's own sounds are, and how a program's WAV becomes one of them.
 
 In plain Python, as the standard library has nothing for it any more, and in arrays: a list of
-numbers takes sixteen times the room. To convert a second of sound
-takes 25 ms on a server's core, twenty times that on a small board: off the loop, and once.
+numbers takes sixteen times the room. To convert a second of sound takes 25 ms on a server's core,
+twenty times that on a small board: it is for a process of its own, which this module is when it is
+run. ``python -m speakerd.audio.clips PERCENT <speech.wav >clip``
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, SAMPLE_BYTES, frames_of_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 #: Where the model's voice peaks: -3 dBFS.
 VOICE_PEAK = 32767 * 10 ** (-3 / 20)
@@ -29,7 +30,6 @@ _PERCEPTUAL = 1 / 0.6
 #: From telephone to what is played. More would want another filter; no voice of espeak-ng has it.
 _RATES_HZ = range(8_000, PLAYBACK_RATE_HZ + 1)
 _TAPS = 16  # what is not in the original stays 45 dB below it, up to 8 kHz at 22,050 Hz
-_BLOCK_FRAMES = frames_of_ms(200, PLAYBACK_RATE_HZ)
 
 _SILENCE = 0.005  # of the peak, -46 dB
 _MARGIN_MS = 15  # what is kept beside the first and the last that is heard
@@ -41,12 +41,14 @@ def peak_at(volume_percent: int) -> float:
     return VOICE_PEAK * math.pow(volume_percent / 100, _PERCEPTUAL)
 
 
-def scaled(pcm: bytes, volume_percent: int) -> bytes:
-    """``pcm`` (S16_LE mono, made for 100 percent) at ``volume_percent``; at 0 no bytes."""
-    if not volume_percent:
-        return b""
-    factor = peak_at(volume_percent) / VOICE_PEAK
-    return _packed(round(sample * factor) for sample in _unpack(pcm))
+def clip(wav: bytes, volume_percent: int) -> bytes:
+    """The speech in ``wav`` without the silence around it: S16_LE mono at 24 kHz.
+
+    At ``volume_percent`` (1 to 100) it peaks as the earcons do. Raises ValueError if there is no
+    speech in it, or it is of a kind that no voice has.
+    """
+    samples, rate_hz = read_wav(wav)
+    return finished(resampled(trimmed(samples, rate_hz), rate_hz), peak_at(volume_percent))
 
 
 def read_wav(wav: bytes) -> tuple[Sequence[int], int]:
@@ -86,8 +88,8 @@ def trimmed(samples: Sequence[int], rate_hz: int) -> Sequence[int]:
     return samples[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
 
 
-def resampled(samples: Sequence[int], rate_hz: int) -> Iterator[list[float]]:
-    """``samples`` at 24 kHz, 200 ms at a time, so that whoever asks may stop in between.
+def resampled(samples: Sequence[int], rate_hz: int) -> array.array[float]:
+    """``samples`` at 24 kHz.
 
     A windowed sinc, one set of taps for each of the places that a new sample can have between two
     old ones (160 of them for 22,050 Hz).
@@ -97,19 +99,16 @@ def resampled(samples: Sequence[int], rate_hz: int) -> Iterator[list[float]]:
     padded = array.array("h", bytes(_TAPS - SAMPLE_BYTES))
     padded.extend(samples)
     padded.frombytes(bytes(_TAPS))
-    count = len(samples) * up // down
-    for first in range(0, count, _BLOCK_FRAMES):
-        block = []
-        for index in range(first, min(first + _BLOCK_FRAMES, count)):
-            old, place = divmod(index * down, up)
-            taps = _taps(place, up)
-            block.append(sum(map(operator.mul, taps, padded[old : old + _TAPS])))
-        yield block
+    sound = array.array("d")
+    for index in range(len(samples) * up // down):
+        old, place = divmod(index * down, up)
+        sound.append(sum(map(operator.mul, _taps(place, up), padded[old : old + _TAPS])))
+    return sound
 
 
-def finished(samples: Sequence[float]) -> bytes:
-    """``samples`` as a clip for 100 percent: S16_LE with the voice's peak, faded at both ends."""
-    gain = VOICE_PEAK / max(map(abs, samples))
+def finished(samples: Sequence[float], peak: float) -> bytes:
+    """``samples`` as S16_LE that reaches ``peak`` once at least, faded at both ends."""
+    gain = peak / max(map(abs, samples))
     sound = array.array("d", (sample * gain for sample in samples))
     fade = min(frames_of_ms(_FADE_MS, PLAYBACK_RATE_HZ), len(sound) // 2)
     for index in range(fade):
@@ -144,3 +143,14 @@ def _packed(samples: Iterable[int]) -> bytes:
     if sys.byteorder == "big":
         pcm.byteswap()
     return pcm.tobytes()
+
+
+def _main(volume_percent: str) -> None:
+    try:
+        sys.stdout.buffer.write(clip(sys.stdin.buffer.read(), int(volume_percent)))
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

@@ -1,19 +1,21 @@
 """The speaker's own voice: failures explained in the person's language, also without a network.
 
-Every sentence is made ahead, by a thread that has time, because when it is needed there is none:
-by espeak-ng, or taken from where it was kept. What is not made (yet) has its earcon.
+Every sentence is made ahead, because when it is needed there is no time: spoken by espeak-ng and
+made a clip by :mod:`speakerd.audio.clips`, as programs, or taken from where it was kept. A thread
+waits for them. What is not made (yet) has its earcon.
 """
 
 from __future__ import annotations
 
-import array
+import sys
 import threading
 from typing import TYPE_CHECKING
 
-from speakerd.audio.clips import finished, read_wav, resampled, scaled, trimmed
-from speakerd.audio.espeak import WORDS_PER_MINUTE, Espeak, EspeakError, StoppedError
+from speakerd.audio import clips
+from speakerd.audio.espeak import WORDS_PER_MINUTE, Espeak
 from speakerd.audio.keeping import Keeping
 from speakerd.audio.phrases import Phrase, phrases
+from speakerd.audio.programs import ProgramError, Programs, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from speakerd.conversation.effects import Notice
 
 #: To be raised when sentences are made into sound in another way: what is kept is made again.
-_MAKING = 1
+_MAKING = 2
 _STOP_TIMEOUT_S = 1.0
 
 
@@ -41,14 +43,16 @@ class Voice:
         cache: Path | None,
         *,
         tell: Callable[[str], None],
-        espeak: Espeak | None = None,
+        programs: Programs | None = None,
+        espeak: str = "espeak-ng",
     ) -> None:
         self._phrases = phrases(language)
         self._volume_percent = volume_percent
         self._keeping = Keeping(cache) if cache is not None else None
         self._cache = cache
         self._tell = tell
-        self._espeak = espeak if espeak is not None else Espeak()
+        self._programs = programs if programs is not None else Programs()
+        self._espeak = Espeak(self._programs, espeak)
         self._told: set[str] = set()
         self._prompts: dict[Notice, bytes] = {}
         self._thread: threading.Thread | None = None
@@ -61,7 +65,7 @@ class Voice:
 
     def stop(self) -> None:
         """Make nothing more, within 1 s; the program is not left behind."""
-        self._espeak.stop()
+        self._programs.stop()
         if self._thread is not None:
             self._thread.join(_STOP_TIMEOUT_S)
 
@@ -80,22 +84,22 @@ class Voice:
             for notice, phrase in self._phrases.items():
                 pcm = self._sound_of(phrase, version)
                 if pcm is not None:
-                    self._prompts[notice] = scaled(pcm, self._volume_percent)
+                    self._prompts[notice] = pcm
             self._forget_others(version)
-        except EspeakError as error:
+        except ProgramError as error:
             self._tell_once(str(error))
         except StoppedError:
             return
 
     def _sound_of(self, phrase: Phrase, version: str) -> bytes | None:
-        key = _key(phrase, version)
+        key = self._key(phrase, version)
         kept = self._keeping.get(key) if self._keeping is not None else None
-        self._espeak.check()
+        self._programs.check()
         if kept is not None:
             return kept
         try:
             pcm = self._make(phrase)
-        except (EspeakError, ValueError) as error:
+        except ProgramError as error:
             self._tell_once(f"a failure is not told in words: {error}")
             return None
         if self._keeping is not None:
@@ -106,17 +110,15 @@ class Voice:
         return pcm
 
     def _make(self, phrase: Phrase) -> bytes:
-        samples, rate_hz = read_wav(self._espeak.speak(phrase.voice, phrase.text))
-        sound = array.array("d")
-        for block in resampled(trimmed(samples, rate_hz), rate_hz):
-            self._espeak.check()
-            sound.extend(block)
-        return finished(sound)
+        wav = self._espeak.speak(phrase.voice, phrase.text)
+        # -P: the working directory is no place to look for modules.
+        command = [sys.executable, "-P", "-m", clips.__name__, str(self._volume_percent)]
+        return self._programs.run("its conversion", command, wav)
 
     def _forget_others(self, version: str) -> None:
         if self._keeping is not None:
             try:
-                self._keeping.keep_only({_key(p, version) for p in self._phrases.values()})
+                self._keeping.keep_only({self._key(p, version) for p in self._phrases.values()})
             except OSError as error:
                 self._not_kept(error)
 
@@ -129,8 +131,7 @@ class Voice:
             self._told.add(line)
             self._tell(line)
 
-
-def _key(phrase: Phrase, version: str) -> str:
-    """All that the sound depends on."""
-    parts = (_MAKING, version, phrase.voice, WORDS_PER_MINUTE, phrase.text)
-    return "\n".join(map(str, parts))
+    def _key(self, phrase: Phrase, version: str) -> str:
+        """All that the sound depends on."""
+        rate, volume = WORDS_PER_MINUTE, self._volume_percent
+        return "\n".join(map(str, (_MAKING, version, phrase.voice, rate, phrase.text, volume)))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import struct
+import subprocess
+import sys
 from array import array
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakerd.audio.clips import VOICE_PEAK, finished, read_wav, resampled, scaled, trimmed
+from speakerd.audio.clips import VOICE_PEAK, clip, finished, peak_at, read_wav, resampled, trimmed
 from speakerd.audio.level import measure
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ
 from tests.fakes.espeak import RATE_HZ, UNKNOWN_BYTES, sine, wav
 
 TONE = sine(440, 0.05)
-
-
-def at_24_khz(samples: list[int], rate_hz: int) -> list[float]:
-    return [sample for block in resampled(samples, rate_hz) for sample in block]
 
 
 def unpacked(pcm: bytes) -> list[int]:
@@ -106,7 +104,7 @@ def test_silence_alone_is_refused(samples: list[int]) -> None:
 @pytest.mark.parametrize(("share", "worst_db"), [(0.02, -70), (0.1, -60), (0.35, -45)])
 def test_a_pitch_stays_what_it_was(rate_hz: int, share: float, worst_db: int) -> None:
     pitch_hz = share * rate_hz
-    sound = at_24_khz(sine(pitch_hz, 0.1, rate_hz, 30_000), rate_hz)
+    sound = resampled(sine(pitch_hz, 0.1, rate_hz, 30_000), rate_hz)
     assert len(sound) == pytest.approx(0.1 * PLAYBACK_RATE_HZ, abs=2)
     step = 2 * math.pi * pitch_hz / PLAYBACK_RATE_HZ
     worst = max(
@@ -116,14 +114,8 @@ def test_a_pitch_stays_what_it_was(rate_hz: int, share: float, worst_db: int) ->
     assert 20 * math.log10(worst / 30_000) < worst_db
 
 
-def test_it_comes_in_pieces_that_make_a_whole() -> None:
-    blocks = list(resampled(sine(440, 1.0), RATE_HZ))
-    assert len(blocks) == 5
-    assert sum(map(len, blocks)) == PLAYBACK_RATE_HZ
-
-
 def test_a_constant_stays_constant() -> None:
-    sound = at_24_khz([1000] * 2000, RATE_HZ)[50:-50]
+    sound = resampled([1000] * 2000, RATE_HZ)[50:-50]
     assert max(sound) == pytest.approx(1000)
     assert min(sound) == pytest.approx(1000)
 
@@ -133,21 +125,46 @@ def test_a_constant_stays_constant() -> None:
 
 @pytest.mark.parametrize("peak", [3, 900, 32_767])
 def test_a_clip_peaks_where_the_voice_does_and_fades_at_both_ends(peak: int) -> None:
-    clip = finished(sine(500.3, 0.2, PLAYBACK_RATE_HZ, peak))
-    sound = unpacked(clip)
+    pcm = finished(sine(500.3, 0.2, PLAYBACK_RATE_HZ, peak), VOICE_PEAK)
+    sound = unpacked(pcm)
     assert max(map(abs, sound)) == pytest.approx(VOICE_PEAK, abs=1)
     assert (sound[0], sound[-1]) == (0, 0)
-    level = measure(clip)
+    level = measure(pcm)
     assert level is not None
     assert level.peak_dbfs == pytest.approx(-3, abs=0.1)
 
 
 def test_even_a_single_sample_is_a_clip() -> None:
-    assert len(finished([5.0])) == 2
+    assert len(finished([5.0], VOICE_PEAK)) == 2
 
 
-def test_a_clip_is_scaled_as_earcons_are() -> None:
-    clip = finished(sine(500, 0.1, PLAYBACK_RATE_HZ))
-    assert scaled(clip, 100) == clip
-    assert max(unpacked(scaled(clip, 50))) == pytest.approx(VOICE_PEAK / 10**0.5, rel=0.01)
-    assert scaled(clip, 0) == b""
+@pytest.mark.parametrize("volume_percent", [1, 50, 100])
+def test_a_clip_is_as_loud_as_earcons_are(volume_percent: int) -> None:
+    silence = [0] * RATE_HZ
+    pcm = clip(wav(silence + sine(500, 0.4) + silence), volume_percent)
+    assert max(map(abs, unpacked(pcm))) == pytest.approx(peak_at(volume_percent), abs=1)
+    assert len(pcm) / 2 == pytest.approx((0.4 + 2 * 0.015) * PLAYBACK_RATE_HZ, abs=50)
+
+
+def test_half_the_percent_is_10_db_less() -> None:
+    assert peak_at(100) == VOICE_PEAK
+    assert peak_at(50) == pytest.approx(VOICE_PEAK / 10**0.5, rel=0.01)
+
+
+def run(percent: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "speakerd.audio.clips", percent]
+    return subprocess.run(command, input=given, capture_output=True, check=False)
+
+
+def test_as_a_program_it_makes_one_of_what_it_reads() -> None:
+    speech = wav(TONE)
+    made = run("60", speech)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert made.stdout == clip(speech, 60)
+
+
+@pytest.mark.parametrize("given", [b"", wav([0] * 1000)])
+def test_as_a_program_it_says_what_it_cannot_read(given: bytes) -> None:
+    made = run("60", given)
+    assert (made.returncode, made.stdout) == (1, b"")
+    assert made.stderr.decode().strip() in {"not a WAV file", "nothing but silence"}

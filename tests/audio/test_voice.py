@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import signal
 import struct
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio import clips
 from speakerd.audio.clips import peak_at
-from speakerd.audio.espeak import Espeak
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, seconds_of
 from speakerd.audio.phrases import phrases
+from speakerd.audio.programs import ProgramError, Programs
 from speakerd.audio.voice import Voice
 from speakerd.conversation.effects import Notice
 from tests.audio.contract import wait_until
 from tests.fakes.espeak import RATE_HZ, FakeEspeak, sine, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator, Sequence
 
     Make = Callable[..., Voice]
 
 SPOKEN = set(Notice) - {Notice.NO_REPLY}
+
+
+class Converting(Programs):
+    """Converts what has been spoken by itself: to start Python for each takes a while."""
+
+    def run(self, name: str, command: Sequence[str], given: bytes = b"") -> bytes:
+        if clips.__name__ not in command:
+            return super().run(name, command, given)
+        try:
+            return clips.clip(given, int(command[-1]))
+        except ValueError as error:
+            raise ProgramError(f"{name} failed (1): {error}") from error
 
 
 @pytest.fixture
@@ -53,9 +67,17 @@ def make(fake: FakeEspeak, cache: Path, told: list[str]) -> Iterator[Make]:
         cache: Path | None = cache,
         program: str = fake.program,
         timeout_s: float = 30.0,
+        programs: Programs | None = None,
     ) -> Voice:
-        espeak = Espeak(program, timeout_s)
-        voices.append(Voice(language, volume_percent, cache, tell=told.append, espeak=espeak))
+        programs = programs if programs is not None else Converting(timeout_s)
+        voices.append(
+            Voice(
+                *(language, volume_percent, cache),
+                tell=told.append,
+                programs=programs,
+                espeak=program,
+            )
+        )
         voices[-1].start()
         return voices[-1]
 
@@ -93,6 +115,13 @@ def test_it_says_every_notice_that_has_a_sentence(make: Make, fake: FakeEspeak) 
     assert fake.spoken == texts("en")
 
 
+def test_with_a_converter_of_its_own_it_says_the_same(make: Make, fake: FakeEspeak) -> None:
+    heard = said(make(programs=Programs(), cache=None))
+    assert heard == said(make(cache=None))
+    fake.say(b"noise")
+    assert said(make(programs=Programs(), cache=None)) == {}
+
+
 @pytest.mark.parametrize("language", ["de-DE", "pt-BR", "zh-CN"])
 def test_it_speaks_the_persons_language_or_english(
     make: Make, fake: FakeEspeak, language: str
@@ -118,7 +147,7 @@ def test_at_volume_0_nothing_is_made(make: Make, fake: FakeEspeak) -> None:
 
 
 def test_before_it_is_prepared_there_is_nothing(fake: FakeEspeak, told: list[str]) -> None:
-    voice = Voice("", 60, None, tell=told.append, espeak=Espeak(fake.program))
+    voice = Voice("", 60, None, tell=told.append, espeak=fake.program)
     assert voice.prompt(Notice.NO_ANSWER) is None
     voice.stop()
 
@@ -132,11 +161,16 @@ def test_what_was_made_is_there_at_the_next_start(make: Make, fake: FakeEspeak) 
     assert len(fake.spoken) == len(SPOKEN)
 
 
-def test_another_volume_is_no_reason_to_speak_again(make: Make, fake: FakeEspeak) -> None:
+def test_another_volume_is_spoken_and_the_old_one_goes(
+    make: Make, fake: FakeEspeak, cache: Path
+) -> None:
     said(make(volume_percent=60))
+    quiet = set(kept(cache))
     louder = said(make(volume_percent=100))
     assert max(samples(louder[Notice.NO_ANSWER])) == pytest.approx(peak_at(100), abs=1)
-    assert len(fake.spoken) == len(SPOKEN)
+    assert len(fake.spoken) == 2 * len(SPOKEN)
+    assert len(kept(cache)) == len(SPOKEN)
+    assert not quiet & set(kept(cache))
 
 
 def test_another_language_is_spoken_and_the_old_one_goes(
@@ -253,6 +287,7 @@ def test_what_is_no_speech_is_told_once_and_not_kept(
     fake.say(output)
     assert said(make()) == {}
     assert len(told) == 1
+    assert told[0].startswith("a failure is not told in words: its conversion failed (1): ")
     assert not cache.exists()
 
 
@@ -286,33 +321,26 @@ def test_it_is_stopped_within_a_second_and_leaves_no_program_behind(
     assert told == []
 
 
-class Heralding(Espeak):
-    """Says when it has spoken, before anybody can make something of it."""
-
-    def __init__(self, program: str) -> None:
-        super().__init__(program)
-        self.has_spoken = threading.Event()
-
-    def speak(self, voice: str, text: str) -> bytes:
-        sound = super().speak(voice, text)
-        self.has_spoken.set()
-        return sound
-
-
-def test_it_is_stopped_in_the_middle_of_a_long_sound(
+def test_it_is_stopped_in_the_middle_of_a_long_conversion(
     fake: FakeEspeak, cache: Path, told: list[str]
 ) -> None:
     fake.say(wav(sine(440, 1.0, RATE_HZ) * 60))  # a second of work, or more
-    espeak = Heralding(fake.program)
-    voice = Voice("", 60, cache, tell=told.append, espeak=espeak)
+    programs = Programs()
+    voice = Voice("", 60, cache, tell=told.append, programs=programs, espeak=fake.program)
     voice.start()
-    assert espeak.has_spoken.wait(30)
+    wait_until(lambda: converts(programs._child))
     voice.stop()
     assert voice._thread is not None
     voice._thread.join(10)
+    assert programs._child is not None
+    assert programs._child.returncode == -signal.SIGKILL
     assert voice.prompt(Notice.NOT_DELIVERED) is None
-    assert not cache.exists()  # it was not finished first
+    assert not cache.exists()
     assert told == []
+
+
+def converts(child: subprocess.Popen[bytes] | None) -> bool:
+    return child is not None and clips.__name__ in child.args  # type: ignore[operator]
 
 
 def test_a_stop_before_and_after_is_no_trouble(make: Make) -> None:
