@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+from pathlib import Path
 
 import pytest
 
 from speakerd.conversation.light import Light
-from speakerd.panel.patterns import PATTERNS, period
+from speakerd.panel.patterns import PATTERNS, Kind, period
 
 DARK = {Light.IDLE, Light.OFF}
 LIT = [light for light in Light if light not in DARK]
@@ -51,6 +53,35 @@ def test_colours_can_be_told_apart_by_an_led_that_cannot_be_dimmed() -> None:
 @pytest.mark.parametrize("light", LIT)
 def test_nothing_flashes_more_than_three_times_a_second(light: Light) -> None:
     assert sum(rhythm(light)) >= 1 / 3
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "using.md"
+COLOURS: dict[tuple[float, float, float], str] = {
+    (0, 0, 1): "blue",
+    (1, 1, 1): "white",
+    (0, 1, 0): "green",
+    (1, 0, 0): "red",
+    (1, 0.5, 0): "amber",
+    (1, 0, 1): "magenta",
+}
+
+
+def test_the_page_for_the_house_shows_them_as_they_are() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("## What the light says")[1].split("\n## ")[0]
+    rows = re.findall(
+        r"^\| (is|swells|flashes|blinks|flickers)(.*) \| .* \| (\w*) ?\|$", section, re.M
+    )
+    states = [light for light in Light if light is not Light.OFF]
+    assert len(rows) == len(states)
+    for light, (verb, more, colour) in zip(states, rows, strict=True):
+        assert colour == ("" if light in DARK else COLOURS[PATTERNS[light].colour])
+        if light in {Light.IDLE, Light.LISTENING}:
+            assert verb + more == ("is dark" if light in DARK else "is lit")
+        else:
+            every_s = re.fullmatch(r".*, every ([0-9.]+) s", more)
+            assert every_s is not None
+            assert float(every_s[1]) == pytest.approx(sum(rhythm(light)), abs=0.05)
+            assert (verb == "swells") == (PATTERNS[light].kind is Kind.PULSE)
 
 
 @pytest.mark.parametrize("light", LIT)
