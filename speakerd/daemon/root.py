@@ -1,4 +1,4 @@
-"""The composition root: builds the edges, drives the core, carries its orders out.
+"""The composition root: builds the edges, drives the core, has its orders carried out.
 
 Everything that happens becomes an event, in whatever thread, and is handled in the loop's thread
 in the order it became known. One timer of the loop stands for every time-out of the core.
@@ -15,15 +15,16 @@ import time
 from typing import TYPE_CHECKING
 
 from speakerd.audio import earcons
-from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
 from speakerd.conversation.light import Light, light_of
 from speakerd.conversation.link import LinkState
+from speakerd.daemon.chores import Chores
 from speakerd.daemon.commands import Commands
 from speakerd.daemon.devices import Devices, Makers, Part, keys_of
 from speakerd.daemon.hands import Hands
+from speakerd.daemon.orders import Edges, Orders
 from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
@@ -31,7 +32,6 @@ from speakerd.daemon.translate import (
     remade_by,
     rules_of,
     secrets_of,
-    utterance_bytes_of,
     wishes_of,
 )
 from speakerd.live.connection import Outlets
@@ -97,7 +97,7 @@ class Daemon:
         self._hands = Hands(settings, self._tell_core, self._known, self._live.respond)
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
-        self._saving: asyncio.Task[None] | None = None  # an SD card may take its time
+        self._chores = Chores()
         self._notifier = notify.Notifier()
         self._control = ControlServer(
             settings.control_socket,
@@ -116,7 +116,20 @@ class Daemon:
             log_transcripts=settings.log_transcripts,
         )
         self._reloads = Reloads(*reading, self._request_reload) if reading else None
-        self._utterances: dict[int, Utterance] = {}
+        self._orders = Orders(
+            Edges(
+                devices=self._devices,
+                live=self._live,
+                hands=self._hands,
+                chronicle=self._chronicle,
+                handle=self._store,
+                controls=self._controls,
+                tally=self._tally,
+                chores=self._chores,
+            ),
+            settings,
+            self._apply_settings,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
         self._devices_known = asyncio.Event()
@@ -213,8 +226,7 @@ class Daemon:
             self._timer.cancel()
         self._loop = None  # what the edges still have to say is no news any longer
         await self._devices.stop()
-        if self._saving is not None:
-            await asyncio.wait({self._saving}, timeout=_WRITING_S)
+        await self._chores.finish(_WRITING_S)
         await self._control.close()
 
     # --- events in
@@ -264,12 +276,12 @@ class Daemon:
             self._bug = self._bug or bug
             self.stop()
 
-    # --- orders out
+    # --- what comes of them
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
         self._show(light_of(self._core.status))  # it is to follow at once
         for effect in effects:
-            self._ORDERS[type(effect)](self, effect)
+            self._orders.carry_out(effect)
         self._arm_timer()
         self._tell_status()
         if self._core.link_state in {LinkState.DOWN, LinkState.REFUSED}:
@@ -285,106 +297,12 @@ class Daemon:
         if deadline is not None and self._loop is not None:
             self._timer = self._loop.call_at(deadline, self._wake)
 
-    def _open_gate(self, order: fx.OpenGate) -> None:
-        utterance = Utterance(order.turn, utterance_bytes_of(self._settings))
-        self._utterances[order.turn] = utterance
-        self._devices.microphone.open_gate(utterance, order.not_before)
-
-    def _close_gate(self, order: fx.CloseGate) -> None:
-        self._devices.microphone.close_gate(order.turn, order.covering)
-
-    def _discard_utterance(self, order: fx.DiscardUtterance) -> None:
-        self._devices.microphone.discard(order.turn)
-        utterance = self._utterances.pop(order.turn, None)
-        if utterance is not None:
-            utterance.discard()
-
-    def _expect_reply(self, order: fx.ExpectReply) -> None:
-        self._devices.speaker.expect(order.turn)
-
-    def _finish_playback(self, order: fx.FinishPlayback) -> None:
-        self._devices.speaker.finish(order.turn)
-
-    def _drop_playback(self, _order: fx.DropPlayback) -> None:
-        self._devices.speaker.drop()
-
-    def _tell(self, order: fx.Tell) -> None:
-        self._chronicle.told(order.notice)
-        voice = self._devices.voice
-        spoken = voice.prompt(order.notice) if voice is not None else None
-        self._devices.speaker.play_clip(spoken or self._earcon(order.notice))
-
-    def _play_cue(self, order: fx.PlayCue) -> None:
-        self._devices.speaker.play_clip(self._earcon(order.cue))
-
-    def _earcon(self, sound: fx.Notice | fx.Cue) -> bytes:
-        return earcons.render(sound, self._settings.earcon_volume)
-
-    def _play_tone(self, _order: fx.PlayTone) -> None:
-        self._devices.speaker.play_clip(earcons.tone())
-
-    def _connect(self, order: fx.Connect) -> None:
-        resuming = "resuming the conversation" if order.handle else "a fresh conversation"
-        log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
-        self._live.connect(order.generation, order.model, order.handle, order.without)
-
-    def _disconnect(self, order: fx.Disconnect) -> None:
-        if order.failure is not None:
-            self._chronicle.given_up(order.generation, order.failure)
-        self._live.disconnect(order.generation)
-
-    def _deliver(self, order: fx.Deliver) -> None:
-        what = order.text if order.text is not None else self._utterances.get(order.turn)
-        if what is not None:
-            self._live.deliver(order.generation, order.turn, what)
-
-    def _run_tools(self, order: fx.RunTools) -> None:
-        self._hands.run(order)
-
-    def _save_handle(self, order: fx.SaveHandle) -> None:
-        self._keep(functools.partial(self._store.save, order.handle))
-
-    def _keep(self, write: Callable[[], None]) -> None:
-        """Do what takes its time, as the disk does, one thing after the other, in a thread."""
-        self._saving = asyncio.create_task(self._write(write, after=self._saving))
-
-    async def _write(self, write: Callable[[], None], after: asyncio.Task[None] | None) -> None:
-        if after is not None:
-            await asyncio.wait({after})
-        await asyncio.to_thread(write)
-
-    def _mute(self, order: fx.Mute) -> None:
-        self._devices.microphone.mute(on=order.on)
-        if order.told:
-            self._chronicle.mute(on=order.on)
-
-    def _set_volume(self, order: fx.SetVolume) -> None:
-        if self._devices.volume is not None:
-            self._devices.volume.set(order.percent)
-
-    def _step_volume(self, order: fx.StepVolume) -> None:
-        if self._devices.volume is not None:
-            self._devices.volume.step(order.percent)
-
-    def _forgotten(self, _order: fx.Forgotten) -> None:
-        self._chronicle.forgotten()
-
-    def _keep_volume(self, order: fx.KeepVolume) -> None:
-        self._keep(self._controls.saving(volume=order.percent))
-
-    def _keep_mute(self, order: fx.KeepMute) -> None:
-        self._keep(self._controls.saving(muted=order.on))
-
-    def _turn_ended(self, order: fx.TurnEnded) -> None:
-        self._chronicle.turn_ended(order.record)
-        self._keep(self._tally.save)
-
-    def _apply_settings(self, _order: fx.ApplySettings) -> None:
+    def _apply_settings(self) -> None:
         changes = self._reloads.take() if self._reloads is not None else None
         if changes is None:
             return
         old, self._settings = self._settings, changes.loaded.settings
-        new = self._settings
+        new = self._orders.settings = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
         self._live.reload(new.gemini_api_key, wishes_of(new))
         self._hands.reload(new)
@@ -400,38 +318,9 @@ class Daemon:
         if Part.LIGHT in remade:
             self._show(light_of(self._core.status))
         if old.earcon_volume != new.earcon_volume:
-            self._keep(functools.partial(earcons.prepare, new.earcon_volume))
+            self._chores.do(functools.partial(earcons.prepare, new.earcon_volume))
         self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
-
-    def _refused(self, _order: fx.Refused) -> None:
-        """Whoever asked is answered by the command itself."""
-
-    _ORDERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
-        fx.OpenGate: _open_gate,
-        fx.CloseGate: _close_gate,
-        fx.DiscardUtterance: _discard_utterance,
-        fx.ExpectReply: _expect_reply,
-        fx.FinishPlayback: _finish_playback,
-        fx.DropPlayback: _drop_playback,
-        fx.Tell: _tell,
-        fx.PlayCue: _play_cue,
-        fx.PlayTone: _play_tone,
-        fx.Connect: _connect,
-        fx.Disconnect: _disconnect,
-        fx.Deliver: _deliver,
-        fx.RunTools: _run_tools,
-        fx.SaveHandle: _save_handle,
-        fx.Forgotten: _forgotten,
-        fx.Mute: _mute,
-        fx.SetVolume: _set_volume,
-        fx.StepVolume: _step_volume,
-        fx.KeepVolume: _keep_volume,
-        fx.KeepMute: _keep_mute,
-        fx.TurnEnded: _turn_ended,
-        fx.ApplySettings: _apply_settings,
-        fx.Refused: _refused,
-    }
 
     def _tell_status(self) -> None:
         status = self._core.status

@@ -1,0 +1,176 @@
+"""The core's orders, carried out: a table from each to what the edges do for it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speakerd.audio import earcons
+from speakerd.audio.buffers import Utterance
+from speakerd.conversation import effects as fx
+from speakerd.daemon.translate import utterance_bytes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from speakerd.config.settings import Settings
+    from speakerd.daemon.chores import Chores
+    from speakerd.daemon.devices import Devices
+    from speakerd.daemon.hands import Hands
+    from speakerd.live.edge import LiveEdge
+    from speakerd.service.chronicle import Chronicle
+    from speakerd.service.state import ControlsStore, HandleStore
+    from speakerd.service.usage import Tally
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """All that an order can be about."""
+
+    devices: Devices
+    live: LiveEdge
+    hands: Hands
+    chronicle: Chronicle
+    handle: HandleStore
+    controls: ControlsStore
+    tally: Tally
+    chores: Chores
+
+
+class Orders:
+    """Carries orders out by ``edges``, and by ``settings``, which may be exchanged at any time.
+
+    ``apply`` is called when the time has come to apply what was read anew.
+    """
+
+    def __init__(self, edges: Edges, settings: Settings, apply: Callable[[], None]) -> None:
+        self.settings = settings
+        self._edges = edges
+        self._apply = apply
+        self._utterances: dict[int, Utterance] = {}
+
+    def carry_out(self, order: fx.Effect) -> None:
+        """Do it now; none of it blocks."""
+        self._TABLE[type(order)](self, order)
+
+    def _open_gate(self, order: fx.OpenGate) -> None:
+        utterance = Utterance(order.turn, utterance_bytes_of(self.settings))
+        self._utterances[order.turn] = utterance
+        self._edges.devices.microphone.open_gate(utterance, order.not_before)
+
+    def _close_gate(self, order: fx.CloseGate) -> None:
+        self._edges.devices.microphone.close_gate(order.turn, order.covering)
+
+    def _discard_utterance(self, order: fx.DiscardUtterance) -> None:
+        self._edges.devices.microphone.discard(order.turn)
+        utterance = self._utterances.pop(order.turn, None)
+        if utterance is not None:
+            utterance.discard()
+
+    def _expect_reply(self, order: fx.ExpectReply) -> None:
+        self._edges.devices.speaker.expect(order.turn)
+
+    def _finish_playback(self, order: fx.FinishPlayback) -> None:
+        self._edges.devices.speaker.finish(order.turn)
+
+    def _drop_playback(self, _order: fx.DropPlayback) -> None:
+        self._edges.devices.speaker.drop()
+
+    def _tell(self, order: fx.Tell) -> None:
+        self._edges.chronicle.told(order.notice)
+        voice = self._edges.devices.voice
+        spoken = voice.prompt(order.notice) if voice is not None else None
+        self._edges.devices.speaker.play_clip(spoken or self._earcon(order.notice))
+
+    def _play_cue(self, order: fx.PlayCue) -> None:
+        self._edges.devices.speaker.play_clip(self._earcon(order.cue))
+
+    def _earcon(self, sound: fx.Notice | fx.Cue) -> bytes:
+        return earcons.render(sound, self.settings.earcon_volume)
+
+    def _play_tone(self, _order: fx.PlayTone) -> None:
+        self._edges.devices.speaker.play_clip(earcons.tone())
+
+    def _connect(self, order: fx.Connect) -> None:
+        resuming = "resuming the conversation" if order.handle else "a fresh conversation"
+        log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
+        self._edges.live.connect(order.generation, order.model, order.handle, order.without)
+
+    def _disconnect(self, order: fx.Disconnect) -> None:
+        if order.failure is not None:
+            self._edges.chronicle.given_up(order.generation, order.failure)
+        self._edges.live.disconnect(order.generation)
+
+    def _deliver(self, order: fx.Deliver) -> None:
+        what = order.text if order.text is not None else self._utterances.get(order.turn)
+        if what is not None:
+            self._edges.live.deliver(order.generation, order.turn, what)
+
+    def _run_tools(self, order: fx.RunTools) -> None:
+        self._edges.hands.run(order)
+
+    def _save_handle(self, order: fx.SaveHandle) -> None:
+        self._edges.chores.do(functools.partial(self._edges.handle.save, order.handle))
+
+    def _mute(self, order: fx.Mute) -> None:
+        self._edges.devices.microphone.mute(on=order.on)
+        if order.told:
+            self._edges.chronicle.mute(on=order.on)
+
+    def _set_volume(self, order: fx.SetVolume) -> None:
+        if self._edges.devices.volume is not None:
+            self._edges.devices.volume.set(order.percent)
+
+    def _step_volume(self, order: fx.StepVolume) -> None:
+        if self._edges.devices.volume is not None:
+            self._edges.devices.volume.step(order.percent)
+
+    def _forgotten(self, _order: fx.Forgotten) -> None:
+        self._edges.chronicle.forgotten()
+
+    def _keep_volume(self, order: fx.KeepVolume) -> None:
+        self._edges.chores.do(self._edges.controls.saving(volume=order.percent))
+
+    def _keep_mute(self, order: fx.KeepMute) -> None:
+        self._edges.chores.do(self._edges.controls.saving(muted=order.on))
+
+    def _turn_ended(self, order: fx.TurnEnded) -> None:
+        self._edges.chronicle.turn_ended(order.record)
+        self._edges.chores.do(self._edges.tally.save)
+
+    def _apply_settings(self, _order: fx.ApplySettings) -> None:
+        self._apply()
+
+    def _refused(self, _order: fx.Refused) -> None:
+        """Whoever asked is answered by the command itself."""
+
+    _TABLE: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
+        fx.OpenGate: _open_gate,
+        fx.CloseGate: _close_gate,
+        fx.DiscardUtterance: _discard_utterance,
+        fx.ExpectReply: _expect_reply,
+        fx.FinishPlayback: _finish_playback,
+        fx.DropPlayback: _drop_playback,
+        fx.Tell: _tell,
+        fx.PlayCue: _play_cue,
+        fx.PlayTone: _play_tone,
+        fx.Connect: _connect,
+        fx.Disconnect: _disconnect,
+        fx.Deliver: _deliver,
+        fx.RunTools: _run_tools,
+        fx.SaveHandle: _save_handle,
+        fx.Forgotten: _forgotten,
+        fx.Mute: _mute,
+        fx.SetVolume: _set_volume,
+        fx.StepVolume: _step_volume,
+        fx.KeepVolume: _keep_volume,
+        fx.KeepMute: _keep_mute,
+        fx.TurnEnded: _turn_ended,
+        fx.ApplySettings: _apply_settings,
+        fx.Refused: _refused,
+    }
