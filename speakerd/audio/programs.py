@@ -51,8 +51,9 @@ class Programs:
                 child.kill()  # does nothing to one that has ended
         self.check()
         if child.returncode:
-            said = " ".join(errors.decode(errors="replace").split())[-160:]
-            raise ProgramError(f"{name} failed ({child.returncode}): {said}")
+            # The last line: before it, nice may regret that it is not allowed to.
+            said = errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise ProgramError(f"{name} failed ({child.returncode}): {said[-160:]}")
         return output
 
     def check(self) -> None:
