@@ -410,9 +410,6 @@ def test_a_light_that_stands_still_wakes_nobody(real: RealRig) -> None:
     thread = still._claim._thread
     status = Path(f"/proc/self/task/{thread.native_id}/status")
 
-    def asleep() -> bool:
-        return "State:\tS" in status.read_text()
-
     def wakeups() -> int:
         lines = status.read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
@@ -420,9 +417,12 @@ def test_a_light_that_stands_still_wakes_nobody(real: RealRig) -> None:
     def changes() -> int:
         return len(real.pin(RGB[0]).states)
 
-    wait_until(asleep)
-    before = wakeups()
+    def sleeps_while_the_other_moves() -> bool:
+        before, seen = wakeups(), changes()
+        wait_until(lambda: changes() > seen + 6)  # a second or so later
+        return wakeups() == before
+
     still.show(Light.LISTENING)  # no news
     moving.show(Light.ERROR)
-    wait_until(lambda: changes() > 6)  # a second or so later
-    assert wakeups() == before
+    # It may have been about to lie down.
+    assert sleeps_while_the_other_moves() or sleeps_while_the_other_moves()
