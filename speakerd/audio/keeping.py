@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import tempfile
+from pathlib import Path
 
 _SUFFIX = ".prompt"
 _NEW = ".prompt-new"
@@ -41,12 +39,10 @@ class Keeping:
     def put(self, key: str, pcm: bytes) -> None:
         """Keep ``pcm``. Raises OSError. A power cut may undo it, and spoils nothing."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(key)
-        new = path.with_suffix(_NEW)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        descriptor, new = tempfile.mkstemp(_NEW, dir=self._directory)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_digest(key, pcm) + pcm)
-        new.replace(path)
+        Path(new).replace(self._path(key))
 
     def keep_only(self, keys: set[str]) -> None:
         """Remove what was kept for any other key, of another language say. Raises OSError."""

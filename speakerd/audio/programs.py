@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import speakerd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Where the very modules are that run here, wherever that was found.
+_MODULES = str(Path(speakerd.__file__).parents[1])
 _TIMEOUT_S = 30.0  # a sentence takes 100 ms on a server's core, some seconds on a small board
 
 
@@ -28,6 +33,7 @@ class StoppedError(Exception):
 class Programs:
     """Runs them with the lowest priority, each for ``timeout_s`` at most.
 
+    The unit's sandbox leaves them ours, for nobody may ask for another one there.
     ``stop`` may be called from any thread, the others from one.
     """
 
@@ -51,7 +57,7 @@ class Programs:
                 child.kill()  # does nothing to one that has ended
         self.check()
         if child.returncode:
-            # The last line: before it, nice may regret that it is not allowed to.
+            # The last line: before it, nice regrets what the sandbox does not let it.
             said = errors.decode(errors="replace").strip().rpartition("\n")[2]
             raise ProgramError(f"{name} failed ({child.returncode}): {said[-160:]}")
         return output
@@ -70,7 +76,7 @@ class Programs:
 
     def _start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # nice: there is time, and somebody may be speaking. It becomes what it starts, with the
-        # same process id.
+        # same process id. A Ctrl-C in the terminal is for the daemon, which ends it then.
         pipe = subprocess.PIPE
         with self._lock:
             self.check()
@@ -81,6 +87,7 @@ class Programs:
                     stdout=pipe,
                     stderr=pipe,
                     env=_environment(),
+                    process_group=0,
                 )
             except OSError as error:
                 raise ProgramError(f"{name} cannot be started: {error}") from error
@@ -88,7 +95,6 @@ class Programs:
 
 
 def _environment() -> dict[str, str]:
-    """What finds programs and modules; the key and the like are none of their business."""
-    names = ("PATH", "PYTHONPATH")
-    found = {name: os.environ[name] for name in names if name in os.environ}
-    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | found
+    """What finds programs and our modules; the key and the like are none of their business."""
+    path = os.environ.get("PATH", os.defpath)
+    return {"PATH": path, "LC_ALL": "C.UTF-8", "PYTHONPATH": _MODULES}

@@ -85,6 +85,7 @@ class Voice:
                 pcm = self._sound_of(phrase, version)
                 if pcm is not None:
                     self._prompts[notice] = pcm
+            self._programs.check()  # another voice keeps its sentences there already
             self._forget_others(version)
         except ProgramError as error:
             self._tell_once(str(error))
@@ -111,8 +112,8 @@ class Voice:
 
     def _make(self, phrase: Phrase) -> bytes:
         wav = self._espeak.speak(phrase.voice, phrase.text)
-        # -P: the working directory is no place to look for modules.
-        command = [sys.executable, "-P", "-m", clips.__name__, str(self._volume_percent)]
+        # -s -P: neither the home nor the working directory is a place to look for modules.
+        command = [sys.executable, "-s", "-P", "-m", clips.__name__, str(self._volume_percent)]
         return self._programs.run("its conversion", command, wav)
 
     def _forget_others(self, version: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 from speakerd.audio.programs import ProgramError, Programs, StoppedError
 from tests.audio.contract import wait_until
 
+CHECKOUT = Path(__file__).parents[2]
+
 
 def sh(script: str, *arguments: str | Path) -> list[str]:
     return ["/bin/sh", "-c", script, "sh", *map(str, arguments)]
@@ -94,13 +96,25 @@ def test_after_the_stop_nothing_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_it_gets_a_low_priority_and_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.nice(0) == 19, reason="these tests have that themselves")
+def test_it_gets_the_lowest_priority() -> None:
+    assert Programs().run("nice", ["nice"]) == b"19\n"
+
+
+def test_it_gets_nothing_of_ours_but_where_programs_and_modules_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-secret")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    assert Programs().run("nice", ["nice"]) == b"19\n"
     environment = Programs().run("env", ["env"]).decode().splitlines()
     assert set(environment) == {
         f"PATH={os.environ['PATH']}",
-        "PYTHONPATH=/somewhere",
+        f"PYTHONPATH={CHECKOUT}",
         "LC_ALL=C.UTF-8",
     }
+
+
+def test_the_terminals_interrupt_does_not_reach_it() -> None:
+    group = Programs().run("ps", ["ps", "-o", "pgid=", "-p", str(os.getpid())]).split()
+    own = Programs().run("sh", sh("ps -o pgid= -p $$")).split()
+    assert own != group
