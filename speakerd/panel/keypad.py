@@ -186,6 +186,7 @@ class EvdevKeypad(Generic[Use]):
                 self._tell(_explained(error))
                 opened.close()
                 self._stopping.wait(self._delay_s)
+                self._delay_s = min(2 * self._delay_s, _LONGEST_RETRY_S)
 
     def _named(self) -> dict[int, Use]:
         """Raises ValueError."""
@@ -198,6 +199,7 @@ class EvdevKeypad(Generic[Use]):
         """Raises OSError."""
         paths = inputs.named(self._wanted, self._root)
         if not paths:
+            self._delay_s = self._retry_s
             called = "is there" if self._wanted.startswith("/") else "is called so"
             remedy = f"plug it in, or set {_OPTION} to what speakerd-keypad lists"
             raise FileNotFoundError(f"{self._wanted}: no input device {called}; {remedy}")
@@ -214,7 +216,6 @@ class EvdevKeypad(Generic[Use]):
         """Until it is to stop, or there are others. Raises OSError when one of them is gone."""
         down: set[Use] = set()
         looks, look_at = _LOOKS, time.monotonic() + self._retry_s
-        self._delay_s = min(2 * self._delay_s, _LONGEST_RETRY_S)  # unless it can be read
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as at_last:
             at_last.callback(lambda: self._changed(down, set()))
             selector.register(wake, selectors.EVENT_READ)

@@ -190,6 +190,18 @@ def test_one_that_cannot_be_opened_says_why_once(
         assert told.next() == ("lost", reason)
 
 
+def test_one_that_cannot_be_opened_is_tried_more_and_more_seldom(
+    ports: FakePorts, pedal: FakePort
+) -> None:
+    pedal.refusal = OSError(errno.EACCES, "Permission denied")
+    told = Told()
+    with listening(ports, told) as keypad:
+        wait_until(lambda: pedal.attempts > 4)
+        assert keypad._delay_s >= RETRY_S * 2**4
+        assert told.next() == ("lost", APPLY)
+    assert told.rest() == []
+
+
 def test_one_that_another_program_has_is_waited_for(ports: FakePorts, pedal: FakePort) -> None:
     pedal.grabbed_by_another = True
     told = Told()
