@@ -44,9 +44,9 @@ make_user() {
 	say "User speakerd, and the groups speakerd, audio, gpio and input"
 	quietly systemd-sysusers "$PWD/systemd/speakerd.sysusers"
 	# Made here and not only by the service, for a root file system that becomes read-only.
-	mkdir -p "$root/var/lib/speakerd" "$root/etc/speakerd"
-	chmod 700 "$root/var/lib/speakerd"
-	chown speakerd:speakerd "$root/var/lib/speakerd"
+	mkdir -p "$root/var/lib/speakerd" "$root/var/cache/speakerd" "$root/etc/speakerd"
+	chmod 700 "$root/var/lib/speakerd" "$root/var/cache/speakerd"
+	chown speakerd:speakerd "$root/var/lib/speakerd" "$root/var/cache/speakerd"
 }
 
 configure() {
@@ -142,7 +142,7 @@ main() {
 		die "/opt/speakerd is there, and not from make install: move it away"
 	has_board
 
-	install_build_packages alsa-utils ca-certificates systemd
+	install_build_packages alsa-utils ca-certificates espeak-ng systemd
 	release=$(release_name)
 	old=$(readlink "$root/opt/speakerd" || true)
 	if [ -e "$root/opt/$release/complete" ]; then

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 #: A little slower than its 175 words a minute: nobody can ask it to say that again.
 WORDS_PER_MINUTE = 155
 
-_MISSING = "espeak-ng is not installed: failures are not told in words; sudo apt install espeak-ng"
+#: What mends it where it is missing: the daemon looks for it at its start.
+REMEDY = "sudo apt install espeak-ng && sudo systemctl restart speakerd"
+_MISSING = f"espeak-ng is not installed: failures are not told in words; {REMEDY}"
 
 
 class Espeak:

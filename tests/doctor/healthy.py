@@ -85,6 +85,7 @@ class Healthy:
         self.run.outputs |= {
             "timedatectl show": "CanNTP=yes\nNTP=yes\nNTPSynchronized=yes",
             "vcgencmd get_throttled": "throttled=0x0",
+            "espeak-ng --version": "eSpeak NG text-to-speech: 1.52.0",
             "df": "    Avail   Inodes  IFree\n  5000000000  900000 800000",
         }
 

@@ -30,6 +30,7 @@ modules() { find /opt/speakerd/lib -path '*/site-packages/pip' -prune -o -name "
 installed() {
 	check same "$(mode $env)" "640 root:speakerd"
 	check same "$(mode /var/lib/speakerd)" "700 speakerd:speakerd"
+	check same "$(mode /var/cache/speakerd)" "700 speakerd:speakerd"
 	check id -nG speakerd
 	check no runuser -u nobody -- cat $env 2>/dev/null
 	check same "$(systemctl is-enabled speakerd 2>/dev/null)" enabled

@@ -42,8 +42,9 @@ def test_a_first_installation(machine: Machine) -> None:
     assert machine.text(f"{ENV}.example") == machine.text(ENV)
     assert (machine.root / ENV).stat().st_mode & 0o777 == 0o640
     assert machine.called(f"chown root:speakerd {machine.root}/{ENV}")
-    assert (machine.root / "var/lib/speakerd").stat().st_mode & 0o777 == 0o700
-    assert machine.called(f"chown speakerd:speakerd {machine.root}/var/lib/speakerd")
+    kept = [machine.root / "var/lib/speakerd", machine.root / "var/cache/speakerd"]
+    assert [folder.stat().st_mode & 0o777 for folder in kept] == [0o700, 0o700]
+    assert machine.called(f"chown speakerd:speakerd {kept[0]} {kept[1]}")
     assert str((machine.root / "usr/local/bin/speakerd").readlink()) == "/opt/speakerd/bin/speakerd"
     assert machine.releases() == [machine.current()]
     assert "the doctor has looked" in said
@@ -126,7 +127,7 @@ def test_the_strictest_umask_of_root_locks_nobody_out(machine: Machine) -> None:
     for path in machine.root.rglob("*"):
         mode = path.stat(follow_symlinks=False).st_mode & 0o777
         relative = str(path.relative_to(machine.root))
-        if not relative.startswith(("run", "var/lib/speakerd")) and relative != ENV:
+        if not relative.startswith(("run", "var/lib/speakerd", "var/cache/speakerd")) and relative != ENV:
             assert mode & 0o044 == 0o044, relative
 
 

@@ -121,8 +121,15 @@ class Pi:
         return f"GOOGLE_GEMINI_BASE_URL={self.simulator.base_url}\nSSL_CERT_FILE={AUTHORITY}\n"
 
     def options(self, **more: str) -> str:
-        """An env file for this machine's cards and the simulator, with more lines."""
-        lines = {"SPEAKERD_CAPTURE_DEVICE": MICROPHONE, "SPEAKERD_PLAYBACK_DEVICE": SPEAKER}
+        """An env file for this machine's cards and the simulator, with more lines.
+
+        Without words: they take the machine half a minute, and a short sound is known exactly.
+        """
+        lines = {
+            "SPEAKERD_CAPTURE_DEVICE": MICROPHONE,
+            "SPEAKERD_PLAYBACK_DEVICE": SPEAKER,
+            "SPEAKERD_PROMPTS": "false",
+        }
         return self.gemini + "".join(f"{name}={text}\n" for name, text in (lines | more).items())
 
     async def configure(self, **more: str) -> None:

@@ -16,7 +16,7 @@ from speakerd.audio.phrases import phrases
 from speakerd.conversation.effects import Cue, Notice
 from tests.virtual_pi.pi import DAC, EAR, MOUTH
 from tests.virtual_pi.shell import LOOK_S
-from tests.virtual_pi.sound import as_wav, samples, words
+from tests.virtual_pi.sound import samples, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,13 +30,6 @@ CONTROLS = "/var/lib/speakerd/controls.json"
 #: How the loopback has to be opened before dmix does, which wants 48 kHz, stereo and more bits
 DMIX_RATE_HZ, DMIX_CHANNELS = 48_000, 2
 MIXER = {"SPEAKERD_PLAYBACK_DEVICE": "speaker", "SPEAKERD_MIXER": "hw:CARD=Dac"}
-#: Speaks with the voice of a file
-ESPEAK = b"""#!/bin/sh
-[ "$1" != --version ] || exec echo a stand-in
-cat >/dev/null
-exec cat /usr/share/stand-in.wav
-"""
-
 
 # --- the volume
 
@@ -210,22 +203,24 @@ async def test_what_the_speaker_says_itself_is_never_sent(pi: Pi, simulator: Sim
 async def test_without_espeak(pi: Pi) -> None:
     """One line in the journal, and short sounds in place of words."""
     mark = len(pi.journal)
-    await pi.restart()
-    await pi.journal.wait(since=mark, text="espeak-ng is not installed")
-    await pi.command("mute", on=True)
+    await pi.configure(SPEAKERD_PROMPTS="true")
+    await pi.root.run("mv /usr/bin/espeak-ng /usr/bin/espeak-ng.away")
     try:
+        await pi.restart()
+        await pi.journal.wait(since=mark, text="espeak-ng is not installed")
+        await pi.command("mute", on=True)
         async with pi.listening("no-words"):
             await pi.root.run("button hold 0.1")
             await pi.hears(earcons.render(Notice.MUTED))
     finally:
+        await pi.root.run("mv /usr/bin/espeak-ng.away /usr/bin/espeak-ng")
         await pi.command("mute", on=False)
     assert pi.journal.messages(mark).count("espeak-ng") == 2  # what it lacks, how to get it
 
 
 async def test_a_failure_is_told_in_words(pi: Pi) -> None:
-    """By a program that the service may start, kept where it may write; this one is a stand-in."""
-    await pi.root.put(as_wav(words(2.5, 22_050, seed=82), 22_050), "/usr/share/stand-in.wav")
-    await pi.root.put(ESPEAK, "/usr/bin/espeak-ng", "755")
+    """By programs that the service may start, kept where it may write."""
+    await pi.configure(SPEAKERD_PROMPTS="true")
     try:
         await pi.restart()
         count = len(phrases(""))
@@ -238,7 +233,4 @@ async def test_a_failure_is_told_in_words(pi: Pi) -> None:
             await pi.root.until(loud)
     finally:
         await pi.command("mute", on=False)
-        await pi.root.run(
-            "systemctl stop speakerd; rm /usr/bin/espeak-ng /usr/share/stand-in.wav;"
-            " rm -r /var/cache/speakerd/*"
-        )
+        await pi.root.run("systemctl stop speakerd; rm -r /var/cache/speakerd/*")

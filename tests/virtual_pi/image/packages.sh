@@ -9,7 +9,7 @@ APT=(mmdebstrap debian-archive-keyring uidmap e2fsprogs openssh-client qemu-syst
 # Of what speakerd is built with that brings a compiler and python3-venv, and nothing else.
 MACHINE=(
 	systemd systemd-sysv systemd-timesyncd libpam-systemd udev dbus kmod procps psmisc iproute2 netbase
-	openssh-server sudo less ca-certificates git python3 python3-venv build-essential pkg-config alsa-utils
+	openssh-server sudo less ca-certificates git python3 python3-venv build-essential pkg-config alsa-utils espeak-ng
 	nftables strace
 )
 
