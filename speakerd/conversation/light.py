@@ -24,22 +24,26 @@ class Light(enum.Enum):
     OFF = "off"  # the speaker does not run
 
 
-_OF_STATES = {
+_OF_TURNS = {
     "listening": Light.LISTENING,
     "thinking": Light.THINKING,
     "speaking": Light.SPEAKING,
-    "error": Light.ERROR,
 }
 #: Why there is no connection, where it is not for somebody to mend something.
 _OFFLINE = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER}
 
 
 def light_of(status: Status) -> Light:
-    """What a person shall see: what it does, else what keeps it from it, worst first."""
-    if status.state in _OF_STATES:
-        return _OF_STATES[status.state]
+    """What a person shall see: what it does, else what keeps it from it.
+
+    The mute comes first: whoever has closed the microphone can rely on seeing it.
+    """
+    if status.state in _OF_TURNS:
+        return _OF_TURNS[status.state]
     if status.muted:
         return Light.MUTED
+    if status.state == "error":
+        return Light.ERROR
     if status.trouble is not None and status.trouble.kind is not FailureKind.IDLE:
         return Light.OFFLINE if status.trouble.kind in _OFFLINE else Light.ERROR
     return Light.IDLE
