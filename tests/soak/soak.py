@@ -18,6 +18,7 @@ from unittest import mock
 
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
+from speakerd.live import sdk
 from speakerd.service.state import FILE_NAME
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
@@ -112,6 +113,7 @@ class Soak:
         """Play these turns, and put what came of them into the tally."""
         began = time.monotonic()
         try:
+            await sdk.load()  # once in a process, and longer than anybody's patience here
             await self._start(eager=False)
             for number in numbers:
                 await self._turn(plan(self._seed, number))
