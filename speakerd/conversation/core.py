@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
-from speakerd.conversation.button import Button, Gesture
+from speakerd.conversation.button import Button, Gesture, Touch
 from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
@@ -71,6 +71,7 @@ class Core:
         self._last_failure: Failure | None = None
         self._trouble: Failure | None = None
         self._begun = False  # started: what was kept from before is known
+        self._greeted = False  # it has said that it is ready
         self._forget = False  # as soon as the turn under way is over
         self._reload: ev.ReloadRequested | None = None  # so too
         self._over = False  # shut down: nothing begins any more
@@ -145,7 +146,7 @@ class Core:
         """Bring every machine to ``now``, until none has anything left to do."""
         self._now = self._dialogue.now = max(now, self._now)
         for _ in range(_LONGEST_CHAIN):
-            self._gesture(self._button.wake(self._now, down=self._dialogue.touch))
+            self._gesture(self._button.wake(self._now, down=self._touch))
             self._controls.wake()
             self._dialogue.think_aloud()
             moved = self._advance_link()
@@ -249,13 +250,26 @@ class Core:
         elif event.handle is not None:
             self._dialogue.ended_at = self._now
         self._link.start(self._now, self._out)
-        if self._devices[ev.Device.SPEAKER] == READY:
+        self._greet()
+
+    def _greet(self) -> None:
+        """Say once that it is ready, as soon as somebody can be heard and can hear that."""
+        needed = (ev.Device.MICROPHONE, ev.Device.SPEAKER)
+        can = all(self._devices[device] == READY for device in needed)
+        if self._begun and can and not (self._greeted or self._over):
+            self._greeted = True
             self._dialogue.cue(fx.Cue.READY)
 
+    @property
+    def _touch(self) -> Touch:
+        """What it is to press the button now: muted, it is no reason to give an answer up."""
+        if self._controls.muted and self._dialogue.state is TurnState.THINKING:
+            return Touch.DOWN
+        return self._dialogue.touch
+
     def _button_edge(self, event: ev.ButtonEdge) -> None:
-        down = self._dialogue.touch
         pressed, trigger = event.pressed, event.trigger
-        self._gesture(self._button.edge(trigger, self._now, pressed=pressed, down=down))
+        self._gesture(self._button.edge(trigger, self._now, pressed=pressed, down=self._touch))
 
     def _button_held_at_start(self, _event: ev.ButtonHeldAtStart) -> None:
         self._gesture(self._button.held_at_start(ev.Trigger.BUTTON))
@@ -326,8 +340,9 @@ class Core:
 
     def _device_ready(self, event: ev.DeviceReady) -> None:
         self._devices[event.device] = READY
-        if event.device is ev.Device.SPEAKER:
-            self._dialogue.speaker_lost = False
+        if event.device is ev.Device.SPEAKER and not self._over:
+            self._dialogue.speaker_is_back()
+        self._greet()
 
     def _device_lost(self, event: ev.DeviceLost) -> None:
         self._devices[event.device] = self._last_error = event.reason

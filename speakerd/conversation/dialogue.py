@@ -49,6 +49,7 @@ class Dialogue:
         self._entered = 0.0
         self._numbers = 0
         self._armed_captured = False
+        self._armed_at_rest = False  # the press silenced nothing
         self._pressed_at = 0.0
         self._min_press_s = rules.min_press_s  # of this one
         self._cue_at = FOREVER  # when it is told again that an answer is being waited for
@@ -56,6 +57,7 @@ class Dialogue:
         self._input = TurnInput.STOP  # the one being carried out
         self._unanswered: list[Turn] = []
         self._owed: fx.Notice | None = None  # to be told when there is time for it
+        self._unheard = False  # an answer was lost with the speaker: told when that is back
         self._calls: dict[str, float] = {}  # blocking tool calls of this connection: since when
         self._actions: dict[Action, Callable[[], None]] = {
             action: getattr(self, f"_{action.name.lower()}") for action in Action
@@ -159,7 +161,8 @@ class Dialogue:
     def touch(self) -> Touch:
         """What it is to press the button now: of an answer or an explanation it may be the end."""
         resting = self.state in {TurnState.IDLE, TurnState.SETTLING}
-        if self.state is TurnState.SPEAKING or (resting and self.playing.explains):
+        answering = self.state in {TurnState.THINKING, TurnState.SPEAKING}
+        if answering or (resting and self.playing.explains):
             return Touch.DOWN_IN_ANSWER
         return Touch.DOWN_IN_TAIL if self.state is TurnState.TAIL else Touch.DOWN
 
@@ -189,6 +192,14 @@ class Dialogue:
         return self.step(TurnInput.SAY)
 
     # --- facts that need no transition
+
+    def speaker_is_back(self) -> None:
+        """There is one again; whoever missed an answer is told why, if nobody speaks now."""
+        self.speaker_lost = False
+        if self._unheard and self.state in {TurnState.IDLE, TurnState.SETTLING}:
+            self.playing.clips.append(True)
+            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, again=True))
+        self._unheard = False
 
     def find(self, number: int) -> Turn | None:
         """The turn of that number, if it is under way, the last one, or still unanswered."""
@@ -305,7 +316,7 @@ class Dialogue:
 
     def _arm(self) -> None:
         self._close_books(Outcome.ANSWERED)
-        self._open_gate()
+        self._open_gate(at_rest=not self.playing.sounds)
 
     def _barge_in(self) -> None:
         self._close_books(Outcome.STOPPED)
@@ -318,8 +329,9 @@ class Dialogue:
             self._lose(self._unanswered[0])
         self._open_gate()
 
-    def _open_gate(self) -> None:
+    def _open_gate(self, *, at_rest: bool = False) -> None:
         self._hush()
+        self._armed_at_rest = at_rest
         self.turn = None
         self._numbers += 1
         self._armed_captured = False
@@ -333,6 +345,9 @@ class Dialogue:
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
         self._let_go(Outcome.STOPPED)
+        felt = self.now - self._pressed_at >= self.rules.felt_s
+        if self._armed_at_rest and felt and self._input is TurnInput.RELEASE:
+            self.cue(fx.Cue.NOTHING)
         self._tell()
 
     def _open(self) -> None:
@@ -515,6 +530,7 @@ class Dialogue:
     def _end_unheard(self) -> None:
         self._close_books(Outcome.CUT)
         self._hush()
+        self._unheard = self.speaker_lost
         self._tell(fx.Notice.SPEAKER_LOST)
 
     def _end_shutdown(self) -> None:

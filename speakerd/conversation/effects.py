@@ -29,7 +29,7 @@ class Notice(enum.Enum):
     SETUP_REFUSED = "setup-refused"
     QUOTA_USED_UP = "quota-used-up"
     NO_MICROPHONE = "no-microphone"
-    SPEAKER_LOST = "speaker-lost"  # usually not heard, but in the journal and the status
+    SPEAKER_LOST = "speaker-lost"  # in an answer; heard when there is one again
     MUTED = "muted"  # somebody wants to speak, and the microphone is off
 
 
@@ -38,6 +38,7 @@ class Cue(enum.Enum):
 
     READY = "ready"  # after the start
     HEARD = "heard"  # the sentence is taken
+    NOTHING = "nothing"  # it was only a tap: nothing was heard, and nothing is sent
     THINKING = "thinking"  # an answer is being waited for
     FORGOTTEN = "forgotten"  # the next conversation begins anew
     VOLUME = "volume"  # at the new volume
@@ -103,9 +104,13 @@ class DropPlayback:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell the person by sound (and in the journal), after what was to be told before."""
+    """Tell the person by sound (and in the journal), after what was to be told before.
+
+    ``again``: the journal has it already, and there was no speaker for the sound.
+    """
 
     notice: Notice
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ class Playing:
             self.ended_at = now
 
     @property
+    def sounds(self) -> bool:
+        """Whether there is anything to be heard."""
+        return self.reply or bool(self.clips)
+
+    @property
     def explains(self) -> bool:
         """Whether something is being told that a person may have heard enough of."""
         return any(self.clips)

@@ -82,7 +82,8 @@ class Orders:
         self._edges.devices.speaker.drop()
 
     def _tell(self, order: fx.Tell) -> None:
-        self._edges.chronicle.told(order.notice)
+        if not order.again:
+            self._edges.chronicle.told(order.notice)
         voice = self._edges.devices.voice
         spoken = voice.prompt(order.notice) if voice is not None else None
         self._edges.devices.speaker.play_clip(spoken or self._earcon(order.notice))

@@ -38,7 +38,8 @@ QUICK: dict[str, Any] = {"min_press_ms": 0, "tail_ms": 0, "preroll_ms": 0}
 
 
 #: They are heard again and again, and seldom what a test is about.
-CUES = frozenset(earcons.render(cue) for cue in Cue)
+#: That of nothing heard is that of nothing answered, too, and counts as the latter.
+CUES = frozenset(earcons.render(cue) for cue in Cue if cue is not Cue.NOTHING)
 
 
 def nothing(_settings: Settings, _post: Post) -> None:

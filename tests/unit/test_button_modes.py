@@ -97,9 +97,35 @@ def test_a_tap_that_comes_after_the_longest_utterance_begins_nothing(mode: Butto
     assert story.is_in(TurnState.THINKING)
     story.tap()
     assert len(story.all(fx.OpenGate)) == 1
+    story.answer(1)
     story.wait(story.rules.late_tap_s)
     story.tap()
     assert len(story.all(fx.OpenGate)) == 2
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+def test_a_tap_while_it_thinks_is_a_change_of_mind(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.ask_by_control()
+    story.tap()
+    assert story.is_in(TurnState.IDLE)
+    story.wait(5.0)
+    assert story.is_in(TurnState.IDLE)  # nobody listens
+    assert story.outcomes == ["stopped"]
+    story.tap()
+    assert story.is_in(TurnState.ARMED)
+
+
+def test_held_in_auto_while_it_thinks_it_speaks_on() -> None:
+    story = story_of(ButtonMode.AUTO)
+    story.ask_by_control()
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    story.release()
+    story.wait(1.0)
+    assert story.is_in(TurnState.THINKING)
+    assert story.outcomes == ["spoken-on"]
 
 
 def test_held_in_auto_it_ends_when_it_is_let_go() -> None:

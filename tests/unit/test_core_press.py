@@ -77,10 +77,40 @@ def test_a_press_shorter_than_the_minimum_leaves_nothing_behind(story: Story) ->
     story.press(at=20.0)
     story.captured()
     story.release(at=20.2)
-    assert story.last == [fx.DiscardUtterance(1)]
+    assert story.last == [fx.DiscardUtterance(1), fx.PlayCue(fx.Cue.NOTHING)]
     story.wait(5.0)
     assert story.is_in(TurnState.IDLE)
     assert [*story.all(fx.Deliver), *story.told, *story.outcomes] == []
+
+
+def test_a_glitch_on_the_wire_sounds_like_nothing(story: Story) -> None:
+    story.press(at=20.0)
+    story.release(at=20.04)
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    assert story.all(fx.PlayCue) == []
+
+
+@pytest.mark.parametrize("sounding", ["reply", "thought", "notice", "cue"])
+def test_a_tap_that_has_silenced_something_was_no_attempt_to_speak(
+    story: Story, sounding: str
+) -> None:
+    match sounding:
+        case "reply":
+            turn = story.ask()
+            story.reply(turn)
+            story.plays(turn)
+        case "thought":
+            story.ask()
+        case "notice":
+            story.complete(story.ask())
+        case _:
+            story.tell(ev.ForgetRequested())
+    story.press()
+    story.release(at=story.now + 0.2)
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    assert fx.PlayCue(fx.Cue.NOTHING) not in story.all(fx.PlayCue)
 
 
 # --- what else may sound
@@ -92,7 +122,7 @@ def test_the_preroll_does_not_reach_back_into_a_reply_or_its_echo(story: Story) 
     heard_until = story.now
     story.press(at=heard_until + 0.05)
     assert story.one(fx.OpenGate).not_before == story.now
-    story.release(at=story.now + 0.1)
+    story.release(at=story.now + 0.04)
     story.press(at=heard_until + 0.25)
     guarded = heard_until + story.rules.echo_guard_s
     assert story.one(fx.OpenGate).not_before == pytest.approx(guarded)

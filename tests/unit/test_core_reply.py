@@ -351,8 +351,28 @@ def test_a_speaker_that_is_lost_in_mid_reply_ends_the_turn(story: Story) -> None
     story.lose(ev.Device.SPEAKER)
     assert story.is_in(TurnState.IDLE)
     assert story.outcomes == ["cut"]
-    assert story.told == [fx.Notice.SPEAKER_LOST]
     assert story.last[-2:] == [fx.DropPlayback(), fx.Tell(fx.Notice.SPEAKER_LOST)]
+
+
+def test_who_missed_an_answer_hears_why_as_soon_as_there_is_a_speaker(story: Story) -> None:
+    playing(story)
+    story.lose(ev.Device.SPEAKER)
+    story.wait(3600.0)
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    assert story.last == [fx.Tell(fx.Notice.SPEAKER_LOST, again=True)]
+    story.lose(ev.Device.SPEAKER)
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    assert story.told == [fx.Notice.SPEAKER_LOST] * 2  # there was no answer this time
+
+
+def test_who_speaks_as_the_speaker_comes_back_is_not_spoken_to(story: Story) -> None:
+    playing(story)
+    story.lose(ev.Device.SPEAKER)
+    story.press()
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    story.wait(1.0)
+    assert story.is_in(TurnState.LISTENING)
+    assert story.told == [fx.Notice.SPEAKER_LOST]  # without a sound
 
 
 def test_an_answer_that_comes_without_a_speaker_is_not_counted_as_heard(story: Story) -> None:
