@@ -303,7 +303,8 @@ class Settings(BaseSettings):
     )
     led_smooth: bool = Field(
         default=True,
-        description="Whether it can be dimmed (by PWM); without that it is on or off.",
+        description="Whether it is dimmed, by PWM, which wakes the processor 50 times a second "
+        "once it was used; without that it is on or off.",
         json_schema_extra=_words("true or false"),
     )
     led_brightness: int = Field(

@@ -440,10 +440,19 @@ def test_the_start_and_a_sentence_that_is_taken_are_heard(story: Story) -> None:
     assert cues(story) == [Cue.READY, Cue.HEARD]
 
 
-def test_a_speaker_that_is_missing_at_the_start_is_ready_without_a_sound() -> None:
+@pytest.mark.parametrize("late", [ev.Device.SPEAKER, ev.Device.MICROPHONE])
+def test_what_is_missing_at_the_start_is_waited_for_with_the_sound(late: ev.Device) -> None:
     story = Story()
+    for device in ev.Device:
+        story.tell(ev.DeviceLost(device, "no card") if device is late else ev.DeviceReady(device))
     story.connected()
+    story.wait(60.0)
     assert not cues(story)
+    story.tell(ev.DeviceReady(late))
+    assert cues(story) == [Cue.READY]
+    story.lose(late)
+    story.tell(ev.DeviceReady(late))
+    assert cues(story) == [Cue.READY]
 
 
 def test_that_it_thinks_is_heard_now_and_then_where_that_is_wanted() -> None:
