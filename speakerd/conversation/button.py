@@ -42,7 +42,7 @@ class Touch(enum.Enum):
     """What the finger does."""
 
     DOWN = "down"
-    DOWN_IN_ANSWER = "down in an answer"
+    DOWN_IN_ANSWER = "down in an answer"  # or while one is awaited, or in an explanation
     DOWN_IN_TAIL = "down in the tail"
     TAP = "tap"  # up again, and it was down for less than a tap may last
     LIFT = "lift"  # up again, later
