@@ -74,7 +74,7 @@ purged() {
 	local path
 	check same "$(cat $config)" dtparam=audio=on
 	check no there $config.before-speakerd
-	for path in /etc/speakerd /var/lib/speakerd /etc/asound.conf $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
+	for path in /etc/speakerd /var/lib/speakerd /var/cache/speakerd /etc/asound.conf $key /opt/speakerd /opt/speakerd-*; do check no there "$path"; done
 	check same "$(find /etc/systemd /usr/local -name '*speakerd*')" ""
 	[ ! -e "${key%/*}" ] || check dpkg-query -S "${key%/*}" >/dev/null
 }
