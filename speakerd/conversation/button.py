@@ -25,6 +25,7 @@ class Gesture(enum.Enum):
 
     PRESS = "press"  # speaks from here on
     RELEASE = "release"  # has spoken
+    TAKE_BACK = "take back"  # has meant nothing by the press
     STOP = "stop"  # wants to hear no more of the answer
 
 
@@ -36,14 +37,19 @@ class Phase(enum.Enum):
     RESUMED = "resumed"  # down, and the person goes on with the sentence that had just ended
     LATCHED = "latched"  # up, and the person speaks: it was tapped
     INTERRUPTING = "interrupting"  # down in an answer: by how long it is, it is a stop or a press
+    DOUBTED = "doubted"  # down again so soon: by how long it is, it is nothing or a press
+    STOPPING = "stopping"  # down while an answer is awaited: a stop, when it is up again
 
 
 class Touch(enum.Enum):
     """What the finger does."""
 
     DOWN = "down"
-    DOWN_IN_ANSWER = "down in an answer"  # or while one is awaited, or in an explanation
+    DOWN_IN_ANSWER = "down in an answer"  # or in an explanation
+    DOWN_IN_THOUGHT = "down in thought"  # an answer is awaited
     DOWN_IN_TAIL = "down in the tail"
+    DOWN_AGAIN = "down again"  # so soon after it has ended something that a tap belongs to that
+    GLITCH = "glitch"  # up again, sooner than any hand
     TAP = "tap"  # up again, and it was down for less than a tap may last
     LIFT = "lift"  # up again, later
 
@@ -53,7 +59,9 @@ _P, _T, _G = Phase, Touch, Gesture
 _TAPPED = {
     (_P.LATCHED, _T.DOWN): (_P.UP, _G.RELEASE),
     (_P.LATCHED, _T.DOWN_IN_ANSWER): (_P.UP, _G.RELEASE),
+    (_P.LATCHED, _T.DOWN_IN_THOUGHT): (_P.UP, _G.RELEASE),
     (_P.LATCHED, _T.DOWN_IN_TAIL): (_P.UP, _G.RELEASE),
+    (_P.HELD, _T.GLITCH): (_P.UP, _G.TAKE_BACK),
     (_P.HELD, _T.TAP): (_P.LATCHED, None),
 }
 
@@ -63,7 +71,9 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     ButtonMode.HOLD: {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_THOUGHT): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
+        (_P.HELD, _T.GLITCH): (_P.UP, _G.TAKE_BACK),
         (_P.HELD, _T.TAP): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
     },
@@ -71,21 +81,37 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.UP, _G.STOP),
+        (_P.UP, _T.DOWN_IN_THOUGHT): (_P.STOPPING, None),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_AGAIN): (_P.UP, None),
         (_P.HELD, _T.LIFT): (_P.LATCHED, None),
+        (_P.STOPPING, _T.GLITCH): (_P.UP, None),
+        (_P.STOPPING, _T.TAP): (_P.UP, _G.STOP),
+        (_P.STOPPING, _T.LIFT): (_P.UP, _G.STOP),
     },
     ButtonMode.AUTO: _TAPPED
     | {
         (_P.UP, _T.DOWN): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.INTERRUPTING, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_THOUGHT): (_P.INTERRUPTING, _G.PRESS),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.RESUMED, _G.PRESS),
+        (_P.UP, _T.DOWN_AGAIN): (_P.DOUBTED, _G.PRESS),
+        (_P.RESUMED, _T.GLITCH): (_P.UP, _G.RELEASE),
         (_P.RESUMED, _T.TAP): (_P.UP, _G.RELEASE),
         (_P.RESUMED, _T.LIFT): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
+        (_P.INTERRUPTING, _T.GLITCH): (_P.UP, _G.TAKE_BACK),
         (_P.INTERRUPTING, _T.TAP): (_P.UP, _G.STOP),
         (_P.INTERRUPTING, _T.LIFT): (_P.UP, _G.RELEASE),
+        (_P.DOUBTED, _T.GLITCH): (_P.UP, _G.TAKE_BACK),
+        (_P.DOUBTED, _T.TAP): (_P.UP, _G.TAKE_BACK),
+        (_P.DOUBTED, _T.LIFT): (_P.UP, _G.RELEASE),
     },
 }
+#: In which nobody speaks.
+_SILENT = {Phase.UP, Phase.STOPPING}
+#: What the tables mean themselves; a press and a release depend on the control socket, too.
+_PLAIN = {Gesture.STOP, Gesture.TAKE_BACK}
 
 
 class Button:
@@ -96,7 +122,7 @@ class Button:
         self._phase = Phase.UP
         self._last = Trigger.BUTTON  # the one that the hand has moved last
         self._down_at = 0.0
-        self._deaf_until = -FOREVER  # a touch before that belongs to the sentence that has ended
+        self._deaf_until = -FOREVER  # a touch before that belongs to what has been ended
         self._control_down = False
         self._control_spent = False
         self.reload(rules)
@@ -106,17 +132,19 @@ class Button:
         self._rules = rules
         for contact in self._contacts.values():
             contact.debounce_s = rules.debounce_s
+        self._phase, self._deaf_until = Phase.UP, -FOREVER
         self._table = MODES[rules.button_mode]
 
     @property
     def held(self) -> bool:
         """Whether somebody speaks, as far as the button knows."""
-        return self._phase is not Phase.UP or (self._control_down and not self._control_spent)
+        controlled = self._control_down and not self._control_spent
+        return self._phase not in _SILENT or controlled
 
     @property
     def stops(self) -> bool:
-        """Whether it may turn out that the press has only meant to stop an answer."""
-        return self._phase is Phase.INTERRUPTING
+        """Whether it may turn out that the press was not meant as one."""
+        return self._phase in {Phase.INTERRUPTING, Phase.DOUBTED}
 
     def edge(
         self,
@@ -152,8 +180,9 @@ class Button:
         return self._gesture(before)
 
     def lost(self, trigger: Trigger) -> Gesture | None:
-        """The trigger is gone: nobody holds what is not there."""
-        return self._begin(trigger)
+        """The trigger is gone: nobody holds what is not there, and nobody has let go of it."""
+        gesture = self._begin(trigger)
+        return Gesture.TAKE_BACK if gesture is Gesture.RELEASE else gesture
 
     def held_at_start(self, trigger: Trigger) -> Gesture | None:
         """It was down when it was first looked at: spent until it is let go."""
@@ -164,6 +193,8 @@ class Button:
 
         ``too_long``: the sentence was ended for the person, whose own end of it comes late.
         """
+        if self._phase is Phase.STOPPING:
+            return
         if too_long and self._phase is Phase.LATCHED:
             self._deaf_until = now + self._rules.late_tap_s
         self._phase = Phase.UP
@@ -189,19 +220,31 @@ class Button:
         """The hand is down or up now."""
         before, phase = self.held, self._phase
         if not self._down:
-            touch = Touch.TAP if now - self._down_at < self._rules.tap_s else Touch.LIFT
+            touch = self._let_go(now)
         elif phase is Phase.UP and now < self._deaf_until:
-            self._spend_contacts()
-            return None
+            if down is Touch.DOWN_IN_ANSWER:  # it is not given up for a tap that came twice
+                self._spend_contacts()
+                return None
+            touch = Touch.DOWN_AGAIN
         else:
             touch = down
+        if self._down:
             self._down_at = now
         self._phase, gesture = self._table[phase, touch]
         if self._phase is Phase.UP:
             self._spend_contacts()
-        if phase is Phase.LATCHED:
+        if phase is Phase.LATCHED or gesture is Gesture.STOP:
             self._deaf_until = now + self._rules.double_tap_s
-        return Gesture.STOP if gesture is Gesture.STOP else self._gesture(before)
+        if gesture in _PLAIN and not (gesture is Gesture.TAKE_BACK and self.held):
+            return gesture
+        return self._gesture(before)
+
+    def _let_go(self, now: float) -> Touch:
+        """Which touch it is to be up now; of a glitch it is known after the bounce only."""
+        lasted_s = max(contact.edge_at for contact in self._contacts.values()) - self._down_at
+        if lasted_s < self._rules.felt_s:
+            return Touch.GLITCH
+        return Touch.TAP if now - self._down_at < self._rules.tap_s else Touch.LIFT
 
     def _gesture(self, before: bool) -> Gesture | None:
         if self.held == before:

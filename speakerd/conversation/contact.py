@@ -20,6 +20,7 @@ class Contact:
     def __init__(self, debounce_s: float) -> None:
         self.debounce_s = debounce_s
         self.down = False
+        self.edge_at = 0.0  # the last raw edge
         self._level = False  # closed or open, as far as is known
         self._raw = False  # the level by the last edge
         self._quiet_at = FOREVER  # when the bounce after a change is over
@@ -28,6 +29,7 @@ class Contact:
     def edge(self, now: float, *, pressed: bool) -> bool:
         """Take a raw edge; whether ``down`` is another one now."""
         self._raw = pressed
+        self.edge_at = now
         if now < self._quiet_at < FOREVER:
             self._quiet_at = min(now + self.debounce_s, self._settled_by)
             return False

@@ -157,6 +157,9 @@ class Core:
                 break
         if self._dialogue.state not in CAPTURING:
             self._button.spend(self._now)
+        if not self._over:
+            self._dialogue.make_up()
+            self._greet()
 
     def _advance_link(self) -> bool:
         """Tell the link who needs it, and the dialogue what became of the link."""
@@ -231,6 +234,8 @@ class Core:
                 self._dialogue.press()
             case Gesture.RELEASE:
                 self._dialogue.step(TurnInput.RELEASE)
+            case Gesture.TAKE_BACK:
+                self._dialogue.take_back()
             case Gesture.STOP:
                 self._dialogue.step(TurnInput.STOP)
             case _:
@@ -250,15 +255,13 @@ class Core:
         elif event.handle is not None:
             self._dialogue.ended_at = self._now
         self._link.start(self._now, self._out)
-        self._greet()
 
     def _greet(self) -> None:
         """Say once that it is ready, as soon as somebody can be heard and can hear that."""
-        needed = (ev.Device.MICROPHONE, ev.Device.SPEAKER)
-        can = all(self._devices[device] == READY for device in needed)
-        if self._begun and can and not (self._greeted or self._over):
-            self._greeted = True
-            self._dialogue.cue(fx.Cue.READY)
+        if self._begun and not self._greeted:
+            needed = (ev.Device.MICROPHONE, ev.Device.SPEAKER)
+            can = all(self._devices[device] == READY for device in needed)
+            self._greeted = can and self._dialogue.cue(fx.Cue.READY)
 
     @property
     def _touch(self) -> Touch:
@@ -340,9 +343,8 @@ class Core:
 
     def _device_ready(self, event: ev.DeviceReady) -> None:
         self._devices[event.device] = READY
-        if event.device is ev.Device.SPEAKER and not self._over:
-            self._dialogue.speaker_is_back()
-        self._greet()
+        if event.device is ev.Device.SPEAKER:
+            self._dialogue.speaker_lost = False
 
     def _device_lost(self, event: ev.DeviceLost) -> None:
         self._devices[event.device] = self._last_error = event.reason

@@ -50,6 +50,7 @@ class Dialogue:
         self._numbers = 0
         self._armed_captured = False
         self._armed_at_rest = False  # the press silenced nothing
+        self._armed_after: Turn | None = None  # whose answer was awaited at the press
         self._pressed_at = 0.0
         self._min_press_s = rules.min_press_s  # of this one
         self._cue_at = FOREVER  # when it is told again that an answer is being waited for
@@ -142,36 +143,50 @@ class Dialogue:
         self._min_press_s = max(self.rules.min_press_s, tap_s)
         self.step(TurnInput.PRESS)
 
+    def take_back(self) -> None:
+        """The press was none, or the button is gone: what was waited for is waited for."""
+        waited = self.state is TurnState.ARMED and self._armed_after in self._unanswered
+        self._armed_at_rest = False
+        self.step(TurnInput.TAKEN_BACK if waited else TurnInput.RELEASE)
+
     def mute(self) -> None:
         """The microphone goes off: what is being said stays here, what was said goes out."""
         if self.state is TurnState.TAIL:
-            self.step(self._due()[1])
+            said = self.turn is not None and self.turn.captured
+            self.step(TurnInput.TAIL_OVER if said else TurnInput.STOP)
         self.step(TurnInput.MUTED)
 
     def refuse_press(self) -> None:
         """The button is pressed and the microphone is off; it silences all the same."""
-        if self.state is TurnState.SPEAKING:
-            self.step(TurnInput.STOP)
-            return
+        answering, explained = self.state is TurnState.SPEAKING, self.playing.explains
         if self.state is not TurnState.THINKING:
             self.step(TurnInput.STOP)
-        self._tell(fx.Notice.MUTED)
+        if not (explained or answering):
+            self._tell(fx.Notice.MUTED)
 
     @property
     def touch(self) -> Touch:
         """What it is to press the button now: of an answer or an explanation it may be the end."""
-        resting = self.state in {TurnState.IDLE, TurnState.SETTLING}
-        answering = self.state in {TurnState.THINKING, TurnState.SPEAKING}
-        if answering or (resting and self.playing.explains):
-            return Touch.DOWN_IN_ANSWER
-        return Touch.DOWN_IN_TAIL if self.state is TurnState.TAIL else Touch.DOWN
+        match self.state:
+            case TurnState.SPEAKING:
+                return Touch.DOWN_IN_ANSWER
+            case TurnState.THINKING:
+                return Touch.DOWN_IN_THOUGHT
+            case TurnState.TAIL:
+                return Touch.DOWN_IN_TAIL
+            case TurnState.IDLE | TurnState.SETTLING if self.playing.explains:
+                return Touch.DOWN_IN_ANSWER
+            case _:
+                return Touch.DOWN
 
-    def cue(self, cue: fx.Cue) -> None:
-        """Let a cue be heard, unless there is more important sound than that."""
+    def cue(self, cue: fx.Cue) -> bool:
+        """Let a cue be heard, unless there is more important sound than that; whether it is."""
         answering = self.state is TurnState.SPEAKING or self.playing.reply
-        if not (self.state in CAPTURING or answering or self.speaker_lost):
-            self.playing.clips.append(False)
-            self._out.append(fx.PlayCue(cue))
+        if self.state in CAPTURING or answering or self.speaker_lost:
+            return False
+        self.playing.clips.append(False)
+        self._out.append(fx.PlayCue(cue))
+        return True
 
     def think_aloud(self) -> None:
         """Tell now and then that an answer is being waited for."""
@@ -193,13 +208,12 @@ class Dialogue:
 
     # --- facts that need no transition
 
-    def speaker_is_back(self) -> None:
-        """There is one again; whoever missed an answer is told why, if nobody speaks now."""
-        self.speaker_lost = False
-        if self._unheard and self.state in {TurnState.IDLE, TurnState.SETTLING}:
+    def make_up(self) -> None:
+        """Let whoever has missed an answer hear why, in the next pause with a speaker."""
+        if self._unheard and self.state is TurnState.IDLE and not self.speaker_lost:
+            self._unheard = False
             self.playing.clips.append(True)
-            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, again=True))
-        self._unheard = False
+            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, journal=False))
 
     def find(self, number: int) -> Turn | None:
         """The turn of that number, if it is under way, the last one, or still unanswered."""
@@ -323,15 +337,28 @@ class Dialogue:
         self._open_gate()
 
     def _speak_on(self) -> None:
-        if self.turn is not None:
-            self._unanswered.append(self.turn)
+        waited = self.turn
+        if waited is not None:
+            self._unanswered.append(waited)
         if len(self._unanswered) > self.rules.max_unanswered:
             self._lose(self._unanswered[0])
         self._open_gate()
+        self._armed_after = waited
+
+    def _take_back(self) -> None:
+        self._out.append(fx.DiscardUtterance(self._numbers))
+        self.turn = self._unanswered.pop()
+        if not self.turn.sent:
+            self.turn.waiting_since = self.now
+        self._expect(self.turn)
+        self.deliver()
+        if self._link.refusal is not None:
+            self.step(TurnInput.REFUSED)
 
     def _open_gate(self, *, at_rest: bool = False) -> None:
         self._hush()
         self._armed_at_rest = at_rest
+        self._armed_after = None
         self.turn = None
         self._numbers += 1
         self._armed_captured = False
@@ -345,8 +372,7 @@ class Dialogue:
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
         self._let_go(Outcome.STOPPED)
-        felt = self.now - self._pressed_at >= self.rules.felt_s
-        if self._armed_at_rest and felt and self._input is TurnInput.RELEASE:
+        if self._armed_at_rest and self._input is TurnInput.RELEASE:
             self.cue(fx.Cue.NOTHING)
         self._tell()
 
@@ -383,23 +409,23 @@ class Dialogue:
             self.step(TurnInput.REFUSED)
 
     def _fail_capture(self) -> None:
-        if self.turn is None:
-            self._out.append(fx.DiscardUtterance(self._numbers))
-        self._let_go(Outcome.NOT_DELIVERED)
-        self._close_books(Outcome.EMPTY)
-        self._hush()
+        self._abandon(Outcome.EMPTY)
         self._tell(fx.Notice.NO_MICROPHONE)
 
     def _mute(self) -> None:
+        self._abandon(Outcome.STOPPED)
+        self._tell()
+
+    def _abandon(self, outcome: Outcome) -> None:
+        """End what is being said, and the waiting for answers to what was said before."""
         for turn in self._unanswered.copy():
             turn.sent = False  # nobody waits for its answer any longer
             self._lose(turn)
         if self.turn is None:
             self._out.append(fx.DiscardUtterance(self._numbers))
-        self._let_go(Outcome.STOPPED)
-        self._close_books(Outcome.STOPPED)
+        self._let_go(outcome)
+        self._close_books(outcome)
         self._hush()
-        self._tell()
 
     # --- actions: delivery
 
@@ -515,6 +541,7 @@ class Dialogue:
     # --- actions: the end
 
     def _end(self) -> None:
+        self._unheard = False
         self._close_books(Outcome.ANSWERED)
         self._tell()
 
@@ -530,8 +557,11 @@ class Dialogue:
     def _end_unheard(self) -> None:
         self._close_books(Outcome.CUT)
         self._hush()
-        self._unheard = self.speaker_lost
-        self._tell(fx.Notice.SPEAKER_LOST)
+        if self.speaker_lost:
+            self._unheard = True
+            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, aloud=False))
+        else:
+            self._tell(fx.Notice.SPEAKER_LOST)
 
     def _end_shutdown(self) -> None:
         self._let_go(Outcome.SHUTDOWN)

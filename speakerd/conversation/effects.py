@@ -104,13 +104,14 @@ class DropPlayback:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell the person by sound (and in the journal), after what was to be told before.
+    """Tell the person by sound and in the journal, after what was to be told before.
 
-    ``again``: the journal has it already, and there was no speaker for the sound.
+    What is for a speaker that is gone comes in two parts: the one now, the other when it is back.
     """
 
     notice: Notice
-    again: bool = False
+    aloud: bool = True
+    journal: bool = True
 
 
 @dataclass(frozen=True, slots=True)

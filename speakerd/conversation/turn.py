@@ -32,6 +32,7 @@ class TurnInput(enum.Enum):
 
     PRESS = "press"
     RELEASE = "release"
+    TAKEN_BACK = "taken back"  # the press into the waiting for an answer was none
     HELD = "held"  # the press has outlasted the minimum
     TOO_LONG = "too long"  # the longest utterance is reached
     TAIL_OVER = "tail over"
@@ -67,6 +68,7 @@ class Action(enum.Enum):
     BARGE_IN = "silence, end the answer, open the gate"
     SPEAK_ON = "silence, keep the unanswered utterance, open the gate"
     DISARM = "throw the sound away"
+    TAKE_BACK = "throw the sound away, wait on for the answer"
     OPEN = "begin the turn, deliver the utterance as it is captured"
     BEGIN_TAIL = "note the release"
     BLOCK = "block the button until it is released, note the release"
@@ -108,6 +110,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
     },
     _S.ARMED: {
         _I.RELEASE: (_S.IDLE, _A.DISARM),
+        _I.TAKEN_BACK: (_S.THINKING, _A.TAKE_BACK),
         _I.HELD: (_S.LISTENING, _A.OPEN),
         _I.STOP: (_S.IDLE, _A.DISARM),
         _I.MUTED: (_S.IDLE, _A.MUTE),
@@ -182,7 +185,10 @@ _NOT_CAPTURING = "the gate is closed"
 
 _LINK_ENDS = (_I.UNDELIVERED, _I.OVERDUE, _I.NO_ANSWER)
 _SERVER = (_I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED, _I.TURN_COMPLETE)
-_HOLD_ENDS = (_I.RELEASE, _I.HELD, _I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
+_HOLD_ENDS = (
+    *(_I.RELEASE, _I.TAKEN_BACK, _I.HELD),
+    *(_I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED),
+)
 _PLAYBACK = (_I.STALLED, _I.PLAYED, _I.PLAYED_EARLY, _I.PLAYED_CUT, _I.SPEAKER_LOST)
 
 
@@ -210,6 +216,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         _because(_HOLDING, _I.PRESS, _I.HELD)
         | _because(_BUSY, _I.SAY)
         | _because(_HELD, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
+        | _because("it is an utterance already", _I.TAKEN_BACK)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)
         | _because(_FROM_ITS_BEGINNING, _I.LINK_LOST)
@@ -217,7 +224,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     ),
     _S.TAIL: (
         _because(_BUSY, _I.SAY)
-        | _because(_NO_HOLD, _I.RELEASE, _I.HELD, _I.TOO_LONG)
+        | _because(_NO_HOLD, _I.RELEASE, _I.TAKEN_BACK, _I.HELD, _I.TOO_LONG)
         | _because("the sentence is said; only silence is lost", _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_LATER, _I.REFUSED)

@@ -82,11 +82,12 @@ class Orders:
         self._edges.devices.speaker.drop()
 
     def _tell(self, order: fx.Tell) -> None:
-        if not order.again:
+        if order.journal:
             self._edges.chronicle.told(order.notice)
-        voice = self._edges.devices.voice
-        spoken = voice.prompt(order.notice) if voice is not None else None
-        self._edges.devices.speaker.play_clip(spoken or self._earcon(order.notice))
+        if order.aloud:
+            voice = self._edges.devices.voice
+            spoken = voice.prompt(order.notice) if voice is not None else None
+            self._edges.devices.speaker.play_clip(spoken or self._earcon(order.notice))
 
     def _play_cue(self, order: fx.PlayCue) -> None:
         self._edges.devices.speaker.play_clip(self._earcon(order.cue))

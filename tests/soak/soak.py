@@ -172,7 +172,7 @@ class Soak:
             hindered, began = self._hindered(), time.monotonic()
             await self._speak(turn, sentences)
             await until(lambda: self._is_over(sentences), "the end of the turn")
-            self._plug_in(turn)
+            await self._plug_in(turn)
         except StuckError as stuck:
             # nothing that follows could be understood
             self._blame(turn, f"stuck: {stuck} ({self._situation()})")
@@ -275,12 +275,14 @@ class Soak:
     def _disconnected(self) -> bool:
         return self._rig.core.link_state is not LinkState.READY
 
-    def _plug_in(self, turn: TurnPlan) -> None:
+    async def _plug_in(self, turn: TurnPlan) -> None:
         match turn.unplugged:
             case Unplugged.MICROPHONE:
                 self._rig.microphone.find()
             case Unplugged.SPEAKER:
                 self._rig.speaker.find()
+                # what was missed is told now, if something was
+                await given_time(lambda: bool(self._rig.speaker.clips), _A_MOMENT_S)
             case Unplugged.NOTHING:
                 pass
 

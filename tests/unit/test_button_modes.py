@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from speakerd.conversation import effects as fx
@@ -40,8 +42,10 @@ def test_whatever_a_finger_can_do_is_in_the_table(mode: ButtonMode) -> None:
         reached |= new
         for phase in new:
             down = phase in {Phase.UP, Phase.LATCHED}
-            up = {Touch.TAP, Touch.LIFT}
+            up = {Touch.GLITCH, Touch.TAP, Touch.LIFT}
             touches = set(Touch) - up if down else up
+            if phase is Phase.LATCHED or mode is ButtonMode.HOLD:
+                touches -= {Touch.DOWN_AGAIN}  # nothing has been ended by a tap
             assert touches == {touch for each, touch in table if each is phase}, phase
         new = {table[phase, touch][0] for phase, touch in table if phase in reached} - reached
     assert reached == {phase for phase, _ in table}
@@ -96,11 +100,12 @@ def test_a_tap_that_comes_after_the_longest_utterance_begins_nothing(mode: Butto
     story.wait(story.rules.max_utterance_s + 1.0)
     assert story.is_in(TurnState.THINKING)
     story.tap()
-    assert len(story.all(fx.OpenGate)) == 1
+    assert story.is_in(TurnState.THINKING)
     story.answer(1)
+    assert story.outcomes == ["answered"]
     story.wait(story.rules.late_tap_s)
     story.tap()
-    assert len(story.all(fx.OpenGate)) == 2
+    assert story.is_in(TurnState.ARMED)
 
 
 @pytest.mark.parametrize("mode", TAPPED)
@@ -114,6 +119,104 @@ def test_a_tap_while_it_thinks_is_a_change_of_mind(mode: ButtonMode) -> None:
     assert story.outcomes == ["stopped"]
     story.tap()
     assert story.is_in(TurnState.ARMED)
+
+
+@pytest.mark.parametrize("mode", TAPPED)
+@pytest.mark.parametrize("when", ["thinking", "speaking"])
+def test_who_taps_twice_to_stop_it_does_not_begin_to_speak(mode: ButtonMode, when: str) -> None:
+    story = speaking(mode) if when == "speaking" else story_of(mode)
+    if when == "thinking":
+        story.ask_by_control()
+    story.tap()
+    story.wait(0.1)
+    story.tap()
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    assert story.outcomes == ["stopped"]
+
+
+def test_held_in_auto_right_after_the_tap_that_ended_it_more_is_said() -> None:
+    story = story_of(ButtonMode.AUTO)
+    story.tap()
+    story.captured()
+    story.wait(1.0)
+    story.tap()
+    story.wait(story.rules.tail_s + 0.05)
+    assert story.is_in(TurnState.THINKING)
+    story.press()
+    story.captured()
+    story.wait(2.0)
+    assert story.is_in(TurnState.LISTENING)
+    story.release()
+    story.wait(1.0)
+    assert story.is_in(TurnState.THINKING)
+
+
+GLITCH_S = 0.003
+
+
+@pytest.mark.parametrize("mode", ButtonMode)
+def test_a_glitch_costs_no_answer_that_is_awaited(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    turn = story.ask_by_control()
+    story.press()
+    story.release(story.now + GLITCH_S)
+    story.wait(1.0)
+    assert story.is_in(TurnState.THINKING)
+    assert (story.told, story.outcomes) == ([], [])
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize("mode", ButtonMode)
+def test_a_glitch_at_rest_begins_nothing(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    story.press()
+    story.release(story.now + GLITCH_S)
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
+    assert fx.PlayCue(fx.Cue.NOTHING) not in story.all(fx.PlayCue)
+
+
+@pytest.mark.parametrize("mode", [ButtonMode.HOLD, ButtonMode.AUTO])
+def test_a_button_that_is_gone_has_stopped_nothing(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    turn = story.ask_by_control()
+    story.press()
+    story.wait(0.1)
+    story.lose(ev.Device.BUTTON)
+    assert story.is_in(TurnState.THINKING)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize("mode", [ButtonMode.HOLD, ButtonMode.AUTO])
+def test_what_is_taken_back_is_delivered_again_after_a_lost_link(mode: ButtonMode) -> None:
+    story = story_of(mode)
+    turn = story.ask_by_control()
+    story.press()
+    story.close()
+    story.release(story.now + GLITCH_S)
+    story.wait(0.1)
+    story.connected()
+    assert [order.turn for order in story.all(fx.Deliver)] == [turn, turn]
+    story.sent(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_in_toggle_a_mode_that_changes_under_the_finger_is_lived_by() -> None:
+    story = story_of(ButtonMode.TOGGLE)
+    turn = story.ask_by_control()
+    story.press()  # it will be a stop when it is let go
+    story.reply(turn)
+    story.plays(turn)
+    story.complete(turn)
+    story.drained(turn)
+    story.tell(ev.ReloadRequested(replace(story.rules, button_mode=ButtonMode.HOLD)))
+    story.release()
+    story.wait(1.0)
+    assert story.is_in(TurnState.IDLE)
 
 
 def test_held_in_auto_while_it_thinks_it_speaks_on() -> None:
@@ -194,7 +297,7 @@ def test_a_tap_on_a_notice_costs_no_answer_that_is_awaited(mode: ButtonMode) -> 
     story.tell(ev.MuteRequested(on=True))
     story.tap()
     story.tap()
-    assert story.told == [fx.Notice.MUTED] * 2
+    assert story.told == [fx.Notice.MUTED]  # and not once more into it
     story.answer(turn)
     assert story.outcomes == ["answered"]
 
@@ -207,6 +310,7 @@ def test_a_tap_ends_what_is_being_explained(mode: ButtonMode) -> None:
     assert story.told == [fx.Notice.NO_REPLY]
     story.tap()
     assert story.is_in(TurnState.IDLE)
+    story.wait(story.rules.double_tap_s)
     story.tap()
     assert not story.is_in(TurnState.IDLE)
 

@@ -455,6 +455,19 @@ def test_what_is_missing_at_the_start_is_waited_for_with_the_sound(late: ev.Devi
     assert cues(story) == [Cue.READY]
 
 
+def test_a_microphone_that_comes_with_the_press_is_greeted_afterwards() -> None:
+    story = Story()
+    for device in (ev.Device.SPEAKER, ev.Device.BUTTON):
+        story.tell(ev.DeviceReady(device))
+    story.connected()
+    story.press()
+    story.tell(ev.DeviceReady(ev.Device.MICROPHONE))
+    assert not cues(story)
+    story.wait(0.1)
+    story.release()
+    assert cues(story).count(Cue.READY) == 1
+
+
 def test_that_it_thinks_is_heard_now_and_then_where_that_is_wanted() -> None:
     story = a_story(thinking_cue_s=2.0)
     turn = story.ask()

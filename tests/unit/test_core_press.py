@@ -85,7 +85,7 @@ def test_a_press_shorter_than_the_minimum_leaves_nothing_behind(story: Story) ->
 
 def test_a_glitch_on_the_wire_sounds_like_nothing(story: Story) -> None:
     story.press(at=20.0)
-    story.release(at=20.04)
+    story.release(at=20.01)
     story.wait(1.0)
     assert story.is_in(TurnState.IDLE)
     assert story.all(fx.PlayCue) == []
@@ -122,7 +122,7 @@ def test_the_preroll_does_not_reach_back_into_a_reply_or_its_echo(story: Story) 
     heard_until = story.now
     story.press(at=heard_until + 0.05)
     assert story.one(fx.OpenGate).not_before == story.now
-    story.release(at=story.now + 0.04)
+    story.release(at=story.now + 0.01)
     story.press(at=heard_until + 0.25)
     guarded = heard_until + story.rules.echo_guard_s
     assert story.one(fx.OpenGate).not_before == pytest.approx(guarded)
@@ -545,3 +545,41 @@ def test_without_a_speaker_there_is_no_tone() -> None:
     story.tell(ev.ToneRequested())
     assert not story.ordered(fx.PlayTone)
     assert "unplugged" in story.one(fx.Refused).reason
+
+
+# --- what was said before
+
+
+@pytest.mark.parametrize("held_s", [0.1, 0.5])
+def test_a_microphone_that_fails_leaves_nothing_untold(story: Story, held_s: float) -> None:
+    story.ask()
+    story.press()
+    story.wait(held_s)
+    story.lose(ev.Device.MICROPHONE)
+    assert story.told == [fx.Notice.NO_ANSWER, fx.Notice.NO_MICROPHONE]
+    assert story.outcomes[0] in {"spoken-on", "no-answer"}
+
+
+def test_a_mute_before_any_sound_was_captured_blames_no_cable() -> None:
+    story = Story(preroll_s=0.0)
+    for device in ev.Device:
+        story.tell(ev.DeviceReady(device))
+    story.connected()
+    story.press()
+    story.wait(1.0)
+    story.release()
+    story.tell(ev.MuteRequested(on=True))
+    assert story.is_in(TurnState.IDLE)
+    assert story.told == []
+
+
+def test_a_press_on_the_explanation_that_it_is_muted_ends_that(story: Story) -> None:
+    story.tell(ev.MuteRequested(on=True))
+    for ended in (False, True, False):
+        story.wait(1.0)
+        before = len(story.told)
+        assert fx.DropPlayback() in story.press()
+        assert len(story.told) - before == (not ended)
+        story.wait(0.2)
+        story.release()
+    assert story.told == [fx.Notice.MUTED] * 2

@@ -351,7 +351,7 @@ def test_a_speaker_that_is_lost_in_mid_reply_ends_the_turn(story: Story) -> None
     story.lose(ev.Device.SPEAKER)
     assert story.is_in(TurnState.IDLE)
     assert story.outcomes == ["cut"]
-    assert story.last[-2:] == [fx.DropPlayback(), fx.Tell(fx.Notice.SPEAKER_LOST)]
+    assert story.last[-2:] == [fx.DropPlayback(), fx.Tell(fx.Notice.SPEAKER_LOST, aloud=False)]
 
 
 def test_who_missed_an_answer_hears_why_as_soon_as_there_is_a_speaker(story: Story) -> None:
@@ -359,20 +359,38 @@ def test_who_missed_an_answer_hears_why_as_soon_as_there_is_a_speaker(story: Sto
     story.lose(ev.Device.SPEAKER)
     story.wait(3600.0)
     story.tell(ev.DeviceReady(ev.Device.SPEAKER))
-    assert story.last == [fx.Tell(fx.Notice.SPEAKER_LOST, again=True)]
+    assert story.last == [fx.Tell(fx.Notice.SPEAKER_LOST, journal=False)]
     story.lose(ev.Device.SPEAKER)
     story.tell(ev.DeviceReady(ev.Device.SPEAKER))
     assert story.told == [fx.Notice.SPEAKER_LOST] * 2  # there was no answer this time
 
 
-def test_who_speaks_as_the_speaker_comes_back_is_not_spoken_to(story: Story) -> None:
+def test_who_presses_as_the_speaker_comes_back_hears_it_in_the_next_pause(story: Story) -> None:
     playing(story)
     story.lose(ev.Device.SPEAKER)
     story.press()
     story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    story.wait(0.1)
+    assert story.told == [fx.Notice.SPEAKER_LOST]  # for the journal alone
+    story.release()
+    assert story.is_in(TurnState.IDLE)
+    assert story.all(fx.Tell)[1:] == [fx.Tell(fx.Notice.SPEAKER_LOST, journal=False)]
+
+
+def test_who_hears_the_next_answer_knows_that_there_is_a_speaker(story: Story) -> None:
+    playing(story)
+    story.lose(ev.Device.SPEAKER)
+    story.press()
+    story.tell(ev.DeviceReady(ev.Device.SPEAKER))
+    story.captured()
     story.wait(1.0)
-    assert story.is_in(TurnState.LISTENING)
-    assert story.told == [fx.Notice.SPEAKER_LOST]  # without a sound
+    story.release()
+    story.wait(1.0)
+    story.sent(story.turn)
+    story.answer(story.turn)
+    story.wait(10.0)
+    assert story.outcomes == ["cut", "answered"]
+    assert story.told == [fx.Notice.SPEAKER_LOST]
 
 
 def test_an_answer_that_comes_without_a_speaker_is_not_counted_as_heard(story: Story) -> None:
