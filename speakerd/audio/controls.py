@@ -36,17 +36,20 @@ class Control:
     capture: Side | None = None
 
     def side(self, *, capture: bool) -> Side | None:
-        """Its part in one direction; None where it has none."""
+        """Its part in one direction, whichever alsa-lib counts it to; None where it has none."""
+        if self.name in _MISPLACED and self.capture is None:
+            return self.playback if capture else None
         return self.capture if capture else self.playback
 
     def amixer(self, mixer: str, *, capture: bool, volume: str) -> str:
         """The command that switches it on in one direction and sets its volume (such as 80%)."""
         side = self.side(capture=capture) or Side()
-        words = ["capture" if capture else "playback"]
+        as_capture = capture and side is not self.playback
+        words = ["capture" if as_capture else "playback"]
         if side.volume_percent is not None:
             words.append(volume)
         if side.on is not None:
-            words.append("cap" if capture else "unmute")
+            words.append("cap" if as_capture else "unmute")
         return f"amixer -D {mixer} sset '{self}' {' '.join(words)}"
 
     def __str__(self) -> str:
@@ -54,6 +57,9 @@ class Control:
         return f"{self.name},{self.index}" if self.index else self.name
 
 
+#: Switches of what is heard whose names do not say so: alsa-lib counts them to what is played.
+#: WM8960: the way of each microphone to the ADC, shut after a reset (sound/soc/codecs/wm8960.c).
+_MISPLACED = frozenset(("Left Input Mixer Boost", "Right Input Mixer Boost"))
 #: Controls that all sound of a direction passes, by their names in ALSA's drivers (kernel:
 #: Documentation/sound/designs/control-names.rst, sound/soc/codecs, sound/usb/mixer.c): one that is
 #: off is silence. Others are for one input or output of many, for effects, or fine at zero.
@@ -64,7 +70,7 @@ _IN_SERIES = {
             *("Left Output Mixer PCM", "Right Output Mixer PCM"),
         )
     ),
-    True: frozenset(("Capture", "ADC", "ADC PCM", "Digital", "SoftCapture")),
+    True: frozenset(("Capture", "ADC", "ADC PCM", "Digital", "SoftCapture")) | _MISPLACED,
 }
 #: Controls side by side: it is silent only if none of them is on.
 _IN_PARALLEL = {

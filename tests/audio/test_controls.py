@@ -72,6 +72,28 @@ def test_of_inputs_side_by_side_one_is_enough() -> None:
     assert [each.name for each in found] == ["Mic", "Line"]
 
 
+#: WM8960 after a reset, as alsa-lib counts: what is "Boost" here is a switch of the microphones.
+BOOSTS = [
+    Control(f"{side} Input Mixer Boost", playback=Side(on=False)) for side in ("Left", "Right")
+]
+WM8960 = (
+    Control("Playback", playback=Side(None, 100)),
+    Control("Left Output Mixer PCM", playback=Side(on=True)),
+    Control("Capture", capture=FULL),
+    Control("Left Boost Mixer LINPUT1", playback=Side(on=True)),
+    *BOOSTS,
+)
+
+
+def test_switches_of_the_microphones_that_alsa_lib_counts_to_what_is_played() -> None:
+    assert in_the_way(WM8960, capture=True) == BOOSTS
+    assert in_the_way(WM8960, capture=False) == []
+    assert (
+        in_the_way([Control(each.name, playback=Side(on=True)) for each in BOOSTS], capture=True)
+        == []
+    )
+
+
 @pytest.mark.parametrize(
     ("control", "capture", "command"),
     [
@@ -79,6 +101,7 @@ def test_of_inputs_side_by_side_one_is_enough() -> None:
         (Control("Line Out", 1, Side(None, 0)), False, "sset 'Line Out,1' playback 80%"),
         (Control("Mic", capture=Side(False)), True, "sset 'Mic' capture cap"),
         (Control("Mic", 0, FULL, MUTED), True, "sset 'Mic' capture 80% cap"),
+        (BOOSTS[0], True, "sset 'Left Input Mixer Boost' playback unmute"),
     ],
 )
 def test_the_command_says_what_the_control_can_do(

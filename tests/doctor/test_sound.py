@@ -288,6 +288,17 @@ def test_a_muted_microphone_and_a_speaker_at_zero(rig: Rig) -> None:
     ]
 
 
+def test_a_microphone_whose_switch_alsa_lib_counts_to_the_speaker(rig: Rig) -> None:
+    switch = Control("Left Input Mixer Boost", playback=Side(on=False))
+    rig.mixers["hw:Device"] = [Control("Capture", capture=Side(True, 80)), switch]
+    (found,) = rig.mixer()
+    assert found == (
+        "FAIL microphone: Left Input Mixer Boost of the mixer hw:Device is off"
+        " -> amixer -D hw:Device sset 'Left Input Mixer Boost' playback unmute"
+        " && sudo alsactl store"
+    )
+
+
 def test_a_mixer_that_cannot_be_read(rig: Rig) -> None:
     del rig.mixers["hw:Dac"]
     assert rig.mixer()[1:] == [
