@@ -43,8 +43,10 @@ def test_all_boards_of_the_issue_are_there() -> None:
         "google-aiy-voice-kit-v1",
         "google-aiy-voice-kit-v2",
         "hifiberry-dac",
+        "hifiberry-dacplus",
         "i2s-mems-max98357a",
         "iqaudio-dac",
+        "raspberry-pi-dac-plus",
         "respeaker-2mic-hat",
         "usb-sound-card",
     ]
@@ -101,11 +103,37 @@ def test_what_is_not_plugged_on_is_wired_once(board: Board) -> None:
     wired = [wire.to for part in board.parts for wire in part.wires if wire.to.startswith("GPIO")]
     single = [to for to in wired if int(to.removeprefix("GPIO")) not in {18, 19}]
     assert len(single) == len(set(single))
-    by_hand = {"usb-sound-card", "i2s-mems-max98357a", "iqaudio-dac", "hifiberry-dac"}
+    on_a_board = {"hifiberry-dac", "hifiberry-dacplus", "iqaudio-dac", "raspberry-pi-dac-plus"}
+    by_hand = {"usb-sound-card", "i2s-mems-max98357a", *on_a_board}
     assert bool(wired) is (board.name in by_hand)
 
 
+def test_where_a_board_covers_the_header_there_is_a_way_to_its_pins() -> None:
+    for name in ("hifiberry-dac", "hifiberry-dacplus"):
+        board = boards.load(name)
+        assert any("Stacking header" in part.name for part in board.parts)
+        assert any("covers the header" in quirk.what for quirk in board.quirks)
+
+
 # --- overlays
+
+
+@pytest.mark.parametrize(
+    ("name", "overlay", "card", "control"),
+    [
+        ("hifiberry-dac", "hifiberry-dac", "sndrpihifiberry", "SoftMaster"),
+        ("hifiberry-dacplus", "hifiberry-dacplus-std", "sndrpihifiberry", "Digital"),
+        ("iqaudio-dac", "iqaudio-dacplus", "IQaudIODAC", "Digital"),
+        ("raspberry-pi-dac-plus", "rpi-dacplus", "DAC", "Digital"),
+    ],
+)
+def test_dacs_that_look_alike_are_told_apart(
+    name: str, overlay: str, card: str, control: str
+) -> None:
+    board = boards.load(name)
+    assert board.overlay.names == (overlay,)
+    assert board.cards == (card, "Device")
+    assert board.env["SPEAKERD_MIXER_CONTROL"] == control
 
 
 def test_the_overlay_is_in_the_firmware_or_it_says_where_it_is(board: Board) -> None:
