@@ -48,11 +48,14 @@ def _row(board: Board) -> Iterator[str]:
         yield "you wire one, if you like"
     else:
         yield "on it" if "SPEAKERD_LED_PINS" in board.env else "on it, and stays dark"
-    if board.overlay.get:
-        yield "**not in Raspberry Pi OS**"
-    else:
-        yield "in the firmware" if board.overlay.lines else "none"
+    yield _overlay(board)
     yield board.verified
+
+
+def _overlay(board: Board) -> str:
+    if not board.overlay.lines:
+        return "in its EEPROM; **its driver is in no kernel**" if board.overlay.get else "none"
+    return "**not in Raspberry Pi OS**" if board.overlay.get else "in the firmware"
 
 
 def details() -> str:

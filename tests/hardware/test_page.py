@@ -64,6 +64,22 @@ def test_every_board_has_its_drawing_and_says_that_nobody_has_tried_it(name: str
     assert f"`sudo make install BOARD={name}`. Verified: not on hardware." in README
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("google-aiy-voice-kit-v1", "in the firmware"),
+        ("google-aiy-voice-kit-v2", "in its EEPROM; **its driver is in no kernel**"),
+        ("respeaker-2mic-hat", "**not in Raspberry Pi OS**"),
+        ("usb-sound-card", "none"),
+    ],
+)
+def test_the_choice_says_where_the_overlay_is(name: str, words: str) -> None:
+    (row,) = (
+        line for line in README.splitlines() if line.startswith("| [") and f"`{name}`" in line
+    )
+    assert row.split(" | ")[4] == words
+
+
 def test_the_checklist_ends_with_the_doctor() -> None:
     steps = README[README.index("## Build it") : README.index("## What the installer writes")]
     assert steps.index("doctor --board") < steps.index("`sudo speakerd doctor`")

@@ -96,7 +96,7 @@ def test_wires_lead_to_lines_that_serve_for_that(board: Board) -> None:
                 assert use == "LED"
                 assert "Ω" in wire.through, "an LED without a resistor burns"
             else:
-                assert pin in I2S | {16}
+                assert pin in I2S
 
 
 def test_what_is_not_plugged_on_is_wired_once(board: Board) -> None:
@@ -106,6 +106,15 @@ def test_what_is_not_plugged_on_is_wired_once(board: Board) -> None:
     on_a_board = {"hifiberry-dac", "hifiberry-dacplus", "iqaudio-dac", "raspberry-pi-dac-plus"}
     by_hand = {"usb-sound-card", "i2s-mems-max98357a", *on_a_board}
     assert bool(wired) is (board.name in by_hand)
+
+
+def test_the_amplifier_is_not_the_drivers_who_switches_it_off_with_the_microphone() -> None:
+    parts = boards.load("i2s-mems-max98357a").parts
+    (amplifier,) = (part for part in parts if "amplifier" in part.name)
+    assert {wire.to for wire in amplifier.wires} == {"5V", "GND", "GPIO18", "GPIO19", "GPIO21"}
+    for name in ("google-aiy-voice-kit-v1", "i2s-mems-max98357a"):
+        told = [quirk.what for quirk in boards.load(name).quirks]
+        assert any("when a capture ends while something plays" in what for what in told)
 
 
 def test_where_a_board_covers_the_header_there_is_a_way_to_its_pins() -> None:
