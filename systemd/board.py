@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd.config import boards
-from speakerd.config.boards import Board, BoardError
+from speakerd.config.boards import RECORD, Board, BoardError
 from speakerd.config.envfile import EnvFileError, parse
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ END = "# <<< speakerd-board"
 CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
 ENV = "etc/speakerd/speakerd.env"
 ASOUND = "etc/asound.conf"
-RECORD = "etc/speakerd/board"
 BACKUP = ".before-speakerd"
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _INSTALLED = Path(sys.prefix, "share/speakerd/boards")
 _SOURCES = Path(__file__).parents[2] / "hardware/boards"
+#: What speakerd-board (systemd/board.py) keeps of what it has done, below the root.
+RECORD = "etc/speakerd/board"
 
 
 class BoardError(ValueError):
@@ -122,6 +124,26 @@ def load(name: str) -> Board:
     if name not in names():
         raise BoardError(f"there is no board {name}; there are: {', '.join(names())}")
     return parse(name, (folder() / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def set_up(root: Path) -> str:
+    """The name of the board that is set up on the machine below ``root``; empty: none is."""
+    try:
+        return (root / RECORD / "name").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def hearing(device: str, root: Path) -> str:
+    """The ALSA PCM ``device`` for capture, by its card where that is known.
+
+    ``default`` may be two cards; its mixer is that of the one that plays. The one that hears is the
+    last card of the board that is set up below ``root``.
+    """
+    name = set_up(root)
+    if device != "default" or name not in names():
+        return device
+    return f"hw:CARD={load(name).cards[-1]}"
 
 
 def parse(name: str, text: str) -> Board:

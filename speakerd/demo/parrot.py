@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.audio.controls import mixer_of
 from speakerd.audio.level import Verdict, measure
-from speakerd.config import control_socket, examine
+from speakerd.config import boards, control_socket, examine
 from speakerd.config.render import GROUPS
 from speakerd.config.settings import VARIABLES, Settings, variable_of
 from speakerd.config.sources import STATE_DIRECTORY, env_file_of, read_env_file, text_of
@@ -149,11 +149,18 @@ class Parrot:
     """The turns of the daemon on the control socket ``path``.
 
     ``utterance()`` is what was heard in the last turn that was answered, S16_LE mono at 16 kHz.
+    ``root`` is ``/``, but in tests.
     """
 
-    def __init__(self, path: Path, settings: Settings, utterance: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        utterance: Callable[[], bytes],
+        root: Path = Path("/"),
+    ) -> None:
         self._path = path
-        self._mixer = mixer_of(settings.capture_device)
+        self._mixer = mixer_of(boards.hearing(settings.capture_device, root), root / "proc")
         self._utterance = utterance
         self._down = False  # Enter's button
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio.cards import cards
 from speakerd.config import boards
-from speakerd.config.boards import BoardError
+from speakerd.config.boards import RECORD, BoardError
 from speakerd.config.settings import VARIABLES
 from speakerd.doctor.account import UNIT
 from speakerd.doctor.findings import fail, ok, warn
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from speakerd.doctor.system import System
 
 _AREA = "board"
-#: What speakerd-board (systemd/board.py) keeps of what it has done.
-_RECORD = "etc/speakerd/board"
 _CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
 _ASOUND = "etc/asound.conf"
 #: Cards by their names, as an asound.conf has them: hw:CARD=NAME, hw:NAME, card "NAME".
@@ -37,7 +35,7 @@ _CARD = re.compile(r"(?:\bCARD=|hw:(?!CARD=)|\bcard\s+\"?)([A-Za-z_][\w-]*)")
 
 def check(system: System) -> Iterator[Finding]:
     """Overlay, sound cards, pins and asound.conf."""
-    installed = (_text(system.root / _RECORD / "name") or "").strip()
+    installed = boards.set_up(system.root)
     name = system.board or installed
     if not name:
         if system.board is not None:
@@ -124,7 +122,7 @@ def _cards(system: System, board: Board) -> Iterator[Finding]:
 def _wanted(system: System, board: Board) -> tuple[str, ...]:
     """The board's sound cards; or those that a person names in an asound.conf of their own."""
     text = _text(system.root / _ASOUND)
-    if text is None or text in {board.asound_conf, _text(system.root / _RECORD / "asound.conf")}:
+    if text is None or text in {board.asound_conf, _text(system.root / RECORD / "asound.conf")}:
         return board.cards
     settings = (line.partition("#")[0] for line in text.splitlines())
     return tuple(dict.fromkeys(_CARD.findall("\n".join(settings)))) or board.cards
@@ -147,7 +145,7 @@ def _pins(system: System, board: Board) -> Iterator[Finding]:
 
 def _asound(system: System, board: Board) -> Iterator[Finding]:
     text = _text(system.root / _ASOUND)
-    written = _text(system.root / _RECORD / "asound.conf")
+    written = _text(system.root / RECORD / "asound.conf")
     if text is None:
         what = f"there is no /{_ASOUND}: no other program can share the card"
         yield warn(_AREA, what, _set_up(board.name))

@@ -15,6 +15,7 @@ from speakerd.audio.cards import cards, cards_of
 from speakerd.audio.controls import in_the_way, mixer_of
 from speakerd.audio.earcons import tone
 from speakerd.audio.level import Level, Verdict
+from speakerd.config import boards
 from speakerd.doctor.account import device_nodes, who_runs
 from speakerd.doctor.asking import ask, silent, told_of
 from speakerd.doctor.devices import ADD_A_CARD, hardware, missing, write
@@ -106,7 +107,7 @@ def check_mixer(system: System, alsa: Alsa | None = None) -> Iterator[Finding]:
         device = _device(system, use)
         if alsa is None or device is None:
             return
-        mixer = mixer_of(device, system.root / "proc")
+        mixer = _mixer(system, use, device)
         try:
             found = alsa.controls(mixer)
         except DeviceError as error:
@@ -301,7 +302,7 @@ def _judged(system: System, alsa: Alsa, device: str, level: Level) -> Finding:
 
 def _volume(system: System, alsa: Alsa, device: str, change: str) -> str:
     """The command that changes the capture volume, if the card has one."""
-    mixer = mixer_of(device, system.root / "proc")
+    mixer = _mixer(system, MICROPHONE, device)
     try:
         found = alsa.controls(mixer)
     except DeviceError:
@@ -338,6 +339,13 @@ def _device(system: System, use: Use) -> str | None:
         return None
     settings = system.loaded.settings
     return settings.capture_device if use.capture else settings.playback_device
+
+
+def _mixer(system: System, use: Use, device: str) -> str:
+    """The name of the mixer of what ``device`` hears or plays."""
+    if use.capture:
+        device = boards.hearing(device, system.root)
+    return mixer_of(device, system.root / "proc")
 
 
 def _per_user(system: System, device: str) -> str | None:

@@ -299,6 +299,20 @@ def test_a_microphone_whose_switch_alsa_lib_counts_to_the_speaker(rig: Rig) -> N
     )
 
 
+def test_the_microphone_of_a_board_with_two_cards_has_a_mixer_of_its_own(rig: Rig) -> None:
+    for option in rig.machine.options:
+        rig.machine.options[option] = "default"
+    rig.mixers["default"] = [Control("Digital", playback=Side(True, 50))]  # the DAC's
+    rig.mixers["hw:Device"] = [Control("Mic", capture=Side(False, 30))]
+    assert rig.mixer()[0] == "OK microphone: the mixer default lets sound through"
+    rig.machine.write("etc/speakerd/board/name", "hifiberry-dac\n")
+    assert rig.mixer()[0] == (
+        "FAIL microphone: Mic of the mixer hw:Device is off"
+        " -> amixer -D hw:Device sset 'Mic' capture 80% cap && sudo alsactl store"
+    )
+    assert rig.mixer()[1] == "OK speaker: the mixer default lets sound through"
+
+
 def test_a_mixer_that_cannot_be_read(rig: Rig) -> None:
     del rig.mixers["hw:Dac"]
     assert rig.mixer()[1:] == [

@@ -252,6 +252,21 @@ def test_what_is_wrong_with_an_asound_conf_is_seen(
     assert any(words in line for line in found), found
 
 
+# --- the one that is set up
+
+
+def test_the_card_that_hears_is_the_last_of_the_board_that_is_set_up(tmp_path: Path) -> None:
+    assert (boards.set_up(tmp_path), boards.hearing("default", tmp_path)) == ("", "default")
+    name = tmp_path / "etc/speakerd/board/name"
+    name.parent.mkdir(parents=True)
+    name.write_text("hifiberry-dac\n", encoding="utf-8")
+    assert boards.set_up(tmp_path) == "hifiberry-dac"
+    assert boards.hearing("default", tmp_path) == "hw:CARD=Device"
+    assert boards.hearing("plughw:CARD=Mine", tmp_path) == "plughw:CARD=Mine"
+    name.write_text("gramophone\n", encoding="utf-8")  # a later version's
+    assert boards.hearing("default", tmp_path) == "default"
+
+
 # --- the parser
 
 

@@ -314,6 +314,29 @@ async def test_turns_and_a_mute_switch_are_told_until_the_daemon_goes_away(
     assert turn_line == "turn 3: heard 2.3 s (peak -18 dBFS), and repeated them in full"
 
 
+async def test_what_turns_the_microphone_up_is_the_mixer_of_the_boards_card_that_hears(
+    daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, text in (
+        ("etc/speakerd/board/name", "hifiberry-dac\n"),
+        ("proc/asound/card0/id", "sndrpihifiberry\n"),
+        ("proc/asound/card1/id", "Device\n"),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    pet = parrot.Parrot(daemon.path, settings_of(), lambda: square(33), tmp_path)
+    keys, typing = os.pipe()
+    with open(keys, "rb"), open(typing, "wb", buffering=0) as person:  # noqa: ASYNC230, PTH123 - a pipe
+        parroting = asyncio.create_task(asyncio.to_thread(pet.run, [keys], muted=False))
+        person.write(b"\n")
+        await daemon.told.get()  # it has subscribed before
+        daemon.server.publish({"event": "turn", **turn()})
+        await daemon.server.close()
+        with pytest.raises(UnavailableError, match=r"^the daemon has gone away$"):
+            await parroting
+    assert f"turn it up: {ADJUST}\n" in capsys.readouterr().out
+
+
 async def test_beside_a_running_daemon_it_does_not_begin(
     daemon: Daemon, env_file: EnvFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
