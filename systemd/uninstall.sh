@@ -42,13 +42,19 @@ take_back_board() {
 	[ -e "$root/etc/speakerd/board" ] || return 0
 	say "Taking back what the board $(cat "$root/etc/speakerd/board/name") has brought"
 	DESTDIR=$root PYTHONPATH=$PWD python3 -sB systemd/board.py --remove ||
-		say "That is to be done by hand, for the reason above"
+		say "That is to be done by hand, for the reason above; /etc/speakerd/board tells what was written"
 }
 
 purge() {
 	take_back_board
-	say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
-	rm -rf "$root/etc/speakerd" "$root/var/lib/speakerd" "$root/var/cache/speakerd"
+	if [ -e "$root/etc/speakerd/board" ]; then # what it tells of is still there
+		say "Removing /etc/speakerd but for board, the conversation, the key and the user speakerd"
+		find "$root/etc/speakerd" -mindepth 1 -maxdepth 1 ! -name board -exec rm -rf {} +
+	else
+		say "Removing /etc/speakerd, the conversation, the key and the user speakerd"
+		rm -rf "$root/etc/speakerd"
+	fi
+	rm -rf "$root/var/lib/speakerd" "$root/var/cache/speakerd"
 	rm -f "$root/etc/credstore/gemini-api-key"
 	# The folder is systemd's, but on Debian 12 nobody's, and then made for the key.
 	[ ! -d "$root/etc/credstore" ] || dpkg-query -S /etc/credstore >/dev/null 2>&1 ||

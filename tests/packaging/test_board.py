@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from speakerd.config import boards, envfile
 from tests.packaging.stubs import CHECKOUT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from types import ModuleType
 
     from tests.packaging.stubs import Machine
 
@@ -61,6 +62,16 @@ def said(machine: Machine, *arguments: str) -> str:
     done = set_up(machine, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def program() -> ModuleType:
+    """speakerd-board, in this process."""
+    spec = importlib.util.spec_from_file_location("board", CHECKOUT / "systemd/board.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def options(machine: Machine) -> dict[str, str]:
@@ -172,8 +183,25 @@ def test_an_option_of_ones_own_wins(pi: Machine) -> None:
     write(pi, ENV, "SPEAKERD_BUTTON_PIN=5\nSPEAKERD_LED_PINS=\n")
     words = said(pi, KIT)
     assert options(pi)["SPEAKERD_BUTTON_PIN"] == "5"
-    assert options(pi)["SPEAKERD_LED_PINS"] == "25"  # one that is empty says nothing
+    assert options(pi)["SPEAKERD_LED_PINS"] == ""
     assert "SPEAKERD_BUTTON_PIN=5 stays as you have set it; the board's is 23\n" in words
+    assert "SPEAKERD_LED_PINS= stays as you have set it; the board's is 25\n" in words
+
+
+def test_an_option_that_was_emptied_among_ours_stays_empty(pi: Machine) -> None:
+    said(pi, KIT)
+    line = "SPEAKERD_LED_PINS=25\n"
+    write(pi, ENV, pi.text(ENV).replace(line, "SPEAKERD_LED_PINS=\n"))
+    for _ in range(2):
+        said(pi, KIT)
+        assert options(pi)["SPEAKERD_LED_PINS"] == ""
+
+
+def test_a_line_that_is_gone_from_the_block_comes_back(pi: Machine) -> None:
+    said(pi, KIT)
+    write(pi, ENV, pi.text(ENV).replace("SPEAKERD_LED_PINS=25\n", ""))
+    said(pi, KIT)
+    assert options(pi)["SPEAKERD_LED_PINS"] == "25"
 
 
 def test_an_option_that_was_changed_among_ours_is_theirs(pi: Machine) -> None:
@@ -256,6 +284,67 @@ def test_an_asound_conf_of_an_older_version_is_replaced(pi: Machine) -> None:
     assert pi.text(ASOUND) == boards.load(KIT).asound_conf
 
 
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_link_in_the_place_of_asound_conf_is_a_persons(pi: Machine, leads: bool) -> None:
+    said(pi, KIT)
+    theirs = pi.root / "etc/mine.conf"
+    (pi.root / ASOUND).rename(theirs)
+    if not leads:
+        theirs.unlink()
+    (pi.root / ASOUND).symlink_to("mine.conf")
+    assert "is not speakerd's, and stays as it is" in said(pi, HIFI)
+    said(pi, "--remove")
+    assert (pi.root / ASOUND).is_symlink()
+    assert theirs.exists() is leads
+
+
+ABOVE, BELOW = "[cm5]\ndtoverlay=dwc2\n", "\n# mine\ndtparam=spi=on\n[pi4]\nx=1\n"
+
+
+def test_the_blocks_stay_where_they_are(pi: Machine) -> None:
+    said(pi, KIT)
+    block = pi.text(CONFIG).removeprefix(SHIPPED)
+    write(pi, CONFIG, f"{ABOVE}{block}{BELOW}")
+    write(pi, ENV, f"{pi.text(ENV)}SPEAKERD_LANGUAGE=de\n")
+    said(pi, DIGIAMP)
+    assert pi.text(CONFIG).startswith(f"{ABOVE}# >>> speakerd-board")
+    assert pi.text(CONFIG).endswith(f"\n# <<< speakerd-board\n{BELOW}")
+    assert pi.text(ENV).endswith("\n# <<< speakerd-board\nSPEAKERD_LANGUAGE=de\n")
+    assert "googlevoicehat" not in pi.text(CONFIG)
+
+
+def test_a_line_that_holds_below_the_block_is_not_loaded_twice(pi: Machine) -> None:
+    said(pi, KIT)
+    write(pi, CONFIG, f"{pi.text(CONFIG)}dtoverlay=hifiberry-dac\n")
+    said(pi, HIFI)
+    assert pi.text(CONFIG) == f"{SHIPPED}[all]\ndtoverlay=hifiberry-dac\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "left"),
+    [
+        (ABOVE, "dtparam=spi=on\n[pi4]\nx=1\n", f"{ABOVE}[all]\ndtparam=spi=on\n[pi4]\nx=1\n"),
+        (ABOVE, "", ABOVE),
+        (ABOVE, "# mine\n", f"{ABOVE}# mine\n"),
+        (ABOVE, "[pi4]\nx=1\n", f"{ABOVE}[pi4]\nx=1\n"),
+        (f"{ABOVE}[all]\n", "x=1\n", f"{ABOVE}[all]\nx=1\n"),
+        ("x=1\n", "y=1\n", "x=1\ny=1\n"),
+    ],
+)
+@pytest.mark.parametrize("purged", [False, True])
+def test_what_follows_the_block_holds_on_as_many_models_without_it(
+    pi: Machine, above: str, below: str, left: str, purged: bool
+) -> None:
+    said(pi, KIT)
+    block = pi.text(CONFIG).removeprefix(SHIPPED)
+    write(pi, CONFIG, f"{above}{block}{below}")
+    if purged:
+        purge_package(pi)
+    else:
+        said(pi, "--remove")
+    assert pi.text(CONFIG) == left
+
+
 # --- what it refuses
 
 
@@ -278,6 +367,70 @@ def test_what_it_does_not_understand_it_leaves_as_it_is(
     assert contents(pi) == before
 
 
+def test_a_bad_line_in_the_env_file_does_not_keep_the_board(pi: Machine) -> None:
+    said(pi, KIT)
+    write(pi, ENV, f"{pi.text(ENV)}nonsense\n")
+    said(pi, "--remove")
+    assert pi.text(ENV) == "# mine\nSPEAKERD_VOICE=Kore\nnonsense\n"
+    assert pi.text(CONFIG) == SHIPPED
+    assert not (pi.root / "etc/speakerd/board").exists()
+
+
+def test_a_config_txt_that_has_moved_is_not_written(pi: Machine) -> None:
+    moved = "The file you are looking for has moved to /boot/firmware/config.txt\n"
+    said(pi, KIT)
+    (pi.root / CONFIG).unlink()
+    (pi.root / BACKUP).unlink()
+    write(pi, "boot/config.txt", f"DO NOT EDIT THIS FILE\n\n{moved}")
+    before = contents(pi)
+    for argument in (HIFI, "--remove"):
+        done = set_up(pi, argument)
+        assert done.returncode == 1
+        assert "/boot/config.txt says it has moved to /boot/firmware/config.txt" in done.stderr
+        assert contents(pi) == before
+
+
+def test_an_asound_conf_that_cannot_be_read_is_found_out_before_anything_is_written(
+    pi: Machine,
+) -> None:
+    (pi.root / ASOUND).mkdir()
+    before = contents(pi)
+    done = set_up(pi, KIT)
+    assert done.returncode == 1
+    assert done.stderr == f"speakerd: {pi.root / ASOUND}: Is a directory\n"
+    assert contents(pi) == before
+
+
+def test_a_run_that_was_broken_off_does_not_hide_that_a_reboot_is_due(pi: Machine) -> None:
+    said(pi, KIT)  # which says so, or does not come to it
+    written = int((pi.root / CONFIG).stat().st_mtime)
+    write(pi, "proc/stat", f"cpu 1 2 3\nbtime {written - 60}\n")
+    assert "To be done: sudo reboot" in said(pi, KIT)
+    write(pi, "proc/stat", f"cpu 1 2 3\nbtime {written + 60}\n")
+    assert "To be done" not in said(pi, KIT)
+    said(pi, USB)
+    write(pi, "proc/stat", f"cpu 1 2 3\nbtime {written - 60}\n")
+    assert "To be done" not in said(pi, USB)  # it has no line there
+
+
+def test_what_was_renamed_is_on_the_disk_with_its_name(
+    pi: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = program()
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    module.Machine(pi.root).set_up(boards.load(KIT))
+    config = str(pi.root / CONFIG)
+    at = synced.index(f"{config}.new")
+    assert synced[at + 1] == str((pi.root / CONFIG).parent)
+
+
 def test_a_board_that_is_not_known(pi: Machine) -> None:
     done = set_up(pi, "gramophone")
     assert done.returncode == 1
@@ -297,11 +450,7 @@ def test_removing_takes_no_name(pi: Machine) -> None:
 def test_who_may_not_is_told_the_command(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = importlib.util.spec_from_file_location("board", CHECKOUT / "systemd/board.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = program()
 
     def refuse(_machine: object, _board: object) -> None:  # root, who may be testing, may all
         raise PermissionError(errno.EACCES, "Permission denied", "/etc/speakerd/board")
@@ -391,15 +540,30 @@ def test_uninstalling_keeps_the_board_and_purging_takes_it_back(machine: Machine
     assert machine.text(CONFIG) == SHIPPED
 
 
+def test_purging_keeps_the_record_of_what_could_not_be_taken_back(machine: Machine) -> None:
+    write(machine, CONFIG, SHIPPED)
+    machine.install(KIT)
+    broken = machine.text(CONFIG).replace("# <<< speakerd-board\n", "")
+    write(machine, CONFIG, broken)
+    done = machine.run("uninstall.sh", PURGE="1")
+    assert done.returncode == 0
+    assert "and no '# <<< speakerd-board' after it" in done.stderr
+    assert "/etc/speakerd/board tells what was written" in done.stdout
+    assert machine.text(CONFIG) == broken
+    assert machine.text("etc/speakerd/board/name") == f"{KIT}\n"
+    assert [path.name for path in (machine.root / "etc/speakerd").iterdir()] == ["board"]
+
+
 def purge_package(machine: Machine) -> str:
     """What of the package's last script is about boards: the rest would change this machine."""
     script = (CHECKOUT / "systemd/deb/postrm").read_text(encoding="utf-8")
-    function = re.search(r"^take_back_board\(\) \{$.*?^\}$", script, re.MULTILINE | re.DOTALL)
-    assert function is not None
+    functions = re.findall(r"^take_back_\w+\(\) \{$.*?^\}$", script, re.MULTILINE | re.DOTALL)
+    assert len(functions) == 2
     assert script.count("take_back_board") == 2  # it is called, too
     return subprocess.check_output(
-        ["sh", "-euc", f"{function[0]}\ntake_back_board"],
+        ["sh", "-euc", "\n".join([*functions, "take_back_board"])],
         text=True,
+        stderr=subprocess.DEVNULL,
         timeout=30,
         env={"PATH": "/usr/bin:/bin", "DPKG_ROOT": str(machine.root)},
     )
@@ -413,6 +577,7 @@ def test_purging_the_package_takes_it_back_too(pi: Machine) -> None:
     assert pi.text(CONFIG) == SHIPPED
     assert not (pi.root / ASOUND).exists()
     assert not (pi.root / BACKUP).exists()
+    assert not (pi.root / "etc/speakerd/board").exists()
 
 
 def test_purging_the_package_leaves_what_is_not_its_own(pi: Machine) -> None:
@@ -423,6 +588,28 @@ def test_purging_the_package_leaves_what_is_not_its_own(pi: Machine) -> None:
     assert purge_package(pi) == ""
     assert (pi.text(CONFIG), pi.text(ASOUND)) == (broken, MINE)
     assert pi.text(BACKUP) == SHIPPED
+    assert pi.text("etc/speakerd/board/name") == f"{KIT}\n"
+
+
+@pytest.mark.parametrize("lone_first", [False, True])
+def test_purging_the_package_leaves_what_has_a_begin_and_no_end(
+    pi: Machine, lone_first: bool
+) -> None:
+    said(pi, KIT)
+    block = pi.text(CONFIG).removeprefix(SHIPPED)
+    lone = "# >>> speakerd-board: copied\ndtparam=spi=on\n"
+    write(pi, CONFIG, f"x=1\n{lone}{block}" if lone_first else f"x=1\n{block}{lone}y=1\n")
+    assert "the lines for the board are out" in purge_package(pi)
+    assert pi.text(CONFIG) == (f"x=1\n{lone}" if lone_first else f"x=1\n{lone}y=1\n")
+    assert pi.text("etc/speakerd/board/name") == f"{KIT}\n"
+
+
+def test_purging_the_package_leaves_a_link_in_the_place_of_asound_conf(pi: Machine) -> None:
+    said(pi, KIT)
+    (pi.root / ASOUND).rename(pi.root / "etc/mine.conf")
+    (pi.root / ASOUND).symlink_to("mine.conf")
+    purge_package(pi)
+    assert (pi.root / ASOUND).is_symlink()
 
 
 def test_purging_a_package_without_a_board_looks_at_nothing(pi: Machine) -> None:
