@@ -7,7 +7,9 @@ device is. A card without a fitting control is watched until it gets one: that o
 when a sound is first played through it.
 
 When a mixer comes back (unplugged, or its driver loaded anew), the volume is made what it was, or
-what was wished for meanwhile.
+what was wished for meanwhile. Before that is done it is not told, so that nobody takes what the
+control has for what somebody wants. The kernel does not tell that a locked control is free again
+(sound/core/control.c, ``snd_ctl_elem_unlock`` and ``snd_ctl_release``): it is tried, as the mixer.
 """
 
 from __future__ import annotations
@@ -61,11 +63,11 @@ class VolumeListener(Protocol):
         ...
 
     def refused(self, reason: str) -> None:
-        """It could not be set, but is there: once for each reason until it can be set again."""
+        """An order came to nothing; the volume is there: once for each reason until one does."""
         ...
 
     def lost(self, reason: str) -> None:
-        """There is no volume to set, and why: once for each reason until it is ready again."""
+        """There is no volume that can be set, and why: once for each reason until it is ready."""
         ...
 
 
@@ -73,7 +75,7 @@ class VolumeListener(Protocol):
 class _Wish:
     percent: int | None  # None: from what the mixer has
     delta_percent: int = 0
-    muted: bool = False  # only what was muted before is muted again
+    muted: bool = False  # only what was muted before is muted again, and no step switches it on
 
 
 class Volume:
@@ -144,12 +146,12 @@ class Volume:
     def step(self, delta_percent: int) -> None:
         """Make it louder or softer than it is, at least by one step of the control.
 
-        What is muted is switched on. Of a mixer that is lost it is the volume to come.
+        What is muted is switched on. A mixer that is lost is tried at once, and if it stays so,
+        nothing comes of it: whoever cannot hear how loud it is turns too far.
         """
         with self._lock:
             wish = self._wish or _Wish(None)
-            delta_percent += wish.delta_percent
-            self._wish = replace(wish, delta_percent=delta_percent, muted=False)
+            self._wish = replace(wish, delta_percent=wish.delta_percent + delta_percent)
             self._wake()
 
     def look_again(self) -> None:
@@ -202,7 +204,6 @@ class Volume:
             return
         control = choose(found, self._control)
         if control is None:
-            self._lose(f"the mixer {self._mixer}: {why_none(found, self._control)}")
             self._wait_for_control(mixer)
             return
         element = mixer.element(control)
@@ -221,7 +222,8 @@ class Volume:
             obeyed = self._obey(element, scale)
 
     def _wait_for_control(self, mixer: Mixer) -> None:
-        while choose(mixer.controls(), self._control) is None:
+        while choose(found := mixer.controls(), self._control) is None:
+            self._lose(f"the mixer {self._mixer}: {why_none(found, self._control)}")
             self._wait(mixer.descriptors())
             if self._leaving:
                 return
@@ -241,10 +243,14 @@ class Volume:
         raw = element.raw() if wish.percent is None else scale.raw_of(wish.percent)
         if wish.delta_percent:
             raw = scale.stepped(raw, wish.delta_percent)
-        self._aim = VolumeState(scale.percent_of(raw), wish.muted)
+        muted = wish.muted and not wish.delta_percent
+        self._aim = VolumeState(scale.percent_of(raw), muted)
         try:
-            self._set(element, raw, on=raw > element.raw_range[0] and not wish.muted)
+            self._set(element, raw, on=raw > element.raw_range[0] and not muted)
         except LockedError as error:
+            if self._state is None and wish.percent is not None:
+                self._aim = VolumeState(wish.percent, wish.muted)
+                raise  # what it has is not what somebody wants: it is as good as lost
             if self._told.get("refused") != str(error):
                 self._told["refused"] = str(error)
                 self._listener.refused(str(error))
@@ -267,14 +273,21 @@ class Volume:
         if even_if_known or state != known:
             self._listener.changed(state.percent, state.muted)
 
-    def _lose(self, reason: str) -> None:
-        self._state = None
-        if self._aim is not None:
+    def _hand_on(self) -> None:
+        """Let the control that comes have the volume of the last one, or what was wished for."""
+        aim, self._aim, self._state = self._aim, None, None
+        if aim is not None:
             with self._lock:
-                wish = self._wish or _Wish(None, muted=self._aim.muted)
+                wish = self._wish or _Wish(None)
                 if wish.percent is None:
-                    self._wish = replace(wish, percent=self._aim.percent)
-            self._aim = None
+                    self._wish = replace(wish, percent=aim.percent, muted=aim.muted)
+
+    def _lose(self, reason: str) -> None:
+        self._hand_on()
+        with self._lock:
+            if self._wish is not None:
+                known = self._wish.percent is not None
+                self._wish = replace(self._wish, delta_percent=0) if known else None
         if self._told.get("lost") != reason:
             self._told["lost"] = reason
             self._listener.lost(reason)

@@ -247,7 +247,7 @@ def test_a_control_that_is_removed(make: Make, told: Told, card: FakeCard) -> No
     removed = card.controls.pop()
     card.notify()
     assert told.next(2) == ["lost: the mixer fake: PCM is gone", NO_CONTROL]
-    volume.step(5)
+    volume.set(55)
     card.add(removed)
     assert told.next(2) == ["ready", (55, False)]
 
@@ -271,16 +271,64 @@ def test_a_control_that_another_program_has_locked(make: Make, told: Told, card:
     assert told.next(2) == [refused, (75, False)]
 
 
-def test_a_control_that_is_locked_at_the_start(make: Make, told: Told, card: FakeCard) -> None:
-    card.controls[0].locked = "Operation not permitted"
-    volume = make(wanted=20)
-    assert told.next(3) == [
-        "refused: the mixer fake: Operation not permitted",
-        "ready",
-        (50, False),
-    ]
-    volume.set(30)
-    assert told.next() == [(50, False)]
+LOCKED = "Operation not permitted"
+
+
+def test_a_control_that_is_locked_at_the_start_gets_the_volume_when_it_can(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    """What it has until then nobody has wished for: it is not told, and so not remembered."""
+    card.turn(100)
+    card.controls[0].locked = LOCKED
+    volume = make(wanted=40)
+    assert told.next() == [f"lost: the mixer fake: {LOCKED}"]
+    wait_until(lambda: card.opened > 3)
+    assert (told.nothing_more(), volume.state) == (True, None)
+    card.controls[0].locked = None
+    assert told.next(2) == ["ready", (40, False)]
+    assert card.controls[0].volumes == [40, 40]
+
+
+@pytest.mark.parametrize("order", [Volume.look_again, lambda volume: volume.set(40)])
+def test_a_locked_control_is_tried_at_once_when_somebody_has_something_for_it(
+    make: Make, told: Told, card: FakeCard, order: Callable[[Volume], None]
+) -> None:
+    card.turn(100)
+    card.controls[0].locked = LOCKED
+    volume = make(wanted=40, retry_s=3600.0)
+    assert told.next() == [f"lost: the mixer fake: {LOCKED}"]
+    card.controls[0].locked = None
+    order(volume)
+    assert told.next(2) == ["ready", (40, False)]
+
+
+def test_a_control_that_comes_back_locked_gets_the_volume_it_had(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    make(wanted=40)
+    told.next(2)
+    card.unplug()
+    assert told.next(2) == [GONE, MISSING]
+    card.turn(100)
+    card.controls[0].locked = LOCKED
+    card.plug()
+    assert told.next() == [f"lost: the mixer fake: {LOCKED}"]
+    card.controls[0].locked = None
+    assert told.next(2) == ["ready", (40, False)]
+
+
+def test_a_step_of_a_locked_volume_is_not_made_later(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    card.turn(100, on=False)
+    card.controls[0].locked = LOCKED
+    volume = make(wanted=40)
+    assert told.next() == [f"lost: the mixer fake: {LOCKED}"]
+    volume.step(-5)
+    opened = card.opened
+    wait_until(lambda: card.opened > opened + 2)
+    card.controls[0].locked = None
+    assert told.next(2) == ["ready", (40, False)]
 
 
 # --- cards that come and go
@@ -328,22 +376,60 @@ def test_what_was_muted_comes_back_muted(make: Make, told: Told, card: FakeCard)
     assert card.log == ["on False", "raw 35"]
 
 
-@pytest.mark.parametrize(
-    ("orders", "percent"), [(("set 70",), 70), (("step 5", "step 5"), 45), (("set 0",), 0)]
-)
+@pytest.mark.parametrize("percent", [70, 0])
 def test_what_is_wished_for_meanwhile_is_set_when_the_card_comes_back(
-    make: Make, told: Told, card: FakeCard, orders: tuple[str, ...], percent: int
+    make: Make, told: Told, card: FakeCard, percent: int
 ) -> None:
     volume = make(wanted=35)
     told.next(2)
     card.unplug()
     assert told.next(2) == [GONE, MISSING]
-    for order in orders:
-        name, number = order.split()
-        getattr(volume, name)(int(number))
+    volume.set(percent)
     card.turn(100)
     card.plug()
     assert told.next(2) == ["ready", (percent, percent == 0)]
+
+
+def test_who_turns_up_what_is_missing_is_not_deafened_when_it_comes_back(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    volume = make(wanted=35)
+    told.next(2)
+    card.turn(on=False)
+    assert told.next() == [(35, True)]
+    card.unplug()
+    assert told.next(2) == [GONE, MISSING]
+    for _ in range(20):
+        volume.step(5)
+    opened = card.opened
+    wait_until(lambda: card.opened > opened + 2)
+    card.plug()
+    assert told.next(2) == ["ready", (35, True)]
+
+
+def test_who_turns_up_what_has_no_control_is_not_deafened_by_one(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    late = card.controls.pop()
+    volume = make(wanted=35)
+    assert told.next() == [NO_CONTROL]
+    volume.step(50)
+    for _ in range(2):  # once it has looked again, it has looked
+        seen = card.updates
+        card.notify()
+        wait_until(lambda seen=seen: card.updates > seen)  # type: ignore[misc] # mypy#12557
+    card.add(late)
+    assert told.next(2) == ["ready", (35, False)]
+
+
+def test_a_step_brings_a_mixer_back_and_counts(make: Make, told: Told, card: FakeCard) -> None:
+    volume = make(wanted=35, retry_s=3600.0)
+    told.next(2)
+    card.unplug()
+    assert told.next() == [GONE]
+    card.plug()
+    volume.step(5)
+    assert told.next(2) == ["ready", (40, False)]
 
 
 def test_a_card_that_goes_while_it_is_set(make: Make, told: Told, card: FakeCard) -> None:
