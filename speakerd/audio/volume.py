@@ -32,6 +32,7 @@ from speakerd.errors import DeviceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from speakerd.audio.controls import Control
     from speakerd.audio.mixer import Element, Mixer
 
 _LOG = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ class Volume:
         self._thread: threading.Thread | None = None
         self._state: VolumeState | None = None  # as told
         self._aim: VolumeState | None = None  # what a mixer that comes back is made to have
+        self._chosen = ""  # the control, by name and index
+        self._found: dict[str, int] = {}  # the raw volume of those that were chosen, before
         self._told: dict[str, str] = {}  # the reasons for lost and refused
 
     @property
@@ -207,8 +210,13 @@ class Volume:
             self._wait_for_control(mixer)
             return
         element = mixer.element(control)
+        if str(control) != self._chosen:
+            self._chosen = str(control)
+            self._found.setdefault(self._chosen, element.raw())
+            self._hand_on()
         scale = Scale(*element.raw_range, element.db_of, self._highest_percent)
         obeyed = self._obey(element, scale)
+        self._put_back(mixer, (each for each in found if str(each) != self._chosen))
         if self._state is None:
             _LOG.debug("the volume is %s of the mixer %s", control, self._mixer)
             self._told.pop("lost", None)
@@ -220,6 +228,13 @@ class Volume:
                 return
             mixer.update()
             obeyed = self._obey(element, scale)
+
+    def _put_back(self, mixer: Mixer, controls: Iterable[Control]) -> None:
+        """What was turned until a better one came would go on making everything softer."""
+        for control in controls:
+            raw = self._found.pop(str(control), None)
+            if raw is not None:
+                mixer.element(control).set_raw(raw)
 
     def _wait_for_control(self, mixer: Mixer) -> None:
         while choose(found := mixer.controls(), self._control) is None:

@@ -252,6 +252,40 @@ def test_a_control_that_is_removed(make: Make, told: Told, card: FakeCard) -> No
     assert told.next(2) == ["ready", (55, False)]
 
 
+def test_a_better_control_that_comes_gets_the_volume_there_is(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    """As softvol's does, where one output was turned until then."""
+    card.controls = [FakeControl("Speaker", volumes=[90, 90])]
+    volume = make(wanted=40)
+    assert told.next(2) == ["ready", (40, False)]
+    card.controls.append(FakeControl("SoftMaster", volumes=[100, 100]))
+    volume.look_again()
+    assert told.next(2) == ["ready", (40, False)]
+    assert [each.volumes for each in card.controls] == [[90, 90], [40, 40]]
+    assert card.log == ["raw 40", "raw 40", "raw 90"]  # it is never louder in between
+    card.controls.pop()
+    volume.look_again()
+    assert told.next(2) == ["ready", (40, False)]
+    assert card.controls[0].volumes == [40, 40]
+
+
+def test_a_better_control_that_comes_locked_is_waited_for(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    card.controls = [FakeControl("Speaker", volumes=[90, 90])]
+    volume = make(wanted=40)
+    assert told.next(2) == ["ready", (40, False)]
+    better = FakeControl("SoftMaster", volumes=[100, 100], locked=LOCKED)
+    card.controls.append(better)
+    volume.look_again()
+    assert told.next() == [f"lost: the mixer fake: {LOCKED}"]
+    assert card.controls[0].volumes == [40, 40]
+    better.locked = None
+    assert told.next(2) == ["ready", (40, False)]
+    assert [each.volumes for each in card.controls] == [[90, 90], [40, 40]]
+
+
 def test_a_control_that_another_program_has_locked(make: Make, told: Told, card: FakeCard) -> None:
     volume = make()
     told.next(2)
