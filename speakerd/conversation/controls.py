@@ -201,18 +201,24 @@ class Controls:
     # --- the volume
 
     def _volume_requested(self, event: ev.VolumeRequested) -> None:
-        self._change(fx.SetVolume(event.percent))
+        self._change(fx.SetVolume(event.percent), "but will be as soon as it can be")
 
     def _volume_stepped(self, event: ev.VolumeStepped) -> None:
-        self._change(fx.StepVolume(event.percent))
+        self._change(fx.StepVolume(event.percent), "try again later")
 
-    def _change(self, order: fx.SetVolume | fx.StepVolume) -> None:
-        if self.volume is None:
+    def _change(self, order: fx.SetVolume | fx.StepVolume, later: str) -> None:
+        """Pass it on; ``later`` is what whoever asked is told of a volume that is missing now."""
+        if not self._pass_on(order):
+            now = f" now, {later}" if VOLUME in self.parts else ""
             why = volume_trouble(self.parts.items())
-            self._out.append(fx.Refused(f"the volume cannot be set: {why}"))
-        else:
-            self._wished = True
+            self._out.append(fx.Refused(f"the volume cannot be set{now}: {why}"))
+
+    def _pass_on(self, order: fx.SetVolume | fx.StepVolume) -> bool:
+        """Whether there is a volume now; one that is missing is tried again because of it."""
+        if VOLUME in self.parts:
             self._out.append(order)
+        self._wished = self.volume is not None
+        return self._wished
 
     def _volume_changed(self, event: ev.VolumeChanged) -> None:
         if event.percent != self._percent or self.volume is None:
@@ -224,9 +230,7 @@ class Controls:
         self._wished = False
 
     def _step(self, steps: int) -> None:
-        if self.volume is not None:
-            self._wished = True
-            self._out.append(fx.StepVolume(steps * self._rules.volume_step))
+        self._pass_on(fx.StepVolume(steps * self._rules.volume_step))
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.PartReady: _part_ready,

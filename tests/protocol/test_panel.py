@@ -242,14 +242,45 @@ async def test_no_volume_is_refused(rig: PanelRig, arguments: dict[str, object])
     assert rig.volume == 40
 
 
-async def test_without_a_mixer_the_reason_is_told(rig: PanelRig) -> None:
+async def test_without_a_mixer_the_reason_is_told_and_the_wish_is_kept(
+    rig: PanelRig, simulator: Simulator
+) -> None:
     rig.card.unplug("No such device")
     await rig.until(lambda: rig._last("state").get("volume", 0) is None)
-    for arguments in ({}, {"percent": 20}):
+    for arguments in ({}, {"percent": 20}, {"step": 5}):
         answer = await rig.command("volume", **arguments)
         assert "the mixer default: " in answer["error"]
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("set_volume", {"percent": 30}))
+    await rig.say_aloud()
+    await rig.turn()
+    (response,) = simulator.turns[0].tool_responses
+    assert "as soon as it can be: the mixer default: " in response["response"]["error"]
     rig.card.plug()
-    await rig.volume_is(40)
+    await rig.volume_is(30)
+
+
+@pytest.mark.parametrize("freed", [False, True])
+async def test_what_a_locked_control_has_is_not_remembered(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    freed: bool,
+) -> None:
+    """As a softvol's is, which another player has made: it begins at 100 %."""
+    file = tmp_path / "controls.json"
+    file.write_text('{"volume": 25, "muted": false}')
+    rig = PanelRig(tmp_path, monkeypatch)
+    rig.card.turn(100)
+    rig.card.controls[0].locked = "Operation not permitted"
+    async with rig.running():
+        while "not permitted" not in (await rig.command("status"))["parts"].get("volume", ""):
+            pass
+        if freed:
+            rig.card.controls[0].locked = None
+            rig.speaker.find()
+            await rig.volume_is(25)
+    assert json.loads(file.read_text())["volume"] == 25
+    assert rig.volume == (25 if freed else 100)
 
 
 async def test_the_mute_is_told_shown_and_refuses_a_press(

@@ -147,13 +147,46 @@ def test_a_volume_is_kept_by_the_end_at_the_latest(story: Story) -> None:
     assert story.one(fx.KeepVolume).percent == 55
 
 
-def test_without_a_mixer_whoever_asks_is_told_why(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("wish", "order", "later"),
+    [
+        (ev.VolumeRequested(30), fx.SetVolume(30), "as soon as it can be"),
+        (ev.VolumeStepped(-5), fx.StepVolume(-5), "try again later"),
+    ],
+)
+def test_without_a_mixer_whoever_asks_is_told_why_and_it_is_tried_again(
+    story: Story, wish: ev.Event, order: fx.Effect, later: str
+) -> None:
     story.tell(ev.PartLost("volume", "the mixer hw:Dac: no such device"))
-    story.tell(ev.VolumeRequested(30))
-    assert "no such device" in story.one(fx.Refused).reason
+    story.tell(wish)
+    assert order in story.last
+    reason = story.one(fx.Refused).reason
+    assert later in reason
+    assert reason.endswith("the mixer hw:Dac: no such device")
     assert story.core.status.volume is None
+
+
+@pytest.mark.parametrize("turn", [ev.KeyEdge(Key.VOLUME_UP, True), ev.KnobTurned(1)])
+def test_a_press_tries_a_mixer_again_and_ticks_for_nothing_that_comes_later(
+    story: Story, turn: ev.Event
+) -> None:
+    story.tell(ev.PartLost("volume", "the mixer hw:Dac: no such device"))
+    before = len(cues(story))
+    story.tell(turn)
+    assert story.one(fx.StepVolume).percent == story.rules.volume_step
+    story.wait(0.1)
+    story.tell(ev.PartReady("volume"))
+    story.tell(ev.VolumeChanged(45))
+    assert len(cues(story)) == before
+
+
+def test_a_volume_that_is_to_be_left_alone_is(story: Story) -> None:
+    story.tell(ev.PartGone("volume"))
+    story.tell(ev.VolumeRequested(30))
+    assert "leaves it alone" in story.one(fx.Refused).reason
     down(story, Key.VOLUME_UP)
-    assert not story.ordered(fx.StepVolume)
+    assert not story.all(fx.SetVolume)
+    assert not steps(story)
 
 
 @pytest.mark.parametrize("state", [TurnState.LISTENING, TurnState.SPEAKING])
