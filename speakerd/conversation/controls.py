@@ -139,6 +139,8 @@ class Controls:
         self.parts[event.key.value] = event.reason
         if event.key is not ev.Key.MUTE:  # a switch that was closed is believed to be so still
             self._do(self._keys.begin(event.key, pressed=False))
+        elif self._unread:
+            self.parts[event.key.value] += "; until it can be read the microphone stays off"
 
     def _knob_turned(self, event: ev.KnobTurned) -> None:
         self._step(event.steps)

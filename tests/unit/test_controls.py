@@ -317,6 +317,10 @@ def test_a_switch_that_cannot_be_read_keeps_it_muted_until_it_is_not_wanted() ->
     story.tell(ev.KeyAwaited(Key.MUTE))
     story.tell(ev.KeyLost(Key.MUTE, "GPIO16: busy"))
     assert story.core.status.muted
+    why = "GPIO16: busy; until it can be read the microphone stays off"
+    assert dict(story.core.status.parts)["mute switch"] == why
+    story.tell(ev.MuteRequested(on=False))
+    assert story.one(fx.Refused).reason == f"the mute switch cannot be read: {why}"
     story.tell(ev.PartGone("mute switch"))
     assert not story.core.status.muted
 
@@ -358,6 +362,7 @@ def test_a_switch_that_is_gone_is_believed_to_be_as_it_was(story: Story) -> None
     down(story, Key.MUTE)
     story.tell(ev.KeyLost(Key.MUTE, "busy"))
     assert story.core.status.muted
+    assert dict(story.core.status.parts)["mute switch"] == "busy"
 
 
 def test_nothing_but_the_switch_undoes_the_switch(story: Story) -> None:
