@@ -140,10 +140,10 @@ class Volume:
         if self._thread is not None:
             self._thread.join(_STOP_TIMEOUT_S)
 
-    def set(self, percent: int) -> None:
-        """Make it ``percent``, at most the highest; 0 is silence, anything else switches it on."""
+    def set(self, percent: int, *, muted: bool = False) -> None:
+        """Make it ``percent``, at most the highest, and switch it on; ``muted`` or at 0, off."""
         with self._lock:
-            self._wish = _Wish(percent)
+            self._wish = _Wish(percent, muted=muted)
             self._wake()
 
     def step(self, delta_percent: int) -> None:

@@ -227,6 +227,8 @@ class Controls:
             self._percent = event.percent
             self._keep_at = self._dialogue.now + self._rules.keep_volume_s
         self.volume = 0 if event.off else event.percent
+        if self.volume == 0 and self._keep_at < FOREVER:
+            self._keep()  # at once: who asks how loud it is cannot see what it was before
         if self._wished and not self._dialogue.playing.clips:
             self._dialogue.cue(fx.Cue.VOLUME)
         self._wished = False

@@ -77,8 +77,8 @@ class LightPort(Edge, Protocol):
 class VolumePort(Edge, Protocol):
     """Sets the volume, also before it is started."""
 
-    def set(self, percent: int) -> None:
-        """Make it so loud; must not block."""
+    def set(self, percent: int, *, muted: bool = False) -> None:
+        """Make it so loud, or have it so loud when it is switched on; must not block."""
         ...
 
     def step(self, delta_percent: int) -> None:

@@ -176,11 +176,11 @@ class Daemon:
         self._set_kept_volume()
 
     def _set_kept_volume(self) -> None:
-        """Let a mixer that was just chosen have the volume that there was."""
+        """Let a mixer that was just chosen have the volume that there was, or was off."""
         known, kept = self._core.status.volume, self._controls.kept.volume
         first = self._settings.volume if kept is None else kept
         if self._devices.volume is not None:
-            self._devices.volume.set(first if known is None else known)
+            self._devices.volume.set(known or first, muted=known == 0)
 
     def stop(self) -> None:
         """End :meth:`serve`, in whatever state it is."""

@@ -94,6 +94,18 @@ def test_a_wish_before_the_start_counts(card: FakeCard, told: Told) -> None:
     volume.stop()
 
 
+def test_a_volume_that_was_off_stays_off_until_it_is_turned(
+    make: Make, told: Told, card: FakeCard
+) -> None:
+    volume = make(retry_s=3600.0)
+    told.next(2)
+    volume.set(40, muted=True)
+    assert told.next() == [(40, True)]
+    assert card.log == ["on False", "raw 40"]
+    volume.step(5)
+    assert told.next() == [(45, False)]
+
+
 def test_a_step_starts_from_what_others_have_set(make: Make, told: Told, card: FakeCard) -> None:
     volume = make()
     told.next(2)

@@ -359,6 +359,34 @@ async def test_a_mixer_that_is_looked_for_anew_gets_the_volume_there_was(rig: Pa
     assert rig.volume == 70
 
 
+@pytest.mark.parametrize("another", [False, True])
+async def test_a_volume_that_is_off_is_neither_forgotten_nor_on_after_a_reload(
+    simulator: Simulator,  # noqa: ARG001 - it has to be there first
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    another: bool,
+) -> None:
+    rig = PanelRig(tmp_path, monkeypatch)
+    rig.card.controls = [
+        FakeControl("Digital", switches=[True]),
+        FakeControl("PCM", switches=[True]),
+    ]
+    async with rig.running():
+        await rig.volume_is(40)
+        rig.card.turn(on=False)
+        await rig.volume_is(0)
+        opened = rig.card.opened
+        rig.write(mixer_control="PCM" if another else "Digital")
+        await rig.command("reload")
+        control = rig.card.controls[1 if another else 0]
+        while rig.card.opened == opened or control.switches != [False]:
+            await rig.command("status")
+        await rig.volume_is(0)
+        await rig.command("volume", step=5)
+        await rig.volume_is(45)
+        assert (control.volumes, control.switches) == ([45, 45], [True])
+
+
 async def test_a_speaker_that_was_opened_may_have_brought_a_control(rig: PanelRig) -> None:
     """As ALSA's softvol does."""
     opened = rig.card.opened

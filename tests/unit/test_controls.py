@@ -124,6 +124,16 @@ def test_a_control_that_is_switched_off_is_not_remembered_as_silence(story: Stor
     assert story.all(fx.KeepVolume)[-1].percent == 60
 
 
+@pytest.mark.parametrize(("percent", "off"), [(60, True), (0, True), (0, False)])
+def test_what_it_was_before_it_was_silent_is_kept_at_once(
+    story: Story, percent: int, off: bool
+) -> None:
+    story.tell(ev.VolumeChanged(percent, off=off))
+    assert story.one(fx.KeepVolume).percent == percent
+    story.wait(10.0)
+    assert len(story.all(fx.KeepVolume)) == 2  # the one is of the start
+
+
 def test_a_volume_is_kept_when_its_mixer_is_lost(story: Story) -> None:
     story.tell(ev.VolumeRequested(60))
     story.tell(ev.VolumeChanged(60))
