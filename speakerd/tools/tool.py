@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from speakerd.conversation.events import Event
 
-#: What a call has come to, fit for JSON; with an ``error`` where nothing was done.
+#: What a call has come to, fit for JSON; with an ``error`` where nothing was done, or not yet.
 Result: TypeAlias = Mapping[str, object]
 
 
