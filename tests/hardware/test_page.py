@@ -58,6 +58,11 @@ def test_every_link_leads_somewhere() -> None:
             assert (HARDWARE / target.partition("#")[0]).exists(), target
 
 
+def test_no_two_boards_have_one_address() -> None:
+    links = re.findall(r"^\| \[.*?\]\((#.*?)\)", README, re.M)
+    assert len(links) == len(set(links)) == len(boards.names())
+
+
 @pytest.mark.parametrize("name", boards.names())
 def test_every_board_has_its_drawing_and_says_that_nobody_has_tried_it(name: str) -> None:
     assert f"](drawings/{name}.svg)" in README
