@@ -181,6 +181,10 @@ class Pi:
         await self.configure(**more)
         assert (await self.command("reload"))["applied"]
 
+    async def be_patient(self) -> None:
+        """Let sentences wait: how soon a machine connects after a boot is not what is tested."""
+        await self.reload(SPEAKERD_PATIENCE_S="100")
+
     async def parts(self, *names: str) -> None:
         """Wait until the daemon has these parts of docs/control-socket.md."""
         async with asyncio.timeout(120.0):

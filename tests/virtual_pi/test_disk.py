@@ -53,6 +53,7 @@ async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
 
 
 async def test_a_root_that_is_read_only(pi: Pi, simulator: Simulator) -> None:
+    await pi.be_patient()
     number = await pi.say_for_good(words(0.6, seed=54))
     mark = len(pi.journal)
     await pi.root.run("echo '/dev/vda / ext4 ro 0 0' >>/etc/fstab")

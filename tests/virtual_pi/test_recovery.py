@@ -31,6 +31,7 @@ awk '/READI_FRAMES/ {{ print $1; found = 1; exit }} END {{ exit !found }}' /run/
 @pytest.fixture
 async def remembered(pi: Pi) -> int:
     """A turn that shall not be forgotten."""
+    await pi.be_patient()
     return await pi.say_for_good(words(0.6, seed=9))
 
 
