@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "double_tap_ms",
         "late_tap_ms",
         "debounce_ms",
+        "glitch_ms",
         "min_press_ms",
         "preroll_ms",
         "tail_ms",

@@ -215,6 +215,13 @@ class Settings(BaseSettings):
     debounce_ms: int = Field(
         30, ge=0, le=500, description="How long the button may bounce after it has moved."
     )
+    glitch_ms: int = Field(
+        20,
+        ge=0,
+        le=200,
+        description="A press for less is no hand's, but a disturbance on the wire, and means "
+        "nothing.",
+    )
     min_press_ms: int = Field(
         250,
         ge=0,

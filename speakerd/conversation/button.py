@@ -242,7 +242,7 @@ class Button:
     def _let_go(self, now: float) -> Touch:
         """Which touch it is to be up now; of a glitch it is known after the bounce only."""
         lasted_s = max(contact.edge_at for contact in self._contacts.values()) - self._down_at
-        if lasted_s < self._rules.felt_s:
+        if lasted_s < self._rules.glitch_s:
             return Touch.GLITCH
         return Touch.TAP if now - self._down_at < self._rules.tap_s else Touch.LIFT
 

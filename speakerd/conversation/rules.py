@@ -68,7 +68,7 @@ class Rules:
     preroll_s: float = 0.3  # an utterance begins this long before its press
     echo_guard_s: float = 0.1  # the pre-roll keeps this far from the speaker's own sound
     min_press_s: float = 0.25  # a shorter press opens no window
-    felt_s: float = 0.02  # no hand presses for less, but a glitch on a long wire does
+    glitch_s: float = 0.02  # no hand presses for less, but a disturbance on a long wire does
     tail_s: float = 0.3  # captured after the release; a press in it goes on with the utterance
     max_utterance_s: float = 60.0  # then the window closes, and the button is blocked
 

@@ -63,6 +63,7 @@ def rules_of(settings: Settings) -> Rules:
         button_mode=ButtonMode(settings.button_mode),
         second_button=SecondButton(settings.second_button),
         debounce_s=settings.debounce_ms / 1000,
+        glitch_s=settings.glitch_ms / 1000,
         tap_s=settings.tap_ms / 1000,
         double_tap_s=settings.double_tap_ms / 1000,
         late_tap_s=settings.late_tap_ms / 1000,

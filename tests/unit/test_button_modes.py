@@ -178,6 +178,17 @@ def test_a_glitch_at_rest_begins_nothing(mode: ButtonMode) -> None:
     assert fx.PlayCue(fx.Cue.NOTHING) not in story.all(fx.PlayCue)
 
 
+def test_how_short_a_glitch_is_can_be_said() -> None:
+    story = Story(glitch_s=0.0)
+    for device in ev.Device:
+        story.tell(ev.DeviceReady(device))
+    story.connected()
+    story.press()
+    story.release(story.now + GLITCH_S)
+    story.wait(1.0)
+    assert fx.PlayCue(fx.Cue.NOTHING) in story.all(fx.PlayCue)
+
+
 @pytest.mark.parametrize("mode", [ButtonMode.HOLD, ButtonMode.AUTO])
 def test_a_button_that_is_gone_has_stopped_nothing(mode: ButtonMode) -> None:
     story = story_of(mode)

@@ -81,6 +81,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "double_tap_ms": 400,
         "late_tap_ms": 3000,
         "debounce_ms": 30,
+        "glitch_ms": 20,
         "min_press_ms": 250,
         "preroll_ms": 300,
         "tail_ms": 300,
