@@ -340,7 +340,29 @@ def test_it_is_stopped_in_the_middle_of_a_long_conversion(
 
 
 def converts(child: subprocess.Popen[bytes] | None) -> bool:
-    return child is not None and clips.__name__ in child.args  # type: ignore[operator]
+    return child is not None and clips.__name__ in child.args  # type: ignore[operator]  # a list, as it was given
+
+
+class Interrupted(Converting):
+    """Is told to stop while the last sentence is being made."""
+
+    made = 0
+
+    def run(self, name: str, command: Sequence[str], given: bytes = b"") -> bytes:
+        output = super().run(name, command, given)
+        self.made += clips.__name__ in command
+        if self.made == len(SPOKEN):
+            self.stop()
+        return output
+
+
+def test_one_that_is_stopped_removes_nothing_of_the_next_one(make: Make, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / "0123.prompt").write_bytes(b"another voice's")
+    said(make(programs=Interrupted()))
+    assert "0123.prompt" in kept(cache)
+    said(make())
+    assert "0123.prompt" not in kept(cache)
 
 
 def test_a_stop_before_and_after_is_no_trouble(make: Make) -> None:

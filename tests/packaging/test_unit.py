@@ -109,6 +109,7 @@ def test_what_people_and_programs_rely_on() -> None:
     for name, value in {
         "Type": "notify",
         "NotifyAccess": "main",
+        "KillMode": "mixed",  # or what the voice has started would be told to end, and tell of it
         "ExecStart": "/opt/speakerd/bin/speakerd run",
         "ExecReload": "/opt/speakerd/bin/speakerd reload",
         "Restart": "on-failure",
