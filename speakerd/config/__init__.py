@@ -1,9 +1,10 @@
 """Configuration: what the options are, where they come from, what is wrong with them.
 
 The environment wins over the env file (``SPEAKERD_ENV_FILE``), the env file over a credential of
-systemd's, and that over the defaults. :mod:`~speakerd.config.settings` has the options,
-:mod:`~speakerd.config.kinds` what they take, :mod:`~speakerd.config.sources` the places,
-:mod:`~speakerd.config.envfile` the file's syntax, :mod:`~speakerd.config.reading` what comes of it.
+systemd's, and that over the defaults. :mod:`~speakerd.config.options` has the options, area by
+area, :mod:`~speakerd.config.settings` all of them, :mod:`~speakerd.config.kinds` what they take,
+:mod:`~speakerd.config.sources` the places, :mod:`~speakerd.config.envfile` the file's syntax,
+:mod:`~speakerd.config.reading` what comes of it.
 Importing this package is quick; pydantic is imported by :func:`load`.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.config.settings import VARIABLES, Settings, allowed, variable_of
+from speakerd.config.settings import AREAS, VARIABLES, Settings, allowed, variable_of
 from speakerd.config.sources import LIBRARY_VARIABLES, Origin
 
 if TYPE_CHECKING:
@@ -16,64 +16,6 @@ if TYPE_CHECKING:
 
     from speakerd.config import Loaded
 
-#: Every option, under the heading where a person looks for it.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "The key": ("gemini_api_key",),
-    "The model": (
-        "model",
-        "fallback_models",
-        "voice",
-        "language",
-        "system_instruction",
-        "search",
-        "tools",
-        "thinking_level",
-    ),
-    "Microphone and speaker": (
-        "capture_device",
-        "playback_device",
-        "prebuffer_ms",
-        "prebuffer_max_ms",
-        "wake_ms",
-        "keep_awake_s",
-    ),
-    "Sounds": ("earcon_volume", "thinking_sound", "prompts"),
-    "The volume": ("mixer", "mixer_control", "volume", "volume_max", "volume_step"),
-    "The button": (
-        "button_pin",
-        "button_mode",
-        "tap_ms",
-        "double_tap_ms",
-        "late_tap_ms",
-        "debounce_ms",
-        "glitch_ms",
-        "min_press_ms",
-        "preroll_ms",
-        "tail_ms",
-        "echo_guard_ms",
-        "max_utterance_s",
-    ),
-    "More buttons": (
-        "second_button_pin",
-        "second_button",
-        "volume_up_pin",
-        "volume_down_pin",
-        "repeat_after_ms",
-        "repeat_every_ms",
-        "knob_pins",
-        "mute_pin",
-    ),
-    "A foot switch or a keypad": ("keypad", "keypad_keys"),
-    "The light": ("led_pins", "led_smooth", "led_brightness", "led_active_high"),
-    "The connection": (
-        "link",
-        "linger_s",
-        "reply_timeout_s",
-        "patience_s",
-        "conversation_timeout_s",
-    ),
-    "The service": ("control_socket", "state_directory", "log_level", "log_transcripts"),
-}
 LIBRARY_HEADING = "What the libraries read"
 BEGIN = "<!-- made by python -m speakerd.config, from the fields of Settings -->"
 END = "<!-- end of what is made -->"
@@ -90,9 +32,9 @@ _HEADER = """\
 def example_env_file() -> str:
     """The whole of ``systemd/speakerd.env.example``: every option with its default."""
     blocks = [_HEADER]
-    for heading, options in GROUPS.items():
-        blocks.append(f"# --- {heading}\n")
-        blocks.extend(_example(option) for option in options)
+    for area in AREAS:
+        blocks.append(f"# --- {area.heading()}\n")
+        blocks.extend(map(_example, area.options()))
     blocks.append(f"# --- {LIBRARY_HEADING}\n")
     blocks.extend(f"# {doc}\n#{name}=\n" for name, doc in LIBRARY_VARIABLES.items())
     return "\n".join(blocks)
@@ -101,8 +43,8 @@ def example_env_file() -> str:
 def options_tables() -> str:
     """The part of ``docs/configuration.md`` between :data:`BEGIN` and :data:`END`, with both."""
     lines = [BEGIN]
-    for heading, options in GROUPS.items():
-        lines += ["", f"### {heading}", "", *_table(options)]
+    for area in AREAS:
+        lines += ["", f"### {area.heading()}", "", *_table(area.options())]
     lines += ["", f"### {LIBRARY_HEADING}", "", "| variable | what it is for |", "|---|---|"]
     lines += [f"| `{name}` | {doc} |" for name, doc in LIBRARY_VARIABLES.items()]
     return "\n".join([*lines, "", END])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speakerd.config.render import GROUPS
+from speakerd.config.options.model import TheModel
 from speakerd.config.settings import variable_of
 from speakerd.demo import parrot, speech, timeline, verdict
 from speakerd.demo.process import DaemonProcess
@@ -110,7 +110,7 @@ def _run(card: str | None) -> int:
 
 def _chosen() -> dict[str, str]:
     """What the person has chosen of the model; devices and places are the demo's own."""
-    names = [variable_of(option) for option in GROUPS["The model"]]
+    names = [variable_of(option) for option in TheModel.options()]
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from speakerd.audio.controls import mixer_of
 from speakerd.audio.level import Verdict, measure
 from speakerd.config import boards, control_socket, examine
-from speakerd.config.render import GROUPS
+from speakerd.config.options.model import TheKey, TheModel
 from speakerd.config.settings import VARIABLES, Settings, variable_of
 from speakerd.config.sources import STATE_DIRECTORY, env_file_of, read_env_file, text_of
 from speakerd.demo import verdict
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from speakerd.simulator.server import Simulator
 
 _PIN_FACTORY = "GPIOZERO_PIN_FACTORY"
-_NOT_TAKEN = (*GROUPS["The key"], *GROUPS["The model"], "control_socket", "state_directory")
+_NOT_TAKEN = (*TheKey.options(), *TheModel.options(), "control_socket", "state_directory")
 #: What is taken from the environment and the env file.
 TAKEN = (VARIABLES.keys() - {variable_of(option) for option in _NOT_TAKEN}) | {_PIN_FACTORY}
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from speakerd.config import __main__, envfile, load
-from speakerd.config.render import GROUPS, example_env_file, options_tables
-from speakerd.config.settings import VARIABLES, Settings
+from speakerd.config.render import example_env_file, options_tables
+from speakerd.config.settings import AREAS, VARIABLES, Settings
 from speakerd.config.sources import LIBRARY_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_option_is_in_exactly_one_group() -> None:
-    assert sorted(sum(GROUPS.values(), ())) == sorted(Settings.model_fields)
+def test_every_option_is_in_exactly_one_area() -> None:
+    assert sorted(option for area in AREAS for option in area.options()) == sorted(
+        Settings.model_fields
+    )
 
 
 def test_every_option_is_described_in_one_line() -> None:
