@@ -22,6 +22,7 @@ from speakerd.conversation.button import Button, Gesture, Touch
 from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
+from speakerd.conversation.memory import Clock
 from speakerd.conversation.rules import FOREVER, ButtonMode, Rules
 from speakerd.conversation.sound import Sound
 from speakerd.conversation.status import (
@@ -59,10 +60,10 @@ class Core:
     ) -> None:
         self._rules = rules or Rules()
         self._out: list[fx.Effect] = []
-        self._now = -FOREVER
+        self._clock = Clock()
         self._link = Link(self._rules, random)
         self._button = Button(self._rules)
-        self._dialogue = Dialogue(self._rules, self._link, self._button, self._out)
+        self._dialogue = Dialogue(self._rules, self._clock, self._link, self._button, self._out)
         self._sound = Sound(self._dialogue)
         self._wire = Wire(self._dialogue, self._link, self._out)
         self._controls = Controls(self._rules, self._dialogue, self._out, self._wish_to_forget)
@@ -111,7 +112,7 @@ class Core:
             link=link_word(link.state),
             context=link.context.value,
             model=link.model,
-            turns=dialogue.finished,
+            turns=dialogue.turns.finished,
             reconnects=max(0, link.opened - 1),
             without=tuple(sorted(feature.value for feature in link.features.refused)),
             last_error=self._last_error,
@@ -122,8 +123,12 @@ class Core:
             volume=self._controls.volume,
             last_failure=self._last_failure,
             trouble=self._trouble,
-            last_turn=dialogue.last_record,
+            last_turn=dialogue.turns.last_record,
         )
+
+    @property
+    def _now(self) -> float:
+        return self._clock.now
 
     @property
     def turn_state(self) -> TurnState:
@@ -144,7 +149,7 @@ class Core:
 
     def _advance(self, now: float) -> None:
         """Bring every machine to ``now``, until none has anything left to do."""
-        self._now = self._dialogue.now = max(now, self._now)
+        self._clock.now = max(now, self._clock.now)
         for _ in range(_LONGEST_CHAIN):
             self._gesture(self._button.wake(self._now, down=self._touch))
             self._controls.wake()
@@ -158,7 +163,8 @@ class Core:
         if self._dialogue.state not in CAPTURING:
             self._button.spend(self._now)
         if not self._over:
-            self._dialogue.make_up()
+            if self._dialogue.state is TurnState.IDLE:
+                self._dialogue.telling.make_up()
             self._greet()
 
     def _advance_link(self) -> bool:
@@ -170,7 +176,7 @@ class Core:
                 self._out.append(fx.Forgotten())
                 dialogue.cue(fx.Cue.FORGOTTEN)
             self._forget = False
-            dialogue.ended_at = None
+            dialogue.turns.ended_at = None
             link.forget(self._now, self._out)
         if idle and self._reload is not None and self._may_be_applied(self._reload):
             self._apply(self._reload)
@@ -211,10 +217,11 @@ class Core:
         for device in new.reopened:
             self._devices[device] = STARTING
         if ev.Device.SPEAKER in new.reopened:
-            self._dialogue.drops = 0
+            self._dialogue.telling.drops = 0
         if ev.Device.BUTTON in new.reopened:
             self._button.lost(ev.Trigger.BUTTON)
-        self._rules = self._dialogue.rules = new.rules
+        self._rules = new.rules
+        self._dialogue.reload(new.rules)
         self._button.reload(new.rules)
         self._controls.reload(new.rules)
         self._link.reload(new.rules, self._now, self._out, setup=new.setup)
@@ -222,9 +229,9 @@ class Core:
     def _conversation_end(self) -> float:
         """When the conversation is forgotten, if no turn begins before."""
         dialogue, limit_s = self._dialogue, self._rules.conversation_timeout_s
-        if limit_s <= 0 or dialogue.ended_at is None or dialogue.state is not TurnState.IDLE:
+        if limit_s <= 0 or dialogue.turns.ended_at is None or dialogue.state is not TurnState.IDLE:
             return FOREVER
-        return dialogue.ended_at + limit_s
+        return dialogue.turns.ended_at + limit_s
 
     def _gesture(self, gesture: Gesture | None) -> None:
         match gesture:
@@ -253,7 +260,7 @@ class Core:
             self._out.append(fx.Forgotten())
             self._link.forget(self._now, self._out)
         elif event.handle is not None:
-            self._dialogue.ended_at = self._now
+            self._dialogue.turns.ended_at = self._now
         self._link.start(self._now, self._out)
 
     def _greet(self) -> None:
@@ -344,7 +351,7 @@ class Core:
     def _device_ready(self, event: ev.DeviceReady) -> None:
         self._devices[event.device] = READY
         if event.device is ev.Device.SPEAKER:
-            self._dialogue.speaker_lost = False
+            self._dialogue.telling.speaker_lost = False
 
     def _device_lost(self, event: ev.DeviceLost) -> None:
         self._devices[event.device] = self._last_error = event.reason
@@ -353,7 +360,7 @@ class Core:
             case ev.Device.MICROPHONE:
                 self._dialogue.step(TurnInput.CAPTURE_LOST)
             case ev.Device.SPEAKER:
-                self._dialogue.speaker_lost = True
+                self._dialogue.telling.speaker_lost = True
                 self._dialogue.step(TurnInput.SPEAKER_LOST)
             case ev.Device.BUTTON:
                 self._gesture(self._button.lost(ev.Trigger.BUTTON))

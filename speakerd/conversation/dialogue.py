@@ -1,8 +1,7 @@
 """The dialogue: runs the turn machine, and carries its actions out as effects.
 
-Holds what is known of the turn under way (delivered? answered? cut?) and of the utterances that
-were spoken on before anything had answered them: those are delivered again, in their order and
-with the current one, whenever a connection is lost before the first reply audio.
+What is known of each turn, and what it still needs, is in :mod:`~speakerd.conversation.turns`; what
+is told by sound in :mod:`~speakerd.conversation.telling`.
 """
 
 from __future__ import annotations
@@ -13,15 +12,18 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation.button import Touch
 from speakerd.conversation.ledger import Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
-from speakerd.conversation.memory import Playing, Turn
+from speakerd.conversation.memory import Hold, Turn
 from speakerd.conversation.rules import FOREVER, Rules
+from speakerd.conversation.telling import Telling
 from speakerd.conversation.turn import TRANSITIONS, Action, TurnInput, TurnState
+from speakerd.conversation.turns import Turns
 from speakerd.errors import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from speakerd.conversation.button import Button
+    from speakerd.conversation.memory import Clock, Playing
 
 
 #: The states in which the gate is open.
@@ -29,40 +31,49 @@ CAPTURING = frozenset((TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL))
 
 
 class Dialogue:
-    """The turn machine with its memory. ``out`` collects the orders; ``now`` is set by the core."""
+    """The turn machine with its memory. ``out`` collects the orders."""
 
-    def __init__(self, rules: Rules, link: Link, button: Button, out: list[fx.Effect]) -> None:
-        self.rules = rules
+    def __init__(
+        self, rules: Rules, clock: Clock, link: Link, button: Button, out: list[fx.Effect]
+    ) -> None:
+        self._rules = rules
+        self._clock = clock
         self._link = link
         self._button = button
         self._out = out
-        self.now = 0.0
+        self.telling = Telling(clock, out)
+        self.turns = Turns(rules, clock, link, self.telling, out)
         self.state = TurnState.IDLE
-        self.turn: Turn | None = None  # under way, or the last one
         self.expected: Turn | None = None  # the one whose reply the speaker may play
-        self.playing = Playing()
-        self.drops = 0  # how often the speaker was silenced: what it says of before is stale
-        self.speaker_lost = False
-        self.finished = 0  # turns whose books are closed
-        self.last_record: TurnRecord | None = None
-        self.ended_at: float | None = None  # when the last turn of the conversation was over
         self._entered = 0.0
         self._numbers = 0
-        self._armed_captured = False
-        self._armed_at_rest = False  # the press silenced nothing
-        self._armed_after: Turn | None = None  # whose answer was awaited at the press
-        self._pressed_at = 0.0
-        self._min_press_s = rules.min_press_s  # of this one
+        self._hold = Hold()  # the last one
+        self._min_press_s = rules.min_press_s  # of it
         self._cue_at = FOREVER  # when it is told again that an answer is being waited for
         self._text = ""  # of the say being begun
         self._input = TurnInput.STOP  # the one being carried out
-        self._unanswered: list[Turn] = []
-        self._owed: fx.Notice | None = None  # to be told when there is time for it
-        self._unheard = False  # an answer was lost with the speaker: told when that is back
-        self._calls: dict[str, float] = {}  # blocking tool calls of this connection: since when
         self._actions: dict[Action, Callable[[], None]] = {
             action: getattr(self, f"_{action.name.lower()}") for action in Action
         }
+
+    def reload(self, rules: Rules) -> None:
+        """Live by ``rules`` from now on; no turn is under way."""
+        self._rules = self.turns.rules = rules
+
+    @property
+    def now(self) -> float:
+        """The time."""
+        return self._clock.now
+
+    @property
+    def turn(self) -> Turn | None:
+        """The one under way, or the last one."""
+        return self.turns.current
+
+    @property
+    def playing(self) -> Playing:
+        """What the speaker is sounding."""
+        return self.telling.playing
 
     # --- the machine
 
@@ -88,13 +99,13 @@ class Dialogue:
 
     def _due(self) -> tuple[float, TurnInput]:
         """When something is due, and what."""
-        rules, turn = self.rules, self.turn
+        rules, turn = self._rules, self.turn
         at, event = FOREVER, TurnInput.SETTLED
         match self.state:
             case TurnState.ARMED:
-                at, event = self._pressed_at + self._min_press_s, TurnInput.HELD
+                at, event = self._hold.pressed_at + self._min_press_s, TurnInput.HELD
             case TurnState.LISTENING:
-                at, event = self._pressed_at + rules.max_utterance_s, TurnInput.TOO_LONG
+                at, event = self._longest_at(), TurnInput.TOO_LONG
             case TurnState.TAIL:
                 heard = turn is not None and turn.captured
                 event = TurnInput.TAIL_OVER if heard else TurnInput.NOTHING_CAPTURED
@@ -102,7 +113,10 @@ class Dialogue:
             case TurnState.THINKING if turn is not None:
                 at, event = self._thinking_due(turn)
             case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
-                at = self._tools_due() if self._calls else turn.silent_since + rules.reply_timeout_s
+                awaited = self.turns.calls
+                at = (
+                    self.turns.tools_due() if awaited else turn.silent_since + rules.reply_timeout_s
+                )
                 event = TurnInput.STALLED
             case TurnState.SPEAKING if turn is not None and turn.finishing:
                 at, event = self._entered + rules.longest_playback_s, TurnInput.SPEAKER_LOST
@@ -116,22 +130,16 @@ class Dialogue:
         if not turn.sent:
             # Ordered over this connection, and not gone out: it is the connection that is stuck.
             stuck = turn.ordered_on == self._link.generation and self._link.state is LinkState.READY
-            again = stuck and turn.record.deliveries < self.rules.max_deliveries
+            again = stuck and turn.record.deliveries < self._rules.max_deliveries
             event = TurnInput.OVERDUE if again else TurnInput.UNDELIVERED
-            return turn.waiting_since + self.rules.patience_s, event
-        if self._calls:
-            return self._tools_due(), self.overdue(turn)
-        return turn.alive_at + self.rules.reply_timeout_s, self.overdue(turn)
-
-    def _tools_due(self) -> float:
-        return min(self._calls.values()) + self.rules.tool_timeout_s
+            return turn.waiting_since + self._rules.patience_s, event
+        if self.turns.calls:
+            return self.turns.tools_due(), self.overdue(turn)
+        return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
 
     def overdue(self, turn: Turn) -> TurnInput:
         """What a missing answer amounts to: once more, or the end."""
-        return TurnInput.OVERDUE if self._may_be_sent_again(turn) else TurnInput.NO_ANSWER
-
-    def _may_be_sent_again(self, turn: Turn) -> bool:
-        return turn.sends < self.rules.max_deliveries and not turn.tool_ran
+        return TurnInput.OVERDUE if self.turns.may_be_sent_again(turn) else TurnInput.NO_ANSWER
 
     # --- the person
 
@@ -139,14 +147,14 @@ class Dialogue:
         """The button is pressed. The longest utterance is not gone on with: another one begins."""
         if self.state is TurnState.TAIL and self.now >= self._longest_at():
             self.step(self._due()[1])
-        tap_s = self.rules.tap_s if self._button.stops else 0.0  # no window for what may be a tap
-        self._min_press_s = max(self.rules.min_press_s, tap_s)
+        tap_s = self._rules.tap_s if self._button.stops else 0.0  # no window for what may be a tap
+        self._min_press_s = max(self._rules.min_press_s, tap_s)
         self.step(TurnInput.PRESS)
 
     def take_back(self) -> None:
         """The press was none, or the button is gone: what was waited for is waited for."""
-        waited = self.state is TurnState.ARMED and self._armed_after in self._unanswered
-        self._armed_at_rest = False
+        waited = self.state is TurnState.ARMED and self._hold.after in self.turns.unanswered
+        self._hold.at_rest = False
         self.step(TurnInput.TAKEN_BACK if waited else TurnInput.RELEASE)
 
     def mute(self) -> None:
@@ -162,7 +170,7 @@ class Dialogue:
         if self.state is not TurnState.THINKING:
             self.step(TurnInput.STOP)
         if not (explained or answering):
-            self._tell(fx.Notice.MUTED)
+            self.telling.tell(fx.Notice.MUTED)
 
     @property
     def touch(self) -> Touch:
@@ -181,17 +189,13 @@ class Dialogue:
 
     def cue(self, cue: fx.Cue) -> bool:
         """Let a cue be heard, unless there is more important sound than that; whether it is."""
-        answering = self.state is TurnState.SPEAKING or self.playing.reply
-        if self.state in CAPTURING or answering or self.speaker_lost:
-            return False
-        self.playing.clips.append(False)
-        self._out.append(fx.PlayCue(cue))
-        return True
+        taken = self.state is TurnState.SPEAKING or self.state in CAPTURING
+        return not taken and self.telling.cue(cue)
 
     def think_aloud(self) -> None:
         """Tell now and then that an answer is being waited for."""
         if self.now >= self.cue_at():
-            self._cue_at = self.now + self.rules.thinking_cue_s
+            self._cue_at = self.now + self._rules.thinking_cue_s
             self.cue(fx.Cue.THINKING)
 
     def cue_at(self) -> float:
@@ -199,7 +203,7 @@ class Dialogue:
         return self._cue_at if self.state is TurnState.THINKING else FOREVER
 
     def _longest_at(self) -> float:
-        return self._pressed_at + self.rules.max_utterance_s
+        return self._hold.pressed_at + self._rules.max_utterance_s
 
     def say(self, text: str) -> bool:
         """Begin a turn of text; False while another one is under way."""
@@ -208,39 +212,13 @@ class Dialogue:
 
     # --- facts that need no transition
 
-    def make_up(self) -> None:
-        """Let whoever has missed an answer hear why, in the next pause with a speaker."""
-        if self._unheard and self.state is TurnState.IDLE and not self.speaker_lost:
-            self._unheard = False
-            self.playing.clips.append(True)
-            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, journal=False))
-
-    def find(self, number: int) -> Turn | None:
-        """The turn of that number, if it is under way, the last one, or still unanswered."""
-        return next((turn for turn in self._waiting() if turn.number == number), None)
-
     def captured(self, number: int) -> None:
         """The utterance has its first sound."""
         if self.state is TurnState.ARMED and number == self._numbers:
-            self._armed_captured = True
-        elif (turn := self.find(number)) is not None:
+            self._hold.captured = True
+        elif (turn := self.turns.find(number)) is not None:
             turn.captured = True
             self.deliver()
-
-    def sent(self, turn: Turn) -> None:
-        """All of an utterance is on the wire."""
-        turn.sent = True
-        turn.sends += 1
-        turn.extended = turn.interrupted = False
-        turn.alive_at = turn.record.activity_end_at = self.now
-
-    def owes(self, generation: int) -> bool:
-        """Whether an utterance that was sent over it goes unanswered: it will be sent again."""
-        return any(
-            turn.sends and turn.ordered_on == generation and not turn.answered
-            for turn in self._waiting()
-            if turn.record.outcome is None
-        )
 
     def answered_in_vain(self, number: int) -> None:
         """The answer began to come as its connection was given up: it will be another answer."""
@@ -249,24 +227,14 @@ class Dialogue:
             self._hush()
             self._expect(turn)
 
-    def answered_late(self, turn: Turn) -> None:
-        """The server has answered an utterance that was spoken on: it has it, let it go."""
-        if turn in self._unanswered:
-            self._forsake(turn, Outcome.STOPPED)
-
-    @property
-    def tools_pending(self) -> bool:
-        """Whether the server waits for results, and takes no realtime input."""
-        return bool(self._calls)
-
     def tools_called(self, call_ids: tuple[str, ...]) -> None:
         """Blocking calls are pending: no realtime input until they are answered."""
-        self._calls |= dict.fromkeys(call_ids, self.now)
+        self.turns.calls |= dict.fromkeys(call_ids, self.now)
 
     def tools_done(self, call_ids: tuple[str, ...]) -> None:
         """These calls are answered or cancelled."""
         for call_id in call_ids:
-            self._calls.pop(call_id, None)
+            self.turns.calls.pop(call_id, None)
         if self.turn is not None:
             self.turn.alive_at = self.turn.result_at = self.now
             if self.turn.silent_since is not None:
@@ -278,110 +246,83 @@ class Dialogue:
 
         Some models complete a turn that calls a tool, and answer in the next (livekit/agents#3192).
         """
-        is_so = self.now - turn.result_at < self.rules.call_end_s
+        is_so = self.now - turn.result_at < self._rules.call_end_s
         turn.result_at = -FOREVER  # one call, one end
         return is_so
 
     def tool_executed(self, number: int) -> None:
         """A tool of that turn has run: from now on its utterance is not sent again."""
-        if (turn := self.find(number)) is None:
+        if (turn := self.turns.find(number)) is None:
             return
         turn.tool_ran = True
-        if self._is_on_the_way(turn):
+        if self.turns.is_on_the_way(turn):
             return
-        if turn in self._unanswered:  # its connection was lost before
-            self._lose(turn)
+        if turn in self.turns.unanswered:  # its connection was lost before
+            self.turns.lose(turn)
         elif self.state is TurnState.THINKING:
             self.step(TurnInput.NO_ANSWER)
 
     def link_lost(self) -> None:
         """The connection is gone, with what was pending on it."""
-        self._calls.clear()
-        for turn in self._unanswered.copy():
-            turn.sent = False
-            if not self._may_be_sent_again(turn):
-                self._lose(turn)
+        self.turns.link_lost()
         self.step(TurnInput.LINK_LOST)
 
     def deliver(self) -> None:
-        """Order every utterance that is not on this connection yet to be sent over it."""
-        if self._link.state is not LinkState.READY or self._calls:
-            return
-        if self.state in {TurnState.IDLE, TurnState.SPEAKING, TurnState.SETTLING}:
-            return
-        for turn in self._waiting():
-            if not self._is_on_the_way(turn) and (turn.captured or turn.text is not None):
-                turn.ordered_on = self._link.generation
-                turn.record.deliveries += 1
-                turn.record.context = self._link.context
-                turn.record.model = self._link.model
-                self._out.append(fx.Deliver(turn.ordered_on, turn.number, turn.text))
-
-    def _is_on_the_way(self, turn: Turn) -> bool:
-        """Whether it has been ordered to be sent over the living connection."""
-        return self._link.state is LinkState.READY and turn.ordered_on == self._link.generation
-
-    def _waiting(self) -> Iterator[Turn]:
-        yield from self._unanswered
-        if self.turn is not None:
-            yield self.turn
+        """Have sent what is not on this connection yet, where an answer is still wanted."""
+        if self.state not in {TurnState.IDLE, TurnState.SPEAKING, TurnState.SETTLING}:
+            self.turns.deliver()
 
     # --- actions: the gate
 
     def _arm(self) -> None:
-        self._close_books(Outcome.ANSWERED)
+        self.turns.close_books(Outcome.ANSWERED)
         self._open_gate(at_rest=not self.playing.sounds)
 
     def _barge_in(self) -> None:
-        self._close_books(Outcome.STOPPED)
+        self.turns.close_books(Outcome.STOPPED)
         self._open_gate()
 
     def _speak_on(self) -> None:
         waited = self.turn
         if waited is not None:
-            self._unanswered.append(waited)
-        if len(self._unanswered) > self.rules.max_unanswered:
-            self._lose(self._unanswered[0])
-        self._open_gate()
-        self._armed_after = waited
+            self.turns.unanswered.append(waited)
+        if len(self.turns.unanswered) > self._rules.max_unanswered:
+            self.turns.lose(self.turns.unanswered[0])
+        self._open_gate(after=waited)
 
     def _take_back(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
-        self.turn = self._unanswered.pop()
-        if not self.turn.sent:
-            self.turn.waiting_since = self.now
-        self._expect(self.turn)
-        self.deliver()
+        turn = self.turns.unanswered.pop()
+        if not turn.sent:
+            turn.waiting_since = self.now
+        self._begin(turn)
         if self._link.refusal is not None:
             self.step(TurnInput.REFUSED)
 
-    def _open_gate(self, *, at_rest: bool = False) -> None:
+    def _open_gate(self, *, at_rest: bool = False, after: Turn | None = None) -> None:
         self._hush()
-        self._armed_at_rest = at_rest
-        self._armed_after = None
-        self.turn = None
+        self._hold = Hold(self.now, at_rest, after)
+        self.turns.current = None
         self._numbers += 1
-        self._armed_captured = False
-        self._pressed_at = self.now
         earliest = max(
-            self.now - self.rules.preroll_s, self.playing.ended_at + self.rules.echo_guard_s
+            self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
         )
         self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
         self._call_link(sure=False)
 
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
-        self._let_go(Outcome.STOPPED)
-        if self._armed_at_rest and self._input is TurnInput.RELEASE:
+        self.turns.let_go(Outcome.STOPPED)
+        if self._hold.at_rest and self._input is TurnInput.RELEASE:
             self.cue(fx.Cue.NOTHING)
-        self._tell()
+        self.telling.tell()
 
     def _open(self) -> None:
-        for turn in self._unanswered:
-            self._write(turn.record, Outcome.SPOKEN_ON)
+        for turn in self.turns.unanswered:
+            self.turns.write(turn.record, Outcome.SPOKEN_ON)
         self._link.held(self.now, self._out)
-        record = TurnRecord(self._numbers, self._link.model, self._pressed_at)
-        self._begin(Turn(record, captured=self._armed_captured))
+        record = TurnRecord(self._numbers, self._link.model, self._hold.pressed_at)
+        self._begin(Turn(record, captured=self._hold.captured))
 
     def _begin_tail(self) -> None:
         if self.turn is not None:
@@ -410,27 +351,23 @@ class Dialogue:
 
     def _fail_capture(self) -> None:
         self._abandon(Outcome.EMPTY)
-        self._tell(fx.Notice.NO_MICROPHONE)
+        self.telling.tell(fx.Notice.NO_MICROPHONE)
 
     def _mute(self) -> None:
         self._abandon(Outcome.STOPPED)
-        self._tell()
+        self.telling.tell()
 
     def _abandon(self, outcome: Outcome) -> None:
         """End what is being said, and the waiting for answers to what was said before."""
-        for turn in self._unanswered.copy():
-            turn.sent = False  # nobody waits for its answer any longer
-            self._lose(turn)
         if self.turn is None:
             self._out.append(fx.DiscardUtterance(self._numbers))
-        self._let_go(outcome)
-        self._close_books(outcome)
+        self.turns.abandon(outcome)
         self._hush()
 
     # --- actions: delivery
 
     def _ask(self) -> None:
-        self._close_books(Outcome.ANSWERED)
+        self.turns.close_books(Outcome.ANSWERED)
         self._hush()
         self._numbers += 1
         record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
@@ -440,7 +377,7 @@ class Dialogue:
         self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
 
     def _begin_to_wait(self) -> None:
-        every_s = self.rules.thinking_cue_s
+        every_s = self._rules.thinking_cue_s
         self._cue_at = self.now + every_s if every_s > 0 else FOREVER
 
     def _call_link(self, *, sure: bool = True) -> None:
@@ -448,7 +385,7 @@ class Dialogue:
         self._link.press(self.now, self._out, sure=sure)
 
     def _begin(self, turn: Turn) -> None:
-        self.turn = turn
+        self.turns.current = turn
         self._expect(turn)
         self.deliver()
 
@@ -460,7 +397,7 @@ class Dialogue:
     def _retry(self) -> None:
         if self.turn is None:
             return
-        if not self._may_be_sent_again(self.turn):
+        if not self.turns.may_be_sent_again(self.turn):
             self.step(TurnInput.NO_ANSWER)
         elif self.turn.sent:
             self.turn.sent = False
@@ -489,14 +426,14 @@ class Dialogue:
             self._link.session_is_wedged()
         elif why is TurnInput.NO_ANSWER and turn is not None and not turn.tool_ran:
             self._link.session.unanswered()
-        self._let_go(outcome)
-        self._close_books(outcome)
+        self.turns.let_go(outcome)
+        self.turns.close_books(outcome)
         self._hush()
-        self._tell(notice)
+        self.telling.tell(notice)
         self._restart("no answer to what was said")  # the next press gets another connection
 
     def _tell_refusal(self) -> None:
-        self._tell(self._link.refusal)
+        self.telling.tell(self._link.refusal)
 
     # --- actions: the reply
 
@@ -506,8 +443,8 @@ class Dialogue:
         self.turn.answered = True
         self.turn.record.first_reply_at = self.now
         self.turn.silent_since = None if self.playing.reply else self.now
-        self._let_go(Outcome.SPOKEN_ON)
-        if self.speaker_lost:
+        self.turns.let_go(Outcome.SPOKEN_ON)
+        if self.telling.speaker_lost:
             self.step(TurnInput.SPEAKER_LOST)
 
     def _finish_playback(self) -> None:
@@ -541,98 +478,40 @@ class Dialogue:
     # --- actions: the end
 
     def _end(self) -> None:
-        self._unheard = False
-        self._close_books(Outcome.ANSWERED)
-        self._tell()
+        self.telling.heard()
+        self.turns.close_books(Outcome.ANSWERED)
+        self.telling.tell()
 
     def _end_silent(self) -> None:
-        self._let_go(Outcome.SPOKEN_ON)
-        self._close_books(Outcome.SILENT)
-        self._tell(fx.Notice.NO_REPLY)
+        self.turns.let_go(Outcome.SPOKEN_ON)
+        self.turns.close_books(Outcome.SILENT)
+        self.telling.tell(fx.Notice.NO_REPLY)
 
     def _end_cut(self) -> None:
-        self._close_books(Outcome.CUT)
-        self._tell(fx.Notice.ANSWER_CUT)
+        self.turns.close_books(Outcome.CUT)
+        self.telling.tell(fx.Notice.ANSWER_CUT)
 
     def _end_unheard(self) -> None:
-        self._close_books(Outcome.CUT)
+        self.turns.close_books(Outcome.CUT)
         self._hush()
-        if self.speaker_lost:
-            self._unheard = True
-            self._out.append(fx.Tell(fx.Notice.SPEAKER_LOST, aloud=False))
-        else:
-            self._tell(fx.Notice.SPEAKER_LOST)
+        self.telling.unheard()
 
     def _end_shutdown(self) -> None:
-        self._let_go(Outcome.SHUTDOWN)
-        self._close_books(Outcome.SHUTDOWN)
+        self.turns.let_go(Outcome.SHUTDOWN)
+        self.turns.close_books(Outcome.SHUTDOWN)
         self._hush()
 
     def _stop(self) -> None:
-        self._let_go(Outcome.STOPPED)
-        self._close_books(Outcome.STOPPED)
+        self.turns.let_go(Outcome.STOPPED)
+        self.turns.close_books(Outcome.STOPPED)
         self._hush()
-        self._tell()
+        self.telling.tell()
 
     def _hush(self) -> None:
-        self._out.append(fx.DropPlayback())
-        self.drops += 1
+        self.telling.hush()
         self.expected = None
-        self.playing.silenced(self.now)
 
     # --- inside
-
-    def _let_go(self, outcome: Outcome) -> None:
-        """Throw away every utterance kept; those spoken on end as ``outcome``, if not before."""
-        if self.turn is not None:
-            self._discard(self.turn)
-        for turn in self._unanswered.copy():
-            self._forsake(turn, outcome)
-
-    def _forsake(self, turn: Turn, outcome: Outcome) -> None:
-        """Keep an utterance that was spoken on no longer."""
-        self._unanswered.remove(turn)
-        self._discard(turn)
-        self._write(turn.record, outcome)
-
-    def _discard(self, turn: Turn) -> None:
-        if turn.text is None:
-            self._out.append(fx.DiscardUtterance(turn.number))
-
-    def _lose(self, turn: Turn) -> None:
-        """Give up an utterance that was spoken on; the person is told in the next pause."""
-        if turn.sent:
-            outcome = Outcome.SPOKEN_ON  # it is where it should be
-        elif turn.tool_ran:
-            outcome, self._owed = Outcome.RESULT_LOST, fx.Notice.RESULT_LOST
-        elif turn.sends:
-            outcome, self._owed = Outcome.NO_ANSWER, fx.Notice.NO_ANSWER
-        else:
-            outcome, self._owed = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
-        self._forsake(turn, outcome)
-
-    def _tell(self, notice: fx.Notice | None = None) -> None:
-        """Tell what is owed, then ``notice``."""
-        owed, self._owed = self._owed, None
-        for each in dict.fromkeys((owed, notice)):
-            if each is not None:
-                self.playing.clips.append(True)
-                self._out.append(fx.Tell(each))
-
-    def _close_books(self, outcome: Outcome) -> None:
-        if self.turn is not None:
-            self._write(self.turn.record, outcome)
-
-    def _write(self, record: TurnRecord, outcome: Outcome) -> None:
-        if record.outcome is not None:
-            return
-        record.outcome = outcome
-        self.finished += 1
-        self.last_record = record
-        self.ended_at = self.now
-        self._out.append(fx.TurnEnded(record))
-        completed = outcome in {Outcome.ANSWERED, Outcome.SILENT}
-        self._link.turn_ended(self.now, self._out, completed=completed)
 
     def _restart(self, reason: str) -> None:
         self._link.restart(Failure(FailureKind.TIMEOUT, reason), self.now, self._out)

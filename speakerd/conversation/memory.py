@@ -1,4 +1,4 @@
-"""What the dialogue remembers: of one turn, and of what the speaker is sounding."""
+"""What the dialogue remembers: the time, a press, a turn, and what the speaker is sounding."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from speakerd.conversation.rules import FOREVER
 
 if TYPE_CHECKING:
     from speakerd.conversation.ledger import TurnRecord
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time as the core was told it last; it never goes back."""
+
+    now: float = -FOREVER
 
 
 @dataclass(slots=True)
@@ -40,6 +47,16 @@ class Turn:
     def number(self) -> int:
         """The turn's id in every event and effect."""
         return self.record.turn
+
+
+@dataclass(slots=True)
+class Hold:
+    """One press, before it is known whether it is an utterance."""
+
+    pressed_at: float = 0.0
+    at_rest: bool = False  # it silenced nothing
+    after: Turn | None = None  # whose answer was awaited
+    captured: bool = False  # there is sound of it
 
 
 @dataclass(slots=True)

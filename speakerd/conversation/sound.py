@@ -40,7 +40,7 @@ class Sound:
         self._dialogue.captured(event.turn)
 
     def _capture_ended(self, event: ev.CaptureEnded) -> None:
-        if (turn := self._dialogue.find(event.turn)) is not None:
+        if (turn := self._dialogue.turns.find(event.turn)) is not None:
             turn.record.utterance_s = event.duration_s
 
     def _playback_started(self, event: ev.PlaybackStarted) -> None:
@@ -72,7 +72,7 @@ class Sound:
             self._dialogue.step(TurnInput.PLAYED_EARLY)
 
     def _notice_ended(self, event: ev.NoticeEnded) -> None:
-        if event.drops is None or event.drops == self._dialogue.drops:
+        if event.drops is None or event.drops == self._dialogue.telling.drops:
             self._dialogue.playing.clip_ended(self._dialogue.now)
 
     def _playing(self, number: int) -> Turn | None:

@@ -60,7 +60,7 @@ class Wire:
         self._link.go_away(event.generation, event.time_left_s, self._dialogue.now)
 
     def _handle_issued(self, event: ev.HandleIssued) -> None:
-        if self._link.state is LinkState.CLOSING and self._dialogue.owes(event.generation):
+        if self._link.state is LinkState.CLOSING and self._dialogue.turns.owes(event.generation):
             return  # it remembers what is going to be said once more
         self._link.handle_issued(event.generation, event.handle, self._out)
 
@@ -71,7 +71,7 @@ class Wire:
 
     def _asked(self, event: _OnTheWire) -> Turn | None:
         """The turn an event of the living connection is about, if anybody still cares."""
-        turn = self._dialogue.find(event.turn) if self._current(event.generation) else None
+        turn = self._dialogue.turns.find(event.turn) if self._current(event.generation) else None
         return turn if turn is not None and turn.ordered_on == event.generation else None
 
     def _replied(self, event: _OnTheWire) -> Turn | None:
@@ -92,7 +92,7 @@ class Wire:
 
     def _utterance_sent(self, event: ev.UtteranceSent) -> None:
         if (turn := self._asked(event)) is not None:
-            self._dialogue.sent(turn)
+            self._dialogue.turns.sent(turn)
             self._link.session.utterance_sent()
 
     def _transcript_received(self, event: ev.TranscriptReceived) -> None:
@@ -110,7 +110,7 @@ class Wire:
         if turn is self._dialogue.turn:
             self._dialogue.step(TurnInput.REPLY_AUDIO)
         else:
-            self._dialogue.answered_late(turn)
+            self._dialogue.turns.answered_late(turn)
 
     def _generation_completed(self, event: ev.GenerationCompleted) -> None:
         turn = self._replied(event)
@@ -130,7 +130,7 @@ class Wire:
             self._dialogue.step(TurnInput.TURN_COMPLETE)
         elif turn.interrupted:
             self._dialogue.step(self._dialogue.overdue(turn))
-        elif self._dialogue.tools_pending or self._dialogue.ends_its_call(turn):
+        elif self._dialogue.turns.calls or self._dialogue.ends_its_call(turn):
             turn.alive_at = self._dialogue.now  # the answer comes after the results
         else:
             turn.turn_done = True

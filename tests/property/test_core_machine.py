@@ -40,9 +40,19 @@ def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
     link = core._link
     parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
+    parts += [core._dialogue.turns, core._dialogue.telling]
     parts += [core._controls, core._controls._keys]
     skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
-    skipped |= {"_controls", "_keys", "_forget", "_contacts"}
+    skipped |= {
+        "_controls",
+        "_keys",
+        "_forget",
+        "_contacts",
+        "_clock",
+        "turns",
+        "telling",
+        "_telling",
+    }
     skipped |= {"session", "features"}
     known = {
         f"{type(part).__name__}.{name}": repr(value)
@@ -274,7 +284,7 @@ class CoreMachine(RuleBasedStateMachine):
                 "call_ids": ("c",),
             }[name]
         if of_old_turn and "turn" in names:
-            known = world.core._dialogue.find
+            known = world.core._dialogue.turns.find
             old = [turn for turn in range(-1, world.turn) if known(turn) is None]
             values["turn"] = data.draw(st.sampled_from(old))
         else:

@@ -566,7 +566,7 @@ def test_what_ended_before_the_speaker_was_silenced_is_not_what_sounds_now() -> 
     story.ask()
     story.wait(story.rules.reply_timeout_s + 1.0)
     assert story.told == [Notice.NO_ANSWER]
-    story.tell(ev.NoticeEnded(drops=story.core._dialogue.drops - 1))
+    story.tell(ev.NoticeEnded(drops=story.core._dialogue.telling.drops - 1))
     story.wait(2.0)
     story.press()
     assert story.one(fx.OpenGate).not_before == pytest.approx(story.now)

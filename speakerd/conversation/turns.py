@@ -1,0 +1,171 @@
+"""The turns that are not over: what they still need of the connection, and their books.
+
+One is under way; others were spoken on before anything had answered them. Those are delivered
+again, in their order and with the current one, whenever a connection is lost before the first
+reply audio.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speakerd.conversation import effects as fx
+from speakerd.conversation.ledger import Outcome
+from speakerd.conversation.link import LinkState
+from speakerd.conversation.rules import FOREVER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.conversation.ledger import TurnRecord
+    from speakerd.conversation.link import Link
+    from speakerd.conversation.memory import Clock, Turn
+    from speakerd.conversation.rules import Rules
+    from speakerd.conversation.telling import Telling
+
+
+class Turns:
+    """Which are to be delivered, and what has become of them. ``out`` collects the orders."""
+
+    def __init__(
+        self, rules: Rules, clock: Clock, link: Link, telling: Telling, out: list[fx.Effect]
+    ) -> None:
+        self.rules = rules
+        self._clock = clock
+        self._link = link
+        self._telling = telling
+        self._out = out
+        self.current: Turn | None = None  # under way, or the last one
+        self.unanswered: list[Turn] = []  # spoken on, oldest first
+        self.calls: dict[str, float] = {}  # blocking tool calls of this connection: since when
+        self.finished = 0  # whose books are closed
+        self.last_record: TurnRecord | None = None
+        self.ended_at: float | None = None  # when the last turn of the conversation was over
+
+    # --- finding them
+
+    def waiting(self) -> Iterator[Turn]:
+        """All of them, oldest first."""
+        yield from self.unanswered
+        if self.current is not None:
+            yield self.current
+
+    def find(self, number: int) -> Turn | None:
+        """The turn of that number, if it is under way, the last one, or still unanswered."""
+        return next((turn for turn in self.waiting() if turn.number == number), None)
+
+    def owes(self, generation: int) -> bool:
+        """Whether an utterance that was sent over it goes unanswered: it will be sent again."""
+        return any(
+            turn.sends and turn.ordered_on == generation and not turn.answered
+            for turn in self.waiting()
+            if turn.record.outcome is None
+        )
+
+    # --- delivering them
+
+    def deliver(self) -> None:
+        """Order every utterance that is not on this connection yet to be sent over it."""
+        if self._link.state is not LinkState.READY or self.calls:
+            return
+        for turn in self.waiting():
+            if not self.is_on_the_way(turn) and (turn.captured or turn.text is not None):
+                turn.ordered_on = self._link.generation
+                turn.record.deliveries += 1
+                turn.record.context = self._link.context
+                turn.record.model = self._link.model
+                self._out.append(fx.Deliver(turn.ordered_on, turn.number, turn.text))
+
+    def is_on_the_way(self, turn: Turn) -> bool:
+        """Whether it has been ordered to be sent over the living connection."""
+        return self._link.state is LinkState.READY and turn.ordered_on == self._link.generation
+
+    def may_be_sent_again(self, turn: Turn) -> bool:
+        """Whether a delivery that was in vain may be tried once more."""
+        return turn.sends < self.rules.max_deliveries and not turn.tool_ran
+
+    def sent(self, turn: Turn) -> None:
+        """All of an utterance is on the wire."""
+        turn.sent = True
+        turn.sends += 1
+        turn.extended = turn.interrupted = False
+        turn.alive_at = turn.record.activity_end_at = self._clock.now
+
+    def link_lost(self) -> None:
+        """The connection is gone, with what was pending on it."""
+        self.calls.clear()
+        for turn in self.unanswered.copy():
+            turn.sent = False
+            if not self.may_be_sent_again(turn):
+                self.lose(turn)
+
+    def tools_due(self) -> float:
+        """When the oldest pending call is overdue; infinity for never."""
+        return min(self.calls.values(), default=FOREVER) + self.rules.tool_timeout_s
+
+    # --- giving them up
+
+    def answered_late(self, turn: Turn) -> None:
+        """The server has answered an utterance that was spoken on: it has it, let it go."""
+        if turn in self.unanswered:
+            self.forsake(turn, Outcome.STOPPED)
+
+    def let_go(self, outcome: Outcome) -> None:
+        """Throw away every utterance kept; those spoken on end as ``outcome``, if not before."""
+        if self.current is not None:
+            self._discard(self.current)
+        for turn in self.unanswered.copy():
+            self.forsake(turn, outcome)
+
+    def forsake(self, turn: Turn, outcome: Outcome) -> None:
+        """Keep an utterance that was spoken on no longer."""
+        self.unanswered.remove(turn)
+        self._discard(turn)
+        self.write(turn.record, outcome)
+
+    def lose(self, turn: Turn) -> None:
+        """Give up an utterance that was spoken on; the person is told in the next pause."""
+        if turn.sent:
+            outcome = Outcome.SPOKEN_ON  # it is where it should be
+        elif turn.tool_ran:
+            outcome = Outcome.RESULT_LOST
+            self._telling.owe(fx.Notice.RESULT_LOST)
+        elif turn.sends:
+            outcome = Outcome.NO_ANSWER
+            self._telling.owe(fx.Notice.NO_ANSWER)
+        else:
+            outcome = Outcome.NOT_DELIVERED
+            self._telling.owe(fx.Notice.NOT_DELIVERED)
+        self.forsake(turn, outcome)
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Nobody waits for any answer any longer."""
+        for turn in self.unanswered.copy():
+            turn.sent = False
+            self.lose(turn)
+        self.let_go(outcome)
+        self.close_books(outcome)
+
+    # --- their books
+
+    def close_books(self, outcome: Outcome) -> None:
+        """The turn under way is over, if it was not before."""
+        if self.current is not None:
+            self.write(self.current.record, outcome)
+
+    def write(self, record: TurnRecord, outcome: Outcome) -> None:
+        """A turn is over; what was written before stays."""
+        if record.outcome is not None:
+            return
+        now = self._clock.now
+        record.outcome = outcome
+        self.finished += 1
+        self.last_record = record
+        self.ended_at = now
+        self._out.append(fx.TurnEnded(record))
+        completed = outcome in {Outcome.ANSWERED, Outcome.SILENT}
+        self._link.turn_ended(now, self._out, completed=completed)
+
+    def _discard(self, turn: Turn) -> None:
+        if turn.text is None:
+            self._out.append(fx.DiscardUtterance(turn.number))
