@@ -59,6 +59,13 @@ class Feature(enum.Enum):
 
     SEARCH = "search"
     THINKING = "thinking"
+    AFFECTIVE_DIALOG = "affective dialog"
+    PROACTIVE_AUDIO = "proactive audio"
+    TEMPERATURE = "temperature"
+    MEDIA_RESOLUTION = "media resolution"
+    SAFETY = "safety settings"
+    LANGUAGE_HINTS = "language hints"
+    VOCABULARY = "vocabulary"
     VOICE = "voice"
     TRANSCRIPTION = "transcription"
     COMPRESSION = "context compression"
@@ -117,6 +124,15 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("function calling", Feature.TOOLS),  # "Built-in tools (search) and Function Calling cannot..."
     ("multiple tools", Feature.TOOLS),  # "...only when they are all search tools"
     ("thinking", Feature.THINKING),
+    ("affective", Feature.AFFECTIVE_DIALOG),
+    ("proactiv", Feature.PROACTIVE_AUDIO),
+    ("temperature", Feature.TEMPERATURE),
+    ("media resolution", Feature.MEDIA_RESOLUTION),
+    ("mediaresolution", Feature.MEDIA_RESOLUTION),
+    ("safety", Feature.SAFETY),
+    ("languagecode", Feature.LANGUAGE_HINTS),  # 'Unknown name "languageCodes" at ...'
+    ("language code", Feature.LANGUAGE_HINTS),
+    ("vocabulary", Feature.VOCABULARY),
     ("search", Feature.SEARCH),
     ("voice", Feature.VOICE),
     ("transcription", Feature.TRANSCRIPTION),

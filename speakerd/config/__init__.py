@@ -63,7 +63,7 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     # pydantic takes its time, and whoever only needs the control socket does without it
     from speakerd.config import together  # noqa: PLC0415 - see above
     from speakerd.config.reading import origin_of, read  # noqa: PLC0415 - see above
-    from speakerd.config.settings import VARIABLES, variable_of  # noqa: PLC0415 - see above
+    from speakerd.config.settings import VARIABLES  # noqa: PLC0415 - see above
 
     env_file = sources.env_file_of(environ)
     in_file = sources.read_env_file(environ)
@@ -96,15 +96,9 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     for name, check in checks.LIBRARY_CHECKS.items():
         if name in library and (reason := check(library[name])):
             problems[name] = said(name, library[name], reason)
-    for option, needed in together.do_nothing(settings):
-        owners = " or ".join(map(variable_of, needed))
-        warnings.append(f"{variable_of(option)} does nothing without {owners}")
-    for name, (pin, owner) in together.pins_taken_twice(settings).items():
-        problems[name] = said(
-            name,
-            sources.text_of(texts[provenance[name]], name),
-            f"but GPIO{pin} is {owner}'s: choose another",
-        )
+    for name, reason in together.collisions(settings).items():
+        problems[name] = said(name, sources.text_of(texts[provenance[name]], name), reason)
+    warnings += together.doubts(settings)
     if (path := settings.state_directory) is not None:
         name = sources.STATE_DIRECTORY
         if reason := checks.no_directory(path):

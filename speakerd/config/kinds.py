@@ -5,15 +5,29 @@ What a validator here raises reads on from the value: ``'5,5', which names a pin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
-from speakerd.config import checks
+from speakerd.config import checks, voices
 
 #: sun_path of unix(7), less its final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107
+#: What an instruction has room for; all of it is paid for at every turn.
+_LONGEST_TEXT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file and what was in it."""
+
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 def _split(value: object) -> object:
@@ -42,6 +56,36 @@ def _one_use_each(value: tuple[str, ...]) -> tuple[str, ...]:
     if len({pair.partition("=")[0] for pair in value}) != len(value):
         raise ValueError("which names a key twice")
     return value
+
+
+def _pairs(value: object) -> object:
+    """NAME and value of each, however they are written: ``Hate_Speech = none``."""
+    if not isinstance(value, str):
+        return value
+    named = (part.lower().replace("_", "-").partition("=") for part in value.split(","))
+    return [(name.strip(), what.strip()) for name, _, what in named]
+
+
+def _one_value_each(value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    if len(dict(value)) != len(value):
+        raise ValueError("which names a category twice")
+    return value
+
+
+def _read(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    path = _absolute(Path(value))
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_TEXT_BYTES + 1)
+        if len(content) > _LONGEST_TEXT_BYTES:
+            raise ValueError(f"which has more than {_LONGEST_TEXT_BYTES} bytes")
+        return Text(path, content.decode("utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"which cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("which is not UTF-8 text") from None
 
 
 def _lowered(value: object) -> object:
@@ -90,8 +134,24 @@ Lowered = BeforeValidator(_lowered)
 ApiKey = Annotated[SecretStr, AfterValidator(_looks_like_a_key)]
 Model = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
 Models = Annotated[tuple[Model, ...], BeforeValidator(_split)]
-Voice = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]*$")]
-Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")]
+#: As it is published, if it is, whatever the case.
+Voice = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]*$"), AfterValidator(voices.as_published)
+]
+_Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Languages = Annotated[tuple[_Language, ...], BeforeValidator(_split)]
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Words = Annotated[tuple[_Word, ...], Field(max_length=100), BeforeValidator(_split)]
+_Harm = Literal[
+    "harassment", "hate-speech", "sexually-explicit", "dangerous-content", "civic-integrity"
+]
+_Blocked = Literal["low-and-above", "medium-and-above", "only-high", "none"]
+#: Categories of harm, and what is blocked of each.
+Safety = Annotated[
+    tuple[tuple[_Harm, _Blocked], ...], BeforeValidator(_pairs), AfterValidator(_one_value_each)
+]
+#: A file that is read when the option is.
+TextFile = Annotated[Text, BeforeValidator(_read)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SocketPath = Annotated[AbsolutePath, AfterValidator(_fits_a_socket)]
 DeviceName = Annotated[str, StringConstraints(min_length=1)]

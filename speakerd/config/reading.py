@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from speakerd.config.settings import VARIABLES, Settings, allowed, variable_of
-from speakerd.config.sources import API_KEY, Origin, text_of
+from speakerd.config.settings import VARIABLES, Settings, allowed
+from speakerd.config.sources import API_KEY, Origin, text_of, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

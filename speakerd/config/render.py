@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.config.settings import AREAS, VARIABLES, Settings, allowed, variable_of
-from speakerd.config.sources import LIBRARY_VARIABLES, Origin
+from speakerd.config.settings import AREAS, VARIABLES, Settings, allowed
+from speakerd.config.sources import LIBRARY_VARIABLES, Origin, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ import annotated_types
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from speakerd.config.options.area import Area
-from speakerd.config.options.model import TheKey, TheModel
+from speakerd.config.options.model import TheInstruction, TheKey, TheMemory, TheModel, WhatItMayDo
 from speakerd.config.options.panel import FootSwitch, MoreButtons, TheButton, TheLight
 from speakerd.config.options.service import TheConnection, TheService
 from speakerd.config.options.sound import MicrophoneAndSpeaker, Sounds, TheVolume
-from speakerd.config.sources import API_KEY, PREFIX
+from speakerd.config.sources import variable_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class Settings(
     TheKey,
     TheModel,
+    TheInstruction,
+    WhatItMayDo,
+    TheMemory,
     MicrophoneAndSpeaker,
     Sounds,
     TheVolume,
@@ -54,11 +57,6 @@ class Settings(
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Nothing ambient: :func:`speakerd.config.reading.read` names the sources."""
         return (init_settings,)
-
-
-def variable_of(option: str) -> str:
-    """The environment variable of a field of :class:`Settings`."""
-    return API_KEY if option == "gemini_api_key" else f"{PREFIX}{option.upper()}"
 
 
 #: All of them, in the order in which they are shown.

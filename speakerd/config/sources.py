@@ -36,6 +36,11 @@ LIBRARY_VARIABLES = {
 }
 
 
+def variable_of(option: str) -> str:
+    """The environment variable of an option, a field of Settings."""
+    return API_KEY if option == "gemini_api_key" else f"{PREFIX}{option.upper()}"
+
+
 class Origin(enum.StrEnum):
     """Where a value comes from, the ones that win first."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.config.settings import variable_of
+from speakerd.config import instruction, voices
+from speakerd.config.sources import variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +37,39 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def pins_taken_twice(settings: Settings) -> dict[str, tuple[int, str]]:
-    """For each variable that names a pin another one has named before: which pin, and by whom."""
+def collisions(settings: Settings) -> dict[str, str]:
+    """For each variable that does not go with another one: why; it reads on from the value."""
+    return _pins_taken_twice(settings) | _compressed_too_little(settings)
+
+
+def doubts(settings: Settings) -> Iterator[str]:
+    """One line for each that does nothing, or perhaps not what is wanted."""
+    for option, needed in _do_nothing(settings):
+        yield f"{variable_of(option)} does nothing without {' or '.join(map(variable_of, needed))}"
+    if doubt := voices.doubt(settings.voice):
+        yield f"{variable_of('voice')} is {settings.voice!r}: {doubt}"
+    yield from instruction.doubts(settings)
+
+
+def _pins_taken_twice(settings: Settings) -> dict[str, str]:
     owners: dict[int, str] = {}
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, str] = {}
     for variable, pin in _pins_of(settings):
         if owners.setdefault(pin, variable) != variable:
-            found[variable] = (pin, owners[pin])
+            found[variable] = f"but GPIO{pin} is {owners[pin]}'s: choose another"
     return found
 
 
-def do_nothing(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _compressed_too_little(settings: Settings) -> dict[str, str]:
+    trigger, target = settings.compression_trigger_tokens, settings.compression_target_tokens
+    if target is None or target < trigger:
+        return {}
+    variable = variable_of("compression_target_tokens")
+    least = variable_of("compression_trigger_tokens")
+    return {variable: f"which is not below {least}, {trigger}"}
+
+
+def _do_nothing(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The options that were chosen and mean nothing as the others are, and those they need."""
     for option, needed in _NEEDS.items():
         chosen = getattr(settings, option) != type(settings).model_fields[option].default

@@ -410,6 +410,7 @@ class Core:
         ev.ReplyStarted: _on_the_wire,
         ev.GenerationCompleted: _on_the_wire,
         ev.TurnCompleted: _on_the_wire,
+        ev.AnswerContinues: _on_the_wire,
         ev.UsageReported: _on_the_wire,
         ev.Interrupted: _on_the_wire,
         ev.ToolCallReceived: _on_the_wire,

@@ -113,15 +113,13 @@ class Dialogue:
             case TurnState.THINKING if turn is not None:
                 at, event = self._thinking_due(turn)
             case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
-                awaited = self.turns.calls
-                at = (
-                    self.turns.tools_due() if awaited else turn.silent_since + rules.reply_timeout_s
-                )
-                event = TurnInput.STALLED
+                at, event = turn.silent_since + self._silence_s(turn), TurnInput.STALLED
+                if self.turns.calls:
+                    at = self.turns.tools_due()
             case TurnState.SPEAKING if turn is not None and turn.finishing:
                 at, event = self._entered + rules.longest_playback_s, TurnInput.SPEAKER_LOST
             case TurnState.SETTLING:
-                at = self._entered + rules.settle_s
+                at = self._entered + self._settle_s()
             case _:
                 pass
         return at, event
@@ -135,7 +133,16 @@ class Dialogue:
             return turn.waiting_since + self._rules.patience_s, event
         if self.turns.calls:
             return self.turns.tools_due(), self.overdue(turn)
-        return turn.alive_at + self._rules.reply_timeout_s, self.overdue(turn)
+        return turn.alive_at + self._silence_s(turn), self.overdue(turn)
+
+    def _silence_s(self, turn: Turn) -> float:
+        """How long the model may be silent."""
+        return self._rules.work_timeout_s if turn.continues else self._rules.reply_timeout_s
+
+    def _settle_s(self) -> float:
+        """How long the end of a turn may trail what was heard."""
+        goes_on = self.turn is not None and self.turn.continues
+        return self._rules.work_timeout_s if goes_on else self._rules.settle_s
 
     def overdue(self, turn: Turn) -> TurnInput:
         """What a missing answer amounts to: once more, or the end."""

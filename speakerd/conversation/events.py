@@ -419,6 +419,14 @@ class TurnCompleted:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerContinues:
+    """A part of the answer is complete, and the model works on the rest of it."""
+
+    generation: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class UsageReported:
     """The server's token count of this turn; comes before its TurnCompleted."""
 
@@ -519,6 +527,7 @@ Event = (
     | ReplyStarted
     | GenerationCompleted
     | TurnCompleted
+    | AnswerContinues
     | UsageReported
     | Interrupted
     | ToolCallReceived

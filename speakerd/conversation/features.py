@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 
+#: What a refusal that names nothing is for, most likely: what few people ask for, then tools, for
+#: which nobody has asked.
+_LIKELIEST = (
+    frozenset(
+        {
+            Feature.AFFECTIVE_DIALOG,
+            Feature.PROACTIVE_AUDIO,
+            Feature.TEMPERATURE,
+            Feature.MEDIA_RESOLUTION,
+            Feature.SAFETY,
+            Feature.LANGUAGE_HINTS,
+            Feature.VOCABULARY,
+        }
+    ),
+    frozenset({Feature.TOOLS}),
+)
+
+
 class Features:
     """What of ``in_use`` (the optional parts of the setup) is left out of the next one."""
 
@@ -38,8 +56,9 @@ class Features:
     def suspect(self, failure: Failure, now: float) -> bool:
         """Take a refusal; whether to try once more, without what may be the reason for it."""
         suspects = self._in_use & _suspects(failure)
-        if failure.kind is FailureKind.SETUP and Feature.TOOLS in suspects - self.left_out:
-            suspects = frozenset({Feature.TOOLS})  # the likeliest, and nobody has asked for them
+        if failure.feature is None and failure.kind is FailureKind.SETUP:
+            likeliest = (suspects & group - self.left_out for group in _LIKELIEST)
+            suspects = next((group for group in likeliest if group), suspects)
         if suspects - self.left_out:
             self.left_out |= suspects
             if failure.feature is None or failure.kind is FailureKind.QUOTA:
@@ -55,11 +74,6 @@ class Features:
     def accepted(self) -> None:
         """The setup was accepted as it was."""
         self.refused = self.left_out
-
-    def forget(self) -> None:
-        """Another model, another chance."""
-        self.left_out = self.refused = self._named = frozenset()
-        self._ask_again_at = FOREVER
 
 
 def _suspects(failure: Failure) -> frozenset[Feature]:

@@ -80,6 +80,11 @@ _HAS_SOCKET = {LinkState.READY, LinkState.CLOSING}
 _NO_REASON = "closed without a reason"
 
 
+def _asked(rules: Rules) -> tuple[object, ...]:
+    """What a setup has in it, as far as the core knows."""
+    return rules.models, rules.features, rules.lacks
+
+
 class LinkChange(enum.Enum):
     """What a turn needs to know of the link."""
 
@@ -108,7 +113,7 @@ class Link:
         self.opened = 0  # connections the server has accepted
         self.changes: list[LinkChange] = []  # not yet taken by the core
         self.failures: list[Failure] = []  # worth telling, and not yet taken by the core
-        self.features = Features(rules.features, rules.ask_again_s)
+        self.features = Features(rules.asked_of(rules.models[0]), rules.ask_again_s)
         self.model = rules.models[0]  # of the connection that is there, or else of the next one
         self._model = 0  # index into rules.models: the next connection's
         self._verified = False  # some server verdict on key and model has been seen
@@ -185,12 +190,12 @@ class Link:
         if rules.models[0] not in {old.models[0], self.model}:
             self.session.drop(self.generation)
             self.session.save(out)
-        setup = setup or (rules.models, rules.features) != (old.models, old.features)
+        setup = setup or _asked(rules) != _asked(old)
         if not (setup or self.state is LinkState.REFUSED):
             return
-        self.features = Features(rules.features, rules.ask_again_s)
         self.refusal = None
         self._model = 0
+        self.features = Features(rules.asked_of(rules.models[0]), rules.ask_again_s)
         if self.state not in _HAS_SOCKET:
             self.model = rules.models[0]
         self._verified = False
@@ -382,9 +387,10 @@ class Link:
         self._judge(failure, now, out)
 
     def _choose(self, model: int) -> None:
-        """The connection is gone; the next one is to this model."""
+        """The connection is gone; the next one is to this model: another one, another chance."""
         self._model = model
         self.model = self._rules.models[model]
+        self.features = Features(self._rules.asked_of(self.model), self._rules.ask_again_s)
 
     @property
     def _has_another_model(self) -> bool:
@@ -400,12 +406,10 @@ class Link:
             case FailureKind.MODEL | FailureKind.HANDLE if self._has_another_model:
                 self._choose(self._model + 1)
                 self.session.model_changed()
-                self.features.forget()
                 self._once_more(now, out)
             case FailureKind.KEY | FailureKind.MODEL | FailureKind.HANDLE | FailureKind.SETUP:
                 if failure.kind in {FailureKind.MODEL, FailureKind.HANDLE}:
                     self._choose(0)  # all have been tried: the next press begins with the first
-                    self.features.forget()
                 self._refuse(_REFUSALS[failure.kind])
                 self.session.save(out)
                 self._move(LinkInput.REFUSE, now)

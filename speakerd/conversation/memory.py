@@ -37,6 +37,7 @@ class Turn:
     tool_ran: bool = False
     result_at: float = -FOREVER  # a result was sent; the turnComplete of the call may trail it
     answered: bool = False  # reply audio has come
+    continues: bool = False  # the model has said that it works on more of the answer
     generation_done: bool = False
     turn_done: bool = False
     finishing: bool = False  # the speaker knows that no more is coming

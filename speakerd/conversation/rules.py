@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from speakerd.errors import Feature
 
 #: The deadline of what is never due.
@@ -52,6 +54,7 @@ class Rules:
 
     models: tuple[str, ...] = ("gemini-3.8-live",)  # the model, then its fallbacks, in order
     features: frozenset[Feature] = frozenset()  # what is asked of them and may be refused
+    lacks: Mapping[str, frozenset[Feature]] = field(default_factory=dict)  # not of these models
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
     button_mode: ButtonMode = ButtonMode.HOLD
@@ -74,6 +77,7 @@ class Rules:
 
     reply_timeout_s: float = 15.0  # activityEnd to the first sign of life; also a stalled reply
     patience_s: float = 20.0  # a complete utterance waits this long to be on the wire
+    work_timeout_s: float = 60.0  # so too, where it has said that it works on more of the answer
     call_end_s: float = 1.0  # a turnComplete this soon after a result may be that of the call
     tool_timeout_s: float = 60.0  # a pending tool call without a result
     longest_playback_s: float = 1000.0  # a speaker that has not drained by then is lost
@@ -96,3 +100,7 @@ class Rules:
     quota_backoff_s: float = 60.0  # at least, and up to twice as long
     max_connects_per_minute: int = 10  # that have left this machine, whatever happens
     connects_for_presses: int = 2  # that many of them only after a press
+
+    def asked_of(self, model: str) -> frozenset[Feature]:
+        """What that model is asked for, and may refuse."""
+        return self.features - self.lacks.get(model, frozenset())

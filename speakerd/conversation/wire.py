@@ -30,6 +30,7 @@ _OnTheWire = (
     | ev.ReplyStarted
     | ev.GenerationCompleted
     | ev.TurnCompleted
+    | ev.AnswerContinues
     | ev.UsageReported
     | ev.Interrupted
     | ev.ToolCallReceived
@@ -136,6 +137,11 @@ class Wire:
             turn.turn_done = True
             self._dialogue.step(TurnInput.SILENT_END)
 
+    def _answer_continues(self, event: ev.AnswerContinues) -> None:
+        if (turn := self._replied(event)) is not None:
+            turn.continues = True
+            turn.alive_at = self._dialogue.now
+
     def _usage_reported(self, event: ev.UsageReported) -> None:
         if (turn := self._replied(event)) is not None:
             turn.record.usage = event.usage
@@ -149,10 +155,10 @@ class Wire:
             return
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
-        turn = self._replied(event) if self._dialogue.state in _ANSWERING else None
+        turn, state = self._replied(event), self._dialogue.state
+        execute = turn is not None and (state in _ANSWERING or turn.continues)
         if turn is not None:
             turn.alive_at = self._dialogue.now
-        execute = turn is not None
         self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
@@ -178,6 +184,7 @@ class Wire:
         ev.ReplyStarted: _reply_started,
         ev.GenerationCompleted: _generation_completed,
         ev.TurnCompleted: _turn_completed,
+        ev.AnswerContinues: _answer_continues,
         ev.UsageReported: _usage_reported,
         ev.Interrupted: _interrupted,
         ev.ToolCallReceived: _tool_call_received,

@@ -219,7 +219,8 @@ def _voice(settings: Settings, _post: Post) -> VoicePort | None:
         return None
     caches = os.environ.get("CACHE_DIRECTORY", "").split(":")  # systemd.exec(5)
     cache = Path(caches[0]) if caches[0] else None
-    return Voice(settings.language, settings.earcon_volume, cache, tell=log.warning)
+    language = next(iter(settings.language), "")
+    return Voice(language, settings.earcon_volume, cache, tell=log.warning)
 
 
 class _VolumeListener:

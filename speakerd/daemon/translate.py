@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
+from speakerd.config.instruction import time_zone
 from speakerd.conversation.events import Device
 from speakerd.conversation.rules import (
     ButtonMode,
@@ -14,7 +17,7 @@ from speakerd.conversation.rules import (
     urgent_backoff_s,
 )
 from speakerd.daemon.devices import Part
-from speakerd.live.setup import Wishes, features
+from speakerd.live.setup import Wishes, asked, wished
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -47,18 +50,33 @@ _OF_THE_SETUP = {
     "gemini_api_key",
     "voice",
     "language",
-    "system_instruction",
-    "search",
+    "vocabulary",
     "thinking_level",
+    "thinking_budget",
+    "affective_dialog",
+    "proactive_audio",
+    "temperature",
+    "media_resolution",
+    "safety",
+    "system_instruction",
+    "system_instruction_file",
+    "place",
+    "names",
+    "google_search",
     "tools",
+    "compression_trigger_tokens",
+    "compression_target_tokens",
 }
 
 
 def rules_of(settings: Settings) -> Rules:
     """The core's rules."""
+    models = (settings.model, *settings.fallback_models)
+    wishes = wishes_of(settings)
     return Rules(
-        models=(settings.model, *settings.fallback_models),
-        features=features(wishes_of(settings)),
+        models=models,
+        features=wished(wishes),
+        lacks={model: wished(wishes) - asked(wishes, model) for model in models},
         policy=LinkPolicy(settings.link),
         button_mode=ButtonMode(settings.button_mode),
         second_button=SecondButton(settings.second_button),
@@ -87,7 +105,8 @@ def rules_of(settings: Settings) -> Rules:
 
 def wishes_of(settings: Settings) -> Wishes:
     """What a connection asks of the model."""
-    return Wishes.of(settings, Toolbox(settings.tools).declarations())
+    zone = time_zone(Path("/"), os.environ.get("TZ", ""))
+    return Wishes.of(settings, Toolbox(settings.tools).declarations(), zone)
 
 
 def secrets_of(*all_settings: Settings) -> list[str]:

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speakerd.config.options.model import TheModel
-from speakerd.config.settings import variable_of
+from speakerd.config.options.model import TheInstruction, TheMemory, TheModel, WhatItMayDo
+from speakerd.config.sources import variable_of
 from speakerd.demo import parrot, speech, timeline, verdict
 from speakerd.demo.process import DaemonProcess
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
@@ -110,7 +110,8 @@ def _run(card: str | None) -> int:
 
 def _chosen() -> dict[str, str]:
     """What the person has chosen of the model; devices and places are the demo's own."""
-    names = [variable_of(option) for option in TheModel.options()]
+    areas = (TheModel, TheInstruction, WhatItMayDo, TheMemory)
+    names = [variable_of(option) for area in areas for option in area.options()]
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

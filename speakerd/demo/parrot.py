@@ -19,9 +19,21 @@ from typing import TYPE_CHECKING, Any
 from speakerd.audio.controls import mixer_of
 from speakerd.audio.level import Verdict, measure
 from speakerd.config import boards, control_socket, examine
-from speakerd.config.options.model import TheKey, TheModel
-from speakerd.config.settings import VARIABLES, Settings, variable_of
-from speakerd.config.sources import STATE_DIRECTORY, env_file_of, read_env_file, text_of
+from speakerd.config.options.model import (
+    TheInstruction,
+    TheKey,
+    TheMemory,
+    TheModel,
+    WhatItMayDo,
+)
+from speakerd.config.settings import VARIABLES, Settings
+from speakerd.config.sources import (
+    STATE_DIRECTORY,
+    env_file_of,
+    read_env_file,
+    text_of,
+    variable_of,
+)
 from speakerd.demo import verdict
 from speakerd.demo.process import DaemonProcess
 from speakerd.errors import ConfigError, UnavailableError
@@ -35,7 +47,12 @@ if TYPE_CHECKING:
     from speakerd.simulator.server import Simulator
 
 _PIN_FACTORY = "GPIOZERO_PIN_FACTORY"
-_NOT_TAKEN = (*TheKey.options(), *TheModel.options(), "control_socket", "state_directory")
+#: What there is no model for.
+_OF_GEMINI = (TheKey, TheModel, TheInstruction, WhatItMayDo, TheMemory)
+_NOT_TAKEN = (
+    *(option for area in _OF_GEMINI for option in area.options()),
+    *("control_socket", "state_directory"),
+)
 #: What is taken from the environment and the env file.
 TAKEN = (VARIABLES.keys() - {variable_of(option) for option in _NOT_TAKEN}) | {_PIN_FACTORY}
 

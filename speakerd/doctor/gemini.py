@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd import config
 from speakerd.config import sources
+from speakerd.config.features import OPTIONS
+from speakerd.config.instruction import time_zone
 from speakerd.doctor.asking import ask as ask_daemon
 from speakerd.doctor.findings import Finding, Level, fail, ok, warn
 from speakerd.errors import FailureKind, Feature, UnavailableError
@@ -16,7 +20,7 @@ from speakerd.service.threads import DaemonThreads
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from speakerd.config import Loaded
     from speakerd.config.settings import Settings
@@ -28,10 +32,10 @@ _RELOAD = "then: sudo systemctl reload speakerd"
 _ANEW = "install speakerd anew: sudo make install, or sudo apt install --reinstall speakerd"
 _KNOWN_MODEL = "gemini-3.8-live"
 
-#: What to do about a part of the setup that the server refuses; {there} is where options go.
+#: What to do about a part of the setup that the server refuses, where it is not to leave out the
+#: options that ask for it; {there} is where options go.
 _DO_WITHOUT = {
-    Feature.SEARCH: "SPEAKERD_SEARCH=false {there}; or use a key whose project may search",
-    Feature.THINKING: "SPEAKERD_THINKING_LEVEL= (without a value) {there}",
+    Feature.SEARCH: "SPEAKERD_GOOGLE_SEARCH=false {there}; or use a key whose project may search",
     Feature.VOICE: "SPEAKERD_VOICE= (without a value, or with another voice) {there}",
     Feature.TRANSCRIPTION: "nothing to set; another SPEAKERD_MODEL may have it",
     Feature.COMPRESSION: "nothing to set; another SPEAKERD_MODEL may have it",
@@ -81,9 +85,12 @@ def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
                 AREA,
                 f"{answer.model} takes the key and the settings, after {answer.took_s:.1f} s",
             )
+            if answer.left_out:
+                what = f"{answer.model} does not take {' and '.join(answer.left_out)}: left out"
+                yield warn(AREA, what, _in_file(loaded, _unset(answer.left_out)))
             for feature in sorted(answer.without, key=lambda each: each.value):
                 what = f"{answer.model} refuses {feature.value}: the speaker goes on without it"
-                yield warn(AREA, what, _in_file(loaded, _DO_WITHOUT[feature]))
+                yield warn(AREA, what, _in_file(loaded, _do_without(loaded, feature)))
         else:
             level = Level.WARN if accepted else Level.FAIL
             what = f"{answer.model}: {answer.failure}"
@@ -98,7 +105,8 @@ def ask(
 
     Raises ImportError where google-genai cannot be imported.
     """
-    wishes = Wishes.of(settings, Toolbox(settings.tools).declarations())
+    zone = time_zone(Path("/"), os.environ.get("TZ", ""))
+    wishes = Wishes.of(settings, Toolbox(settings.tools).declarations(), zone)
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:
         # a name server that does not answer must not hold up the end
@@ -129,6 +137,21 @@ def _without_key(system: System) -> Iterator[Finding]:
     else:
         what = "not asked, because only root may read the key"
         yield warn(AREA, what, "sudo speakerd doctor")
+
+
+def _do_without(loaded: Loaded, feature: Feature) -> str:
+    """The remedy for a part that is refused: by default, not to ask for it."""
+    if feature in _DO_WITHOUT:
+        return _DO_WITHOUT[feature]
+    fields = type(loaded.settings).model_fields
+    chosen = [
+        each for each in OPTIONS[feature] if getattr(loaded.settings, each) != fields[each].default
+    ]
+    return _unset(map(sources.variable_of, chosen or OPTIONS[feature]))
+
+
+def _unset(variables: Iterable[str]) -> str:
+    return f"{' and '.join(f'{each}=' for each in variables)} (without a value) {{there}}"
 
 
 def _in_file(loaded: Loaded, remedy: str) -> str:

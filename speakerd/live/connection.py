@@ -18,6 +18,7 @@ from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages
 from speakerd.live.attribution import Attribution
+from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,9 +91,16 @@ _Queue: TypeAlias = asyncio.Queue[Spoken | Written | Result]
 class Connection:
     """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered."""
 
-    def __init__(self, generation: int, outlets: Outlets, close_timeout_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        generation: int,
+        outlets: Outlets,
+        close_timeout_s: float = 1.0,
+        manners: Manners = Manners(),  # noqa: B008 - it is frozen
+    ) -> None:
         self._generation = generation
         self._close_timeout_s = close_timeout_s
+        self._manners = manners
         self._outlets = outlets
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
@@ -192,8 +200,7 @@ class Connection:
         for pcm, rate_hz in said.audio:
             self._reply(attribution.audio(now), pcm, rate_hz)
         self._transcripts(said, attribution.about(now))
-        if said.calls:
-            post(ev.ToolCallReceived(generation, attribution.about(now), said.calls))
+        self._calls(said.calls, attribution.about(now))
         if said.cancelled:
             post(ev.ToolCallsCancelled(generation, said.cancelled))
         if said.interrupted:
@@ -204,6 +211,15 @@ class Connection:
         if said.go_away_s is not None:
             post(ev.GoAwayReceived(generation, said.go_away_s))
 
+    def _calls(self, calls: tuple[ev.ToolCall, ...], turn: int) -> None:
+        """Those that the model waits for, and those that it does not."""
+        for blocking in (True, False):
+            some = tuple(
+                call for call in calls if (call.name not in self._manners.patient) is blocking
+            )
+            if some:
+                self._outlets.post(ev.ToolCallReceived(self._generation, turn, some, blocking))
+
     def _end_of_turn(self, said: messages.Said, now: float) -> None:
         """The usage rides with the turnComplete, and belongs to the turn that this ends."""
         generation, post, attribution = self._generation, self._outlets.post, self._attribution
@@ -212,6 +228,8 @@ class Connection:
             post(ev.UsageReported(generation, turn, said.usage))
         if said.turn_complete:
             post(ev.TurnCompleted(generation, turn))
+        elif said.goes_on:
+            post(ev.AnswerContinues(generation, turn))
 
     def _reply(self, turn: int, pcm: bytes, rate_hz: int) -> None:
         if self._muted:
@@ -268,9 +286,15 @@ class Connection:
         post(ev.UtteranceSent(generation, turn))
 
     async def _write(self, session: AsyncSession, turn: int, text: str) -> None:
+        from google.genai import types
+
         self._attribution.window_opened()
         self._attribution.utterance_sent(turn, time.monotonic())
-        await session.send_realtime_input(text=text)
+        if self._manners.text_turns:
+            await session.send_realtime_input(text=text)
+        else:
+            content = types.Content(role="user", parts=[types.Part(text=text)])
+            await session.send_client_content(turns=content, turn_complete=True)
         self._outlets.post(ev.UtteranceSent(self._generation, turn))
 
     async def _answer(

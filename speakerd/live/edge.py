@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from speakerd.config.secret import redact
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import sdk, setup
+from speakerd.live import models, sdk, setup
 from speakerd.live.connection import Connection, Outlets, Result, Spoken, Written
 from speakerd.live.transport import Timeouts, connect_options
 
@@ -47,6 +47,7 @@ class LiveEdge:
         self._wishes = wishes or setup.Wishes()
         self._timeouts = timeouts or Timeouts()
         self._client: tuple[SecretStr, genai.Client] | None = None  # with the key it was made with
+        self._told_left_out: tuple[str, tuple[str, ...]] = ("", ())  # of which model, and what
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
     def reload(self, api_key: SecretStr, wishes: setup.Wishes) -> None:
@@ -69,9 +70,13 @@ class LiveEdge:
         without: frozenset[Feature] = frozenset(),
     ) -> None:
         """Begin connection ``generation``, without these optional parts of the setup."""
-        connection = Connection(generation, self._outlets, self._timeouts.close_s)
+        manners = setup.manners(self._wishes, model)
+        connection = Connection(generation, self._outlets, self._timeouts.close_s, manners)
         resumed = handle.value if handle else None
-        config = functools.partial(setup.config, self._wishes, handle=resumed, without=without)
+        self._tell_left_out(model)
+        config = functools.partial(
+            setup.config, self._wishes, model, handle=resumed, without=without
+        )
         task = asyncio.create_task(
             connection.run(self._make_client, model, config),
             name=f"live connection {generation}",
@@ -106,6 +111,13 @@ class LiveEdge:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _tell_left_out(self, model: str) -> None:
+        """Say once what is wished and this model is not asked for."""
+        left_out = setup.left_out(self._wishes, model)
+        if left_out and (model, left_out) != self._told_left_out:
+            log.info("%s does not take %s: left out", model, " and ".join(left_out))
+        self._told_left_out = (model, left_out)
+
     def _ended(self, generation: int, task: asyncio.Task[Failure]) -> None:
         """Report the end of a connection: once, last of all, whatever it was that ended it."""
         del self._connections[generation]
@@ -133,7 +145,7 @@ class LiveEdge:
             api_key=api_key.get_secret_value(),
             vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
             http_options=types.HttpOptions(
-                api_version=setup.API_VERSION,
+                api_version=models.BETA,
                 # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
                 # at a proxy variable; websockets reads those itself.
                 client_args={"trust_env": False},

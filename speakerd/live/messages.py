@@ -34,6 +34,9 @@ MAX_NUMBER = 1e300  # in them; what is infinite, or no number, is none
 MAX_TIME_LEFT_S = 3600.0
 MAX_TOKENS = 2**31 - 1  # the wire's int32
 
+#: The second is an old word for the first (Live API guide, "Thinking").
+_AT_WORK = {"IN_PROGRESS", "REQUIRES_ACTION"}
+
 _RATE = re.compile(r"rate\s*=\s*(\d+)\b")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -49,6 +52,7 @@ class Said:
     generation_complete: bool = False
     interrupted: bool = False
     turn_complete: bool = False
+    goes_on: bool = False  # a part of the answer is complete, and more of it comes
     usage: Usage | None = None
     go_away_s: float | None = None
     handle: str | None = None
@@ -85,13 +89,16 @@ def read(message: types.LiveServerMessage) -> Said:
     content = message.server_content
     tool_call = message.tool_call
     cancellation = message.tool_call_cancellation
+    complete = bool(content and content.turn_complete)
+    goes_on = complete and _goes_on(content)
     return Said(
         audio=tuple(_audio(content)) if content else (),
         heard=_text(content.input_transcription) if content else "",
         spoken=_text(content.output_transcription) if content else "",
         generation_complete=bool(content and content.generation_complete),
         interrupted=bool(content and content.interrupted),
-        turn_complete=bool(content and content.turn_complete and not _goes_on(content)),
+        turn_complete=complete and not goes_on,
+        goes_on=goes_on,
         usage=_usage(message.usage_metadata),
         go_away_s=_time_left_s(message.go_away),
         handle=_handle(message.session_resumption_update),
@@ -123,10 +130,10 @@ def _text(transcription: types.Transcription | None) -> str:
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _goes_on(content: types.LiveServerContent) -> bool:
+def _goes_on(content: types.LiveServerContent | None) -> bool:
     """Whether the answer goes on after this ``turnComplete`` (extended thinking)."""
-    status = content.interaction_status
-    return status is not None and status.value == "IN_PROGRESS"
+    status = content.interaction_status if content else None
+    return status is not None and status.value in _AT_WORK
 
 
 def _usage(metadata: types.UsageMetadata | None) -> Usage | None:

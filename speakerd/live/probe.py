@@ -36,6 +36,7 @@ class Answer:
     model: str
     failure: Failure | None  # None: it was accepted, but for ``without``
     without: frozenset[Feature]  # the optional parts that it refuses
+    left_out: tuple[str, ...]  # the variables that it was not asked for: it does not take them
     took_s: float  # from the name's lookup to the answer
 
 
@@ -55,15 +56,16 @@ async def ask(
     Pi; raises what importing it raises.
     """
     timeouts = timeouts or Timeouts()
-    features = Features(setup.features(wishes), FOREVER)
+    left_out = setup.left_out(wishes, model)
+    features = Features(setup.asked(wishes, model), FOREVER)
     async with _opened(api_key, wishes, timeouts) as attempts:
         while True:
             without = features.leave_out(0)
             failure, took_s = await attempts.make(model, without, limit_s, settle_s)
             if failure is None:
-                return Answer(model, None, without, took_s)
+                return Answer(model, None, without, left_out, took_s)
             if not features.suspect(failure, 0):
-                return Answer(model, failure, frozenset(), took_s)
+                return Answer(model, failure, frozenset(), left_out, took_s)
 
 
 class _Attempts:

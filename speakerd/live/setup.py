@@ -1,10 +1,10 @@
 """The setup message: what is asked of the model at the start of every connection.
 
 What every Live model takes is always in it: audio out, manual activity, session resumption. The
-optional parts (:class:`~speakerd.errors.Feature`) are transcription of both sides, context window
-compression, and what is wished of voice, thinking level, search and tools. A language is told in
-the instruction: native-audio models choose it themselves and refuse a code (Live API guide, "Change
-voice and language").
+optional parts (:class:`~speakerd.errors.Feature`) are transcription of both sides and context
+window compression, which are asked for always, and what is wished; each is in it only if the model
+takes it (:mod:`~speakerd.live.models`). Languages are told in the instruction: native-audio models
+choose theirs themselves and refuse a code (Live API guide, "Change voice and language").
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from speakerd.config.features import OPTIONS
+from speakerd.config.instruction import instruction
+from speakerd.config.sources import variable_of
 from speakerd.errors import Feature
+from speakerd.live import models
+from speakerd.live.models import AS_IT_LIKES, Thinking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,109 +26,216 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-#: The version the Live API reference documents; the SDK would dial v1.
-API_VERSION = "v1beta"
-
-
-def instruction(text: str, language: str) -> str:
-    """The system instruction with the language (a BCP-47 code, may be empty) told in it."""
-    told = f"Answer in the language with the BCP-47 code {language}." if language else ""
-    return "\n".join(part for part in (text, told) if part)
-
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the person wants of the model; empty strings leave it its own choice."""
+    """What the person wants of the model; what is empty or None is left to it."""
 
     voice: str = ""
-    language: str = ""  # a BCP-47 code
-    system_instruction: str = ""
+    languages: tuple[str, ...] = ()  # BCP-47 codes
+    instruction: str = ""
+    vocabulary: tuple[str, ...] = ()  # words that are to be understood right
     search: bool = False
-    thinking_level: str = ""  # minimal, low, medium or high
-    functions: tuple[Mapping[str, Any], ...] = ()  # name, description and parameters of each
+    thinking: Thinking = AS_IT_LIKES
+    affective_dialog: bool = False
+    proactive_audio: bool = False
+    temperature: float | None = None  # 0 to 2
+    media_resolution: str = ""  # low, medium or high
+    safety: tuple[tuple[str, str], ...] = ()  # categories of harm, and what is blocked of each
+    trigger_tokens: int | None = None  # the context is compressed when it has grown so long
+    target_tokens: int | None = None  # to so much
+    functions: tuple[Mapping[str, Any], ...] = ()  # name, description, parameters and slow of each
 
     @classmethod
-    def of(cls, settings: Settings, functions: tuple[Mapping[str, Any], ...]) -> Wishes:
+    def of(
+        cls, settings: Settings, functions: tuple[Mapping[str, Any], ...], time_zone: str = "UTC"
+    ) -> Wishes:
         """What these settings ask for, with these ``functions`` for their tools."""
         return cls(
             voice=settings.voice,
-            language=settings.language,
-            system_instruction=settings.system_instruction,
-            search=settings.search,
-            thinking_level=settings.thinking_level,
+            languages=settings.language,
+            instruction=instruction(settings, time_zone),
+            vocabulary=settings.vocabulary,
+            search=settings.google_search,
+            thinking=Thinking(settings.thinking_level, settings.thinking_budget),
+            affective_dialog=settings.affective_dialog,
+            proactive_audio=settings.proactive_audio,
+            temperature=settings.temperature,
+            media_resolution=settings.media_resolution,
+            safety=settings.safety,
+            trigger_tokens=settings.compression_trigger_tokens,
+            target_tokens=settings.compression_target_tokens,
             functions=functions,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a model is talked with once it is set up."""
+
+    text_turns: bool = True  # a text is a turn of its own as realtime input
+    patient: frozenset[str] = frozenset()  # the functions for which it does not wait
 
 
 #: Asked of every model, whatever the wishes: what a speaker likes to have and can do without.
 _ALWAYS = frozenset({Feature.TRANSCRIPTION, Feature.COMPRESSION})
 
 
-def features(wishes: Wishes) -> frozenset[Feature]:
-    """The optional parts of the setup that ``wishes`` makes."""
-    wished = {
-        Feature.VOICE: bool(wishes.voice),
+def wished(wishes: Wishes) -> frozenset[Feature]:
+    """The optional parts that ``wishes`` make, whatever the model."""
+    each = {
+        Feature.VOICE: wishes.voice,
         Feature.SEARCH: wishes.search,
-        Feature.THINKING: bool(wishes.thinking_level),
-        Feature.TOOLS: bool(wishes.functions),
+        Feature.THINKING: wishes.thinking != AS_IT_LIKES,
+        Feature.AFFECTIVE_DIALOG: wishes.affective_dialog,
+        Feature.PROACTIVE_AUDIO: wishes.proactive_audio,
+        Feature.TEMPERATURE: wishes.temperature is not None,
+        Feature.MEDIA_RESOLUTION: wishes.media_resolution,
+        Feature.SAFETY: wishes.safety,
+        Feature.LANGUAGE_HINTS: wishes.languages,
+        Feature.VOCABULARY: wishes.vocabulary,
+        Feature.TOOLS: wishes.functions,
     }
-    return _ALWAYS | {feature for feature, is_wished in wished.items() if is_wished}
+    return _ALWAYS | {feature for feature, is_wished in each.items() if is_wished}
 
 
-def _declaration(function: Mapping[str, Any]) -> types.FunctionDeclaration:
-    """As the Live API guide has it, "Tool use": ``parameters``, an object with at least one."""
-    from google.genai import types
+def asked(wishes: Wishes, model: str) -> frozenset[Feature]:
+    """Those of them that this model is asked for; it does not take the others."""
+    traits = models.of(model)
+    parts = wished(wishes) - traits.lacks
+    thinking = traits.thinking(wishes.thinking)
+    granted = thinking is not None and thinking in {
+        Thinking(level=wishes.thinking.level),
+        Thinking(budget_tokens=wishes.thinking.budget_tokens),
+    }
+    return parts if granted else parts - {Feature.THINKING}
 
-    schema = types.JSONSchema.model_validate(function["parameters"])
-    return types.FunctionDeclaration(
-        name=function["name"],
-        description=function["description"],
-        parameters=types.Schema.from_json_schema(json_schema=schema) if schema.properties else None,
-    )
+
+def manners(wishes: Wishes, model: str) -> Manners:
+    """How this model is talked with."""
+    traits = models.of(model)
+    calls = (each for each in wishes.functions if not traits.blocks(slow=each["slow"]))
+    return Manners(traits.text_turns, frozenset(each["name"] for each in calls))
+
+
+def left_out(wishes: Wishes, model: str) -> tuple[str, ...]:
+    """The variables that ask for what this model does not take."""
+    fields = (each for part in wished(wishes) - asked(wishes, model) for each in OPTIONS[part])
+    unset = {"thinking_budget"} if wishes.thinking.level else {"thinking_level"}
+    return tuple(sorted(variable_of(each) for each in fields if each not in unset))
 
 
 def config(
-    wishes: Wishes, *, handle: str | None, without: frozenset[Feature] = frozenset()
+    wishes: Wishes, model: str, *, handle: str | None, without: frozenset[Feature] = frozenset()
 ) -> types.LiveConnectConfig:
-    """The configuration of one connection, without the optional parts named.
+    """The configuration of one connection to ``model``, without the optional parts named.
 
     ``handle`` resumes the session that issued it; None begins a fresh one that can be resumed.
     """
     from google.genai import types
 
-    told = instruction(wishes.system_instruction, wishes.language)
-    has = features(wishes) - without
-    transcription = types.AudioTranscriptionConfig() if Feature.TRANSCRIPTION in has else None
-    search = [types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []
-    declarations = [_declaration(each) for each in wishes.functions]
-    functions = [types.Tool(function_declarations=declarations)] if Feature.TOOLS in has else []
+    traits = models.of(model)
+    has = asked(wishes, model) - without
+    version = traits.version(has)
     return types.LiveConnectConfig(
+        # the client's own is BETA
+        http_options=None if version == models.BETA else types.HttpOptions(api_version=version),
         response_modalities=[types.Modality.AUDIO],
-        speech_config=types.SpeechConfig(
-            voice_config=types.VoiceConfig(
-                prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=wishes.voice)
-            )
-        )
-        if Feature.VOICE in has
+        speech_config=_voice(wishes) if Feature.VOICE in has else None,
+        thinking_config=_thinking(traits, wishes, has),
+        enable_affective_dialog=True if Feature.AFFECTIVE_DIALOG in has else None,
+        proactivity=types.ProactivityConfig(proactive_audio=True)
+        if Feature.PROACTIVE_AUDIO in has
         else None,
-        thinking_config=types.ThinkingConfig(
-            thinking_level=types.ThinkingLevel(wishes.thinking_level.upper())
+        temperature=wishes.temperature if Feature.TEMPERATURE in has else None,
+        media_resolution=types.MediaResolution(
+            f"MEDIA_RESOLUTION_{wishes.media_resolution.upper()}"
         )
-        if Feature.THINKING in has
+        if Feature.MEDIA_RESOLUTION in has
         else None,
-        tools=[*search, *functions] or None,
-        system_instruction=types.Content(role="user", parts=[types.Part(text=told)])
-        if told
+        safety_settings=_safety(wishes) if Feature.SAFETY in has else None,
+        tools=_tools(traits, wishes, has) or None,
+        system_instruction=types.Content(role="user", parts=[types.Part(text=wishes.instruction)])
+        if wishes.instruction
         else None,
         realtime_input_config=types.RealtimeInputConfig(
             automatic_activity_detection=types.AutomaticActivityDetection(disabled=True)
         ),
-        input_audio_transcription=transcription,
-        output_audio_transcription=transcription,
+        input_audio_transcription=_hearing(wishes, has),
+        output_audio_transcription=types.AudioTranscriptionConfig()
+        if Feature.TRANSCRIPTION in has
+        else None,
         context_window_compression=types.ContextWindowCompressionConfig(
-            sliding_window=types.SlidingWindow()
+            trigger_tokens=wishes.trigger_tokens,
+            sliding_window=types.SlidingWindow(target_tokens=wishes.target_tokens),
         )
         if Feature.COMPRESSION in has
         else None,
         session_resumption=types.SessionResumptionConfig(handle=handle),
+    )
+
+
+def _voice(wishes: Wishes) -> types.SpeechConfig:
+    from google.genai import types
+
+    voice = types.PrebuiltVoiceConfig(voice_name=wishes.voice)
+    return types.SpeechConfig(voice_config=types.VoiceConfig(prebuilt_voice_config=voice))
+
+
+def _thinking(
+    traits: models.Model, wishes: Wishes, has: frozenset[Feature]
+) -> types.ThinkingConfig | None:
+    from google.genai import types
+
+    thinking = traits.thinking(wishes.thinking if Feature.THINKING in has else AS_IT_LIKES)
+    if thinking is None:
+        return None
+    level = types.ThinkingLevel(thinking.level.upper()) if thinking.level else None
+    return types.ThinkingConfig(thinking_level=level, thinking_budget=thinking.budget_tokens)
+
+
+def _safety(wishes: Wishes) -> list[types.SafetySetting]:
+    from google.genai import types
+
+    return [
+        types.SafetySetting(
+            category=types.HarmCategory(f"HARM_CATEGORY_{category.upper().replace('-', '_')}"),
+            threshold=types.HarmBlockThreshold(f"BLOCK_{threshold.upper().replace('-', '_')}"),
+        )
+        for category, threshold in wishes.safety
+    ]
+
+
+def _hearing(wishes: Wishes, has: frozenset[Feature]) -> types.AudioTranscriptionConfig | None:
+    from google.genai import types
+
+    if Feature.TRANSCRIPTION not in has:
+        return None
+    return types.AudioTranscriptionConfig(
+        language_codes=list(wishes.languages) if Feature.LANGUAGE_HINTS in has else None,
+        custom_vocabulary=list(wishes.vocabulary) if Feature.VOCABULARY in has else None,
+    )
+
+
+def _tools(traits: models.Model, wishes: Wishes, has: frozenset[Feature]) -> list[types.Tool]:
+    from google.genai import types
+
+    search = [types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []
+    if Feature.TOOLS not in has:
+        return search
+    declarations = [_declaration(traits, each) for each in wishes.functions]
+    return [*search, types.Tool(function_declarations=declarations)]
+
+
+def _declaration(traits: models.Model, function: Mapping[str, Any]) -> types.FunctionDeclaration:
+    """As the Live API guide has it, "Tool use": ``parameters``, an object with at least one."""
+    from google.genai import types
+
+    schema = types.JSONSchema.model_validate(function["parameters"])
+    behavior = traits.behavior(slow=function["slow"])
+    return types.FunctionDeclaration(
+        name=function["name"],
+        description=function["description"],
+        parameters=types.Schema.from_json_schema(json_schema=schema) if schema.properties else None,
+        behavior=types.Behavior(behavior) if behavior else None,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speakerd.config.features import OPTIONS
+from speakerd.config.sources import variable_of
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
 from speakerd.conversation.status import READY, STARTING
-from speakerd.errors import FailureKind
+from speakerd.errors import FailureKind, Feature
 
 if TYPE_CHECKING:
     from speakerd.conversation.status import Status
@@ -98,7 +100,9 @@ def without_line(status: Status) -> str:
     """What the journal says when the server takes the setup only without some part of it."""
     if not status.without:
         return f"{status.model} is asked for everything again"
-    return f"the server refuses {_without(status)} for {status.model}: going on without it"
+    asking = [variable_of(each) for part in status.without for each in OPTIONS[Feature(part)]]
+    options = f" ({', '.join(asking)})" if asking else ""
+    return f"the server refuses {_without(status)}{options} for {status.model}: going on without it"
 
 
 def failure_remedy(kind: FailureKind) -> str:

@@ -49,6 +49,9 @@ EXPLICIT_ACTIVITY = Closing(
 )
 NO_TEXT_FROM_VOICES = Closing(1007, "Cannot extract voices from a non-audio request.")
 NO_THINKING_LEVEL = Closing(1007, "Thinking level is not supported for this model.")
+THINKING_LEVEL_NEEDED = Closing(1007, "Thinking level must be specified for this model.")
+BLOCKING = Closing(1007, "BLOCKING function calls are not supported for this model.")
+SCHEDULING = Closing(1007, "Function response scheduling is not supported for this model.")
 MEDIA_CHUNKS = Closing(
     1007, "realtime_input.media_chunks is deprecated. Use audio, video, or text instead."
 )
@@ -85,6 +88,16 @@ def modalities(model: str, asked: list[str]) -> Closing:
     )
 
 
+def no_level(level: str) -> Closing:
+    """The model thinks by levels, but not by this one."""
+    return Closing(1007, f"Thinking level {level} is not supported for this model.")
+
+
+def unknown_field(name: str, path: str) -> Closing:
+    """A field that this version of the API does not have."""
+    return bad_payload(f"Unknown name \"{name}\" at '{path}': Cannot find field.")
+
+
 def bad_payload(what: str) -> Closing:
     """A message that is not the JSON of the protocol."""
     return Closing(1007, f"Invalid JSON payload received. {what}")
@@ -97,22 +110,40 @@ def bad_value(path: str, kind: str, value: str) -> Closing:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a Live model does not take."""
+    """What a Live model takes, and what not."""
 
     text_refusal: Closing | None = None  # for TEXT alone; None: the one that names the modalities
-    thinking_level: bool = True
+    levels: tuple[str, ...] = ()  # of thinking
+    level_needed: bool = False
+    budget: bool = True  # thinking is limited by tokens
+    feelings: bool = False  # affective dialog and proactive audio, in v1alpha
     media_chunks: bool = True
+    waits: bool = True  # for the result of a function that is declared in neither way
+    blocking: bool = True  # functions may be declared BLOCKING
+    scheduling: bool = True  # results may say when they are spoken of
+    answers_text: bool = True  # realtimeInput.text is a turn
+    interaction_status: bool = False  # comes with every turnComplete
 
+
+_NATIVE_AUDIO = Model(text_refusal=NO_TEXT_FROM_VOICES, feelings=True, answers_text=False)
 
 #: The Live models of the Developer API at the end of 2026. Retired ones (gemini-2.0-flash-live-001,
 #: gemini-live-2.5-flash-preview) are unknown to the server.
 MODELS: dict[str, Model] = {
-    "gemini-3.8-live": Model(thinking_level=False, media_chunks=False),
-    "gemini-3.1-flash-live-preview": Model(media_chunks=False),
-    "gemini-2.5-flash-native-audio-preview-12-2025": Model(
-        text_refusal=NO_TEXT_FROM_VOICES, thinking_level=False
+    "gemini-3.8-live": Model(budget=False, media_chunks=False, waits=False),
+    "gemini-3.8-live-extended-thinking": Model(
+        levels=("LOW", "MEDIUM", "HIGH"),
+        level_needed=True,
+        budget=False,
+        media_chunks=False,
+        waits=False,
+        blocking=False,
+        scheduling=False,
+        interaction_status=True,
     ),
-    "gemini-2.5-flash-native-audio-latest": Model(
-        text_refusal=NO_TEXT_FROM_VOICES, thinking_level=False
+    "gemini-3.1-flash-live-preview": Model(
+        levels=("MINIMAL", "LOW", "MEDIUM", "HIGH"), media_chunks=False
     ),
+    "gemini-2.5-flash-native-audio-preview-12-2025": _NATIVE_AUDIO,
+    "gemini-2.5-flash-native-audio-latest": _NATIVE_AUDIO,
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from speakerd.simulator import messages
 from speakerd.simulator.audio import REPLY_RATE_HZ, resample
 from speakerd.simulator.calls import Calls
-from speakerd.simulator.catalogue import BAD_ARGUMENT, Closing, Refused
+from speakerd.simulator.catalogue import BAD_ARGUMENT, SCHEDULING, Closing, Refused
 from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
 from speakerd.simulator.records import Outcome, TurnRecord
@@ -158,6 +158,10 @@ class Conversation:
             self._reply(turn, self._world.voice if turn.utterance else b"")
 
     def _ask(self, text: Value) -> None:
+        if self._config.traits.answers_text:
+            self._answer_text(text)
+
+    def _answer_text(self, text: str) -> None:
         self._interrupt()
         turn = self._new_turn("text")
         turn.text = text
@@ -173,7 +177,7 @@ class Conversation:
         if content.get("turn_complete"):
             text = " ".join(self._texts)
             self._texts.clear()
-            self._ask(text)
+            self._answer_text(text)
 
     def _accept(self, _value: Value) -> None:
         """Nothing to do: it has been read, counted and found well-formed."""
@@ -235,7 +239,10 @@ class Conversation:
         turn.reply += pcm
 
     def _complete(self, turn: TurnRecord) -> None:
-        if self._wire.say(messages.turn_complete(turn, self._session.tokens)):
+        message = messages.turn_complete(turn, self._session.tokens)
+        if self._config.traits.interaction_status:
+            message["serverContent"]["interactionStatus"] = "IDLE"
+        if self._wire.say(message):
             turn.completed_at = self._wire.now
 
     def _finish(self, reply: Reply, outcome: Outcome) -> None:
@@ -287,6 +294,8 @@ class Conversation:
 
     def _take_result(self, value: Value) -> None:
         for response in value.get("function_responses", []):
+            if "scheduling" in response and not self._config.traits.scheduling:
+                raise Refused(SCHEDULING)
             answered = self._calls.answer(response)
             if answered is None:
                 continue

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: What the model can hold; compression triggers at 80 % of it, and halves it, if not told
 #: otherwise (Live API guide, "Context window compression").
 CONTEXT_TOKENS = 131_072
+_ALPHA = "v1alpha"
 _TOKEN = "auth_tokens/"  # noqa: S105 - how every ephemeral token begins, not one
 
 
@@ -76,8 +77,8 @@ def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: st
     if (traits := models.get(name)) is None:
         raise Refused(catalogue.unknown_model(model, version))
     _check_modalities(model, traits, generation.get("response_modalities", []))
-    if "thinking_level" in generation.get("thinking_config", {}) and not traits.thinking_level:
-        raise Refused(catalogue.NO_THINKING_LEVEL)
+    _check_thinking(traits, generation.get("thinking_config", {}))
+    _check_feelings(setup, traits, version)
     realtime = setup.get("realtime_input_config", {})
     detection = realtime.get("automatic_activity_detection", {})
     trigger, target = _compression(setup.get("context_window_compression"))
@@ -93,7 +94,7 @@ def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: st
         trigger_tokens=trigger,
         target_tokens=target,
         search=any("google_search" in tool for tool in setup.get("tools", [])),
-        non_blocking=_non_blocking(setup.get("tools", [])),
+        non_blocking=_non_blocking(setup.get("tools", []), traits),
     )
 
 
@@ -102,6 +103,33 @@ def _check_modalities(model: str, traits: Model, asked: list[str]) -> None:
         raise Refused(traits.text_refusal)
     if asked and asked != ["AUDIO"]:
         raise Refused(catalogue.modalities(model, asked))
+
+
+def _check_thinking(traits: Model, thinking: Mapping[str, Any]) -> None:
+    level = thinking.get("thinking_level")
+    if level is None:
+        if traits.level_needed:
+            raise Refused(catalogue.THINKING_LEVEL_NEEDED)
+    elif not traits.levels:
+        raise Refused(catalogue.NO_THINKING_LEVEL)
+    elif level not in traits.levels:
+        raise Refused(catalogue.no_level(level))
+    if "thinking_budget" in thinking and not traits.budget:
+        raise Refused(catalogue.NO_THINKING_LEVEL)
+
+
+def _check_feelings(setup: Mapping[str, Any], traits: Model, version: str) -> None:
+    """v1alpha alone knows the fields, whatever they say; not every model takes them there."""
+    wanted = (
+        ("enableAffectiveDialog", "setup.generation_config", "enable_affective_dialog"),
+        ("proactivity", "setup", "proactivity"),
+    )
+    fields = setup | setup.get("generation_config", {})
+    for name, path, field in wanted:
+        if field in fields and version != _ALPHA:
+            raise Refused(catalogue.unknown_field(name, path))
+        if field in fields and not traits.feelings:
+            raise Refused(catalogue.BAD_ARGUMENT)
 
 
 def _compression(config: Mapping[str, Any] | None) -> tuple[int | None, int]:
@@ -114,10 +142,14 @@ def _compression(config: Mapping[str, Any] | None) -> tuple[int | None, int]:
     return trigger, target
 
 
-def _non_blocking(tools: list[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(
-        declaration.get("name", "")
+def _non_blocking(tools: list[dict[str, Any]], traits: Model) -> frozenset[str]:
+    """The functions that the model does not wait for: by their declaration, or by its nature."""
+    declared = {
+        declaration.get("name", ""): declaration.get("behavior", "UNSPECIFIED")
         for tool in tools
         for declaration in tool.get("function_declarations", [])
-        if declaration.get("behavior") == "NON_BLOCKING"
-    )
+    }
+    if "BLOCKING" in declared.values() and not traits.blocking:
+        raise Refused(catalogue.BLOCKING)
+    free = {"NON_BLOCKING"} if traits.waits else {"NON_BLOCKING", "UNSPECIFIED"}
+    return frozenset(name for name, behavior in declared.items() if behavior in free)

@@ -25,9 +25,14 @@ class Toolbox:
         self._tools = {tool.name: tool for tool in tools}
 
     def declarations(self) -> tuple[Mapping[str, Any], ...]:
-        """For each its ``name``, its ``description``, and the JSON schema of its ``parameters``."""
+        """For each its name, description and parameters (a JSON schema), and whether it is slow."""
         return tuple(
-            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "slow": False,  # the model may wait for it
+            }
             for tool in self._tools.values()
         )
 

@@ -15,6 +15,7 @@ from speakerd.errors import Failure, FailureKind, Feature
 from speakerd.live import probe
 from speakerd.live.transport import Timeouts
 from speakerd.simulator import catalogue, faults
+from speakerd.simulator.catalogue import MODELS, Model
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY, SimulatorOptions
 from speakerd.simulator.server import Simulator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tests.doctor.healthy import Healthy
 
 MODEL = "gemini-3.8-live"
+LATER_MODEL = "gemini-4-live"  # of which nobody knows what it takes
 RELOAD = "then: sudo systemctl reload speakerd"
 AGAIN = "try again; if it stays so: https://aistudio.google.com/status"
 
@@ -34,7 +36,8 @@ AGAIN = "try again; if it stays so: https://aistudio.google.com/status"
 async def simulator(machine: Healthy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
     """In Gemini's place for this process, and for the machine; without a quota for search."""
     machine.store_key(DEFAULT_KEY)
-    async with Simulator(SimulatorOptions(speed=0, search=False)) as running:
+    models = MODELS | {LATER_MODEL: Model()}
+    async with Simulator(SimulatorOptions(speed=0, search=False, models=models)) as running:
         for name, value in running.environment().items():
             if name != "GEMINI_API_KEY":
                 monkeypatch.setenv(name, value)
@@ -68,20 +71,32 @@ async def test_the_setup_is_the_daemons(machine: Healthy, simulator: Simulator) 
 async def test_what_the_model_does_without(
     machine: Healthy, simulator: Simulator, where: str
 ) -> None:
-    machine.env_file("SPEAKERD_SEARCH=true\nSPEAKERD_THINKING_LEVEL=low\nSPEAKERD_VOICE=Kore\n")
+    machine.env_file(
+        "SPEAKERD_GOOGLE_SEARCH=true\nSPEAKERD_THINKING_LEVEL=low\nSPEAKERD_VOICE=Kore\n"
+    )
     accepted, *refused = await found(machine)
     assert accepted.startswith("OK ")
     assert refused == [
         (
-            f"WARN gemini: {MODEL} refuses search: the speaker goes on without it"
-            f" -> SPEAKERD_SEARCH=false {where}; or use a key whose project may search"
-        ),
-        (
-            f"WARN gemini: {MODEL} refuses thinking: the speaker goes on without it"
+            f"WARN gemini: {MODEL} does not take SPEAKERD_THINKING_LEVEL: left out"
             f" -> SPEAKERD_THINKING_LEVEL= (without a value) {where}"
         ),
+        (
+            f"WARN gemini: {MODEL} refuses search: the speaker goes on without it"
+            f" -> SPEAKERD_GOOGLE_SEARCH=false {where}; or use a key whose project may search"
+        ),
     ]
-    assert len(simulator.connections) == 3
+    assert len(simulator.connections) == 2
+
+
+@pytest.mark.usefixtures("simulator")
+async def test_what_an_unknown_model_refuses_of_its_options(machine: Healthy, where: str) -> None:
+    machine.env_file(f"SPEAKERD_MODEL={LATER_MODEL}\nSPEAKERD_THINKING_LEVEL=low\n")
+    _, refused = await found(machine)
+    assert refused == (
+        f"WARN gemini: {LATER_MODEL} refuses thinking: the speaker goes on without it"
+        f" -> SPEAKERD_THINKING_LEVEL= (without a value) {where}"
+    )
 
 
 async def test_a_key_that_is_refused(machine: Healthy, simulator: Simulator) -> None:
@@ -238,7 +253,7 @@ def test_the_daemon_has_the_key_and_is_silent(machine: Healthy) -> None:
 def test_every_failure_has_a_remedy(machine: Healthy, kind: FailureKind) -> None:
     loaded = machine.system().loaded
     assert loaded is not None
-    refused = probe.Answer(MODEL, Failure(kind, "No."), frozenset(), 1.0)
+    refused = probe.Answer(MODEL, Failure(kind, "No."), frozenset(), (), 1.0)
     (line,) = lines(gemini.judged(loaded, [refused]))
     assert line.startswith(f"FAIL gemini: {MODEL}: No. -> ")
 
@@ -247,6 +262,7 @@ def test_every_failure_has_a_remedy(machine: Healthy, kind: FailureKind) -> None
 def test_every_feature_has_a_remedy(machine: Healthy, feature: Feature) -> None:
     loaded = machine.system().loaded
     assert loaded is not None
-    without = probe.Answer(MODEL, None, frozenset({feature}), 1.0)
+    without = probe.Answer(MODEL, None, frozenset({feature}), (), 1.0)
     _, line = lines(gemini.judged(loaded, [without]))
     assert line.startswith(f"WARN gemini: {MODEL} refuses {feature.value}: ")
+    assert "SPEAKERD_" in line.partition(" -> ")[2]

@@ -58,11 +58,11 @@ def test_a_credential_that_systemd_has_handed_over_stays(machine: Healthy) -> No
 
 
 def test_the_shell_wins_over_the_unit(machine: Healthy) -> None:
-    machine.unit["Environment"] = "SPEAKERD_VOICE=Kore SPEAKERD_SEARCH=true"
+    machine.unit["Environment"] = "SPEAKERD_VOICE=Kore SPEAKERD_GOOGLE_SEARCH=true"
     machine.shell["SPEAKERD_VOICE"] = "Puck"
     system = machine.system()
     assert system.environ["SPEAKERD_VOICE"] == "Puck"
-    assert system.environ["SPEAKERD_SEARCH"] == "true"
+    assert system.environ["SPEAKERD_GOOGLE_SEARCH"] == "true"
     assert system.from_shell == {"SPEAKERD_VOICE"}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation.effects import Notice
 from speakerd.simulator import catalogue, faults
-from speakerd.simulator.catalogue import Closing
+from speakerd.simulator.catalogue import Closing, Model
 from speakerd.simulator.faults import Phase
 
 if TYPE_CHECKING:
@@ -279,9 +279,10 @@ def _setup() -> list[Row]:
         ),
         Row(
             id="setup-thinking",
-            fault=f"`{catalogue.NO_THINKING_LEVEL}`",
+            fault=f"`{catalogue.NO_THINKING_LEVEL}`, by a model that nobody knows",
             when=When.SETUP,
-            settings={"thinking_level": "low"},
+            settings={"model": "gemini-4-live", "thinking_level": "low"},
+            simulator={"models": {"gemini-4-live": Model()}},
             context="fresh",
             status={"without": ["thinking"]},
         ),
@@ -289,7 +290,7 @@ def _setup() -> list[Row]:
             id="setup-search",
             fault="search is asked for with a key without quota for it",
             when=When.SETUP,
-            settings={"search": True},
+            settings={"google_search": True},
             simulator={"search": False},
             context="fresh",
             status={"without": ["search"]},

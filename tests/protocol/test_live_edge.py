@@ -141,7 +141,7 @@ async def test_a_setup_carries_what_is_configured_and_nothing_more(
     live = LiveEdge(
         ears.outlets(),
         api_key=SecretStr(DEFAULT_KEY),
-        wishes=Wishes(voice="Kore", language="de-DE", system_instruction="Be brief."),
+        wishes=Wishes(voice="Kore", languages=("de-DE",), instruction="Be brief."),
     )
     live.connect(1, MODEL, None)
     await ears.hear(ev.ConnectionOpened)
@@ -156,14 +156,14 @@ async def test_a_setup_carries_what_is_configured_and_nothing_more(
             "systemInstruction": {
                 "parts": [
                     {
-                        "text": "Be brief.\nAnswer in the language with the BCP-47 code de-DE.",
+                        "text": "Be brief.",
                     }
                 ],
                 "role": "user",
             },
             "realtimeInputConfig": {"automatic_activity_detection": {"disabled": True}},
             "sessionResumption": {},
-            "inputAudioTranscription": {},
+            "inputAudioTranscription": {"language_codes": ["de-DE"]},
             "outputAudioTranscription": {},
             "contextWindowCompression": {"sliding_window": {}},
         }

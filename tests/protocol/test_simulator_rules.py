@@ -34,6 +34,7 @@ EXPLICIT = (
 )
 UNKNOWN = "1007 Invalid JSON payload received. Unknown name"
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
+THINKER = "models/gemini-3.8-live-extended-thinking"
 OTHER_MODEL = "models/gemini-3.1-flash-live-preview"
 
 SETUPS: list[tuple[str, dict[str, Any], str]] = [
@@ -95,6 +96,36 @@ SETUPS: list[tuple[str, dict[str, Any], str]] = [
         "1007 Thinking level is not supported for this model.",
     ),
     (
+        "thinking budget on 3.8",
+        {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}},
+        "1007 Thinking level is not supported for this model.",
+    ),
+    ("no thinking level", {"model": THINKER}, "1007 Thinking level must be specified for this mod"),
+    (
+        "minimal thinking",
+        {"model": THINKER, "generationConfig": {"thinkingConfig": {"thinkingLevel": "MINIMAL"}}},
+        "1007 Thinking level MINIMAL is not supported for this model.",
+    ),
+    (
+        "a function that is waited for",
+        {
+            "model": THINKER,
+            "generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}},
+            "tools": [{"functionDeclarations": [{"name": "f", "behavior": "BLOCKING"}]}],
+        },
+        "1007 BLOCKING function calls are not supported for this model.",
+    ),
+    (
+        "affective dialog in v1beta",
+        {"model": NATIVE, "generationConfig": {"enableAffectiveDialog": False}},
+        f"{UNKNOWN} \"enableAffectiveDialog\" at 'setup.generation_config': Cannot find field.",
+    ),
+    (
+        "proactive audio in v1beta",
+        {"proactivity": {"proactiveAudio": True}},
+        f"{UNKNOWN} \"proactivity\" at 'setup': Cannot find field.",
+    ),
+    (
         "compression to more than its trigger",
         {
             "contextWindowCompression": {
@@ -131,12 +162,13 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
         "a modality in the way of the web console",
         {"generationConfig": {"responseModalities": "audio"}},
     ),
-    ("null for absent", {"tools": None, "proactivity": {"proactiveAudio": None}}),
+    ("null for absent", {"tools": None, "generationConfig": {"temperature": None}}),
     ("64 bits as a string", {"contextWindowCompression": {"triggerTokens": "25600"}}),
     ("an empty handle", {"sessionResumption": {"handle": ""}}),
     (
         "every field",
         {
+            "model": NATIVE,
             "generation_config": {
                 "response_modalities": ["AUDIO"],
                 "temperature": 0.7,
@@ -197,8 +229,14 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("fields", [row[1] for row in ACCEPTED], ids=[row[0] for row in ACCEPTED])
 def test_a_setup_that_is_taken(fields: dict[str, Any]) -> None:
-    client = Server().connect()
+    client = Server().connect(version="v1alpha")
     assert kinds(client.send(setup(**fields))) == ["setupComplete", "sessionResumptionUpdate"]
+
+
+def test_feelings_are_for_those_models_that_have_them() -> None:
+    client = Server().connect(version="v1alpha")
+    client.send(setup(generationConfig={"enableAffectiveDialog": True}))
+    assert client.closing == BAD_ARGUMENT
 
 
 @pytest.mark.parametrize(

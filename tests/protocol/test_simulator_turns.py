@@ -410,7 +410,8 @@ def test_a_result_nobody_waits_for_leaves_the_answer_waiting_for_the_other() -> 
     server = Server()
     for name in ("f", "g"):
         server.plan.add(Phase.THINKING, faults.ToolCall(name))
-    declared = [*NON_BLOCKING[0]["functionDeclarations"], {"name": "g"}]
+    waited_for = {"name": "g", "behavior": "BLOCKING"}
+    declared = [*NON_BLOCKING[0]["functionDeclarations"], waited_for]
     client = server.set_up(tools=[{"functionDeclarations": declared}])
     client.say()
     free, blocking = [

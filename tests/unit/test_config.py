@@ -11,7 +11,9 @@ import pytest
 import trustme
 
 from speakerd.config import Loaded, Origin, control_socket, export_library_variables, load
+from speakerd.config.changes import compare
 from speakerd.config.settings import Settings
+from speakerd.config.voices import PUBLISHED
 from speakerd.errors import ConfigError
 
 KEY = "AIzaSyTest-key_0123456789"
@@ -56,11 +58,23 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "model": "gemini-3.8-live",
         "fallback_models": (),
         "voice": "",
-        "language": "",
-        "system_instruction": "",
-        "search": False,
-        "tools": ("volume",),
+        "language": (),
+        "vocabulary": (),
         "thinking_level": "",
+        "thinking_budget": None,
+        "affective_dialog": False,
+        "proactive_audio": False,
+        "temperature": None,
+        "media_resolution": "",
+        "safety": (),
+        "system_instruction": "",
+        "system_instruction_file": None,
+        "place": "",
+        "names": (),
+        "google_search": False,
+        "tools": ("volume",),
+        "compression_trigger_tokens": 12000,
+        "compression_target_tokens": None,
         "capture_device": "default",
         "playback_device": "default",
         "prebuffer_ms": 120,
@@ -132,7 +146,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(place:
 def test_an_empty_value_is_no_value_and_blanks_do_not_count(place: Place) -> None:
     place.write("SPEAKERD_VOICE='  Kore '\nSPEAKERD_LANGUAGE=\n")
     loaded = place.load(SPEAKERD_VOICE="  ", SPEAKERD_TAIL_MS=" 400 ")
-    assert (loaded.settings.voice, loaded.settings.language) == ("Kore", "")
+    assert (loaded.settings.voice, loaded.settings.language) == ("Kore", ())
     assert loaded.settings.tail_ms == 400
     assert loaded.provenance["SPEAKERD_LANGUAGE"] is Origin.DEFAULT
 
@@ -173,7 +187,11 @@ def test_what_is_no_key_is_refused_without_being_shown(place: Place, key: str) -
     [
         ("MODEL", "no model!", "the name of a Live API model"),
         ("FALLBACK_MODELS", "a,,b", "names of Live API models with commas between them"),
-        ("LANGUAGE", "german", "a BCP-47 code such as en-US or de"),
+        ("LANGUAGE", "en, german", "BCP-47 codes such as en-US or de, with commas between them"),
+        ("THINKING_BUDGET", "-2", "a whole number from -1 to 32768"),
+        ("TEMPERATURE", "warm", "a number from 0 to 2"),
+        ("MEDIA_RESOLUTION", "huge", "low, medium or high"),
+        ("COMPRESSION_TRIGGER_TOKENS", "4999", "a whole number from 5000 to 128000"),
         ("BUTTON_PIN", "54", "a whole number from 0 to 53"),
         ("BUTTON_MODE", "push", "hold or toggle or auto"),
         ("DEBOUNCE_MS", "30ms", "a whole number of milliseconds from 0 to 500"),
@@ -438,3 +456,83 @@ def test_a_state_directory_that_no_disk_can_have_is_a_warning(place: Place) -> N
     loaded = place.load(SPEAKERD_STATE_DIRECTORY="/" + 300 * "x")
     (warning,) = loaded.warnings
     assert "File name too long" in warning
+
+
+@pytest.mark.parametrize(
+    ("voice", "meant", "warning"),
+    [
+        ("kore", "Kore", ()),
+        (
+            "Koree",
+            "Koree",
+            ("SPEAKERD_VOICE is 'Koree': no voice of that name is published; did you mean Kore?",),
+        ),
+        (
+            "en-us-tavi",
+            "en-us-tavi",
+            ("SPEAKERD_VOICE is 'en-us-tavi': no voice of that name is published",),
+        ),
+    ],
+)
+def test_a_voice_that_nobody_knows_is_only_warned_of(
+    place: Place, voice: str, meant: str, warning: tuple[str, ...]
+) -> None:
+    loaded = place.load(SPEAKERD_VOICE=voice)
+    assert loaded.settings.voice == meant
+    assert loaded.warnings == warning
+
+
+def test_all_voices_that_are_published_are_taken(place: Place) -> None:
+    for voice in PUBLISHED:
+        assert place.load(SPEAKERD_VOICE=voice).warnings == ()
+    assert len(set(PUBLISHED)) == 30
+
+
+def test_what_is_blocked_is_named_by_its_category(place: Place) -> None:
+    loaded = place.load(SPEAKERD_SAFETY="Harassment = none, HATE_SPEECH=only_high")
+    assert loaded.settings.safety == (("harassment", "none"), ("hate-speech", "only-high"))
+    for wrong in ("harassment", "harassment=little", "noise=none", "harassment=none,"):
+        (line,) = place.problems(SPEAKERD_SAFETY=wrong)
+        assert line.startswith(f"SPEAKERD_SAFETY in the environment is {wrong!r}; allowed: CATE")
+    (line,) = place.problems(SPEAKERD_SAFETY="harassment=none,harassment=only-high")
+    assert "which names a category twice" in line
+
+
+def test_less_is_kept_than_what_is_too_much(place: Place) -> None:
+    (line,) = place.problems(SPEAKERD_COMPRESSION_TARGET_TOKENS="12000")
+    assert line == (
+        "SPEAKERD_COMPRESSION_TARGET_TOKENS in the environment is '12000', "
+        "which is not below SPEAKERD_COMPRESSION_TRIGGER_TOKENS, 12000"
+    )
+    assert place.load(SPEAKERD_COMPRESSION_TRIGGER_TOKENS="5000").warnings == ()
+
+
+def test_a_file_of_text_is_read_with_the_rest(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "instruction.txt"
+    name = "SPEAKERD_SYSTEM_INSTRUCTION_FILE"
+
+    def said() -> str:
+        (line,) = place.problems(SPEAKERD_SYSTEM_INSTRUCTION_FILE=str(file))
+        return line
+
+    assert f"{name} in the environment is" in said()
+    assert "which cannot be read: No such file or directory; allowed: the absolute" in said()
+    file.write_bytes(b"\xff")
+    assert "which is not UTF-8 text" in said()
+    file.write_bytes(b"x" * 65537)
+    assert "which has more than 65536 bytes" in said()
+    (line,) = place.problems(SPEAKERD_SYSTEM_INSTRUCTION_FILE="instruction.txt")
+    assert "which does not begin with /" in line
+
+    file.write_text("Be brief.", encoding="utf-8")
+    old = place.load(SPEAKERD_SYSTEM_INSTRUCTION_FILE=str(file))
+    file.write_text("Be kind.", encoding="utf-8")
+    changes = compare(old, place.load(SPEAKERD_SYSTEM_INSTRUCTION_FILE=str(file)))
+    assert changes.options == {"system_instruction_file"}
+    assert changes.lines == (f"{name}: what is in {file}",)
+
+
+def test_a_list_of_languages_is_a_list_of_codes(place: Place) -> None:
+    assert place.load(SPEAKERD_LANGUAGE="de-DE, en").settings.language == ("de-DE", "en")
+    assert place.load(SPEAKERD_LANGUAGE="cmn-Hans-CN").settings.language == ("cmn-Hans-CN",)
+    assert place.problems(SPEAKERD_VOCABULARY=",".join(["word"] * 101))

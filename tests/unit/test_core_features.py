@@ -12,7 +12,19 @@ from speakerd.conversation.link import LinkState
 from speakerd.errors import Failure, FailureKind, Feature, classify
 from tests.unit.story import Story
 
-ALL = frozenset(Feature)
+RARE = frozenset(
+    {
+        Feature.AFFECTIVE_DIALOG,
+        Feature.PROACTIVE_AUDIO,
+        Feature.TEMPERATURE,
+        Feature.MEDIA_RESOLUTION,
+        Feature.SAFETY,
+        Feature.LANGUAGE_HINTS,
+        Feature.VOCABULARY,
+    }
+)
+#: All that many ask for.
+ALL = frozenset(Feature) - RARE
 THINKING = classify(1007, "Thinking level is not supported for this model.")
 ARGUMENT = classify(1007, "Request contains an invalid argument.")
 QUOTA = classify(1011, "You exceeded your current quota, please check your plan.")
@@ -74,6 +86,29 @@ def test_tools_are_what_it_is_tried_without_first() -> None:
     story.close(ARGUMENT)
     story.open()
     assert story.core.status.without == ("tools",)
+
+
+def test_before_the_tools_goes_what_few_people_ask_for() -> None:
+    story = started(frozenset(Feature))
+    for _ in range(3):
+        story.close(ARGUMENT)
+    story.open()
+    assert without(story) == [frozenset(), RARE, RARE | {Feature.TOOLS}, frozenset(Feature)]
+
+
+def test_a_model_is_not_suspected_for_what_it_was_not_asked() -> None:
+    story = Story(
+        features=frozenset({Feature.VOICE, Feature.TEMPERATURE}),
+        lacks={"a": frozenset({Feature.TEMPERATURE})},
+        models=("a", "b"),
+    )
+    story.tell(ev.Started())
+    story.close(ARGUMENT)
+    assert story.one(fx.Connect).without == {Feature.VOICE}
+    story.close(classify(1008, "models/a is not found for API version v1beta"))
+    assert story.one(fx.Connect).model == "b"
+    story.close(ARGUMENT)
+    assert story.one(fx.Connect).without == {Feature.TEMPERATURE}
 
 
 def test_one_after_the_other_is_left_out() -> None:

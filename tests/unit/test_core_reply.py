@@ -454,3 +454,55 @@ def test_generation_complete_before_any_audio_says_nothing_of_what_comes_then(
     story.close()
     story.drained(turn)
     assert story.told == [fx.Notice.ANSWER_CUT]
+
+
+# --- answers in parts (extended thinking)
+
+
+def continues(story: Story, turn: int) -> None:
+    story.tell(ev.AnswerContinues(story.generation, turn))
+
+
+def test_an_answer_that_is_said_to_go_on_is_waited_for_longer(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    continues(story, turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    story.wait(story.rules.work_timeout_s - 0.1)
+    assert story.is_in(TurnState.SETTLING)
+    story.tell(ev.PlaybackResumed(turn))
+    assert story.is_in(TurnState.SPEAKING)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.IDLE)
+    assert story.told == []
+
+
+def test_but_not_for_ever(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    continues(story, turn)
+    story.drained(turn)
+    story.wait(story.rules.work_timeout_s)
+    assert story.is_in(TurnState.IDLE)
+
+
+def test_a_model_at_work_may_be_silent_before_it_says_anything(story: Story) -> None:
+    turn = story.ask()
+    continues(story, turn)
+    story.wait(story.rules.work_timeout_s - 0.1)
+    assert story.is_in(TurnState.THINKING)
+    assert story.all(fx.Disconnect) == []
+    story.wait(0.2)
+    assert story.all(fx.Disconnect) != []  # and is asked once more
+
+
+def test_a_model_at_work_may_call_tools_after_what_it_has_said(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    continues(story, turn)
+    story.drained(turn)
+    call = ev.ToolCall("1", "lamp")
+    (run,) = story.tell(ev.ToolCallReceived(story.generation, turn, (call,), blocking=False))
+    assert run == fx.RunTools(story.generation, turn, (call,), execute=True)

@@ -16,6 +16,7 @@ from speakerd.daemon import devices, root
 from speakerd.daemon.devices import Part
 from speakerd.daemon.translate import devices_of, remade_by, rules_of
 from speakerd.errors import Feature
+from speakerd.live.models import UNKNOWN, Thinking
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
 
@@ -28,11 +29,22 @@ CHOSEN = {
     "model": "gemini-a",
     "fallback_models": "gemini-b,gemini-c",
     "voice": "Puck",
-    "language": "de-DE",
-    "system_instruction": "Be brief.",
-    "search": True,
-    "tools": "none",
+    "language": "de-DE,en",
+    "vocabulary": "speakerd, Ada",
     "thinking_level": "low",
+    "thinking_budget": 256,
+    "affective_dialog": True,
+    "proactive_audio": True,
+    "temperature": 0.5,
+    "media_resolution": "low",
+    "safety": "harassment=none",
+    "system_instruction": "You are in {place}, with {names}.",
+    "place": "Bonn",
+    "names": "Ada,Alan",
+    "google_search": True,
+    "tools": "none",
+    "compression_trigger_tokens": 9000,
+    "compression_target_tokens": 4000,
     "capture_device": "microphone",
     "playback_device": "dac",
     "prebuffer_ms": 150,
@@ -82,15 +94,17 @@ CHOSEN = {
     "log_transcripts": True,
 }
 #: Where things are, which is different in each test.
-LEFT_OUT = {"gemini_api_key", "control_socket", "state_directory"}
+LEFT_OUT = {"gemini_api_key", "system_instruction_file", "control_socket", "state_directory"}
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "instruction.txt").write_text("Be brief.\n", encoding="utf-8")
     return Settings.model_validate(
         CHOSEN
         | {
             "gemini_api_key": SecretStr("AIza-of-a-test"),
+            "system_instruction_file": str(tmp_path / "instruction.txt"),
             "control_socket": tmp_path / "control.sock",
             "state_directory": tmp_path,
         }
@@ -107,6 +121,7 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
     assert rules_of(settings) == Rules(
         models=("gemini-a", "gemini-b", "gemini-c"),
         features=frozenset(Feature) - {Feature.TOOLS},
+        lacks=dict.fromkeys(("gemini-a", "gemini-b", "gemini-c"), UNKNOWN.lacks),
         policy=LinkPolicy.ALWAYS,
         button_mode=ButtonMode.AUTO,
         second_button=SecondButton.VOLUME,
@@ -191,7 +206,23 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     )
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
-        "wishes": Wishes("Puck", "de-DE", "Be brief.", search=True, thinking_level="low"),
+        "wishes": Wishes(
+            voice="Puck",
+            languages=("de-DE", "en"),
+            instruction="You are in Bonn, with Ada, Alan.\nBe brief.\n"
+            "People here speak the languages with the BCP-47 codes de-DE, en: answer in the one "
+            "that you are spoken to in, and in doubt in the first of them.",
+            vocabulary=("speakerd", "Ada"),
+            search=True,
+            thinking=Thinking("low", 256),
+            affective_dialog=True,
+            proactive_audio=True,
+            temperature=0.5,
+            media_resolution="low",
+            safety=(("harassment", "none"),),
+            trigger_tokens=9000,
+            target_tokens=4000,
+        ),
         "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }
 

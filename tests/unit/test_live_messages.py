@@ -101,9 +101,15 @@ def test_everything_that_comes_together_is_read() -> None:
     )
 
 
-def test_a_turn_complete_of_an_answer_in_progress_ends_only_an_utterance() -> None:
-    assert not parse(content(turnComplete=True, interactionStatus="IN_PROGRESS")).turn_complete
-    assert parse(content(turnComplete=True, interactionStatus="IDLE")).turn_complete
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "REQUIRES_ACTION"])
+def test_a_turn_complete_of_an_answer_in_progress_ends_only_a_part_of_it(status: str) -> None:
+    said = parse(content(turnComplete=True, interactionStatus=status))
+    assert (said.turn_complete, said.goes_on) == (False, True)
+
+
+def test_a_turn_complete_of_an_idle_model_is_the_end() -> None:
+    said = parse(content(turnComplete=True, interactionStatus="IDLE"))
+    assert (said.turn_complete, said.goes_on) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,59 @@
-"""What is told to the model in words, and what can be left out of the setup."""
+"""What is asked of a model, and what can be left out of the setup."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from speakerd.errors import Feature
-from speakerd.live.setup import Wishes, config, features, instruction
+from speakerd.live.models import Thinking
+from speakerd.live.setup import Wishes, asked, config, left_out, manners, wished
 
-
-@pytest.mark.parametrize(
-    ("text", "language", "told"),
-    [
-        ("", "", ""),
-        ("Be brief.", "", "Be brief."),
-        ("", "de-DE", "Answer in the language with the BCP-47 code de-DE."),
-        ("Be brief.", "de", "Be brief.\nAnswer in the language with the BCP-47 code de."),
-    ],
-)
-def test_the_instruction_has_what_is_set(text: str, language: str, told: str) -> None:
-    assert instruction(text, language) == told
-
+LIVE, NATIVE = "gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"
+THINKER = "gemini-3.8-live-extended-thinking"
+LATER = "gemini-4-live"  # which takes all but the feelings, as far as anybody knows
 
 ON = {"type": "integer", "description": "how bright", "minimum": 0, "maximum": 9}
 LAMP = {
     "name": "lamp",
     "description": "Light.",
     "parameters": {"type": "object", "properties": {"on": ON}, "required": ["on"]},
+    "slow": False,
 }
-EVERYTHING = Wishes("Kore", "de", "Be brief.", True, "low", (LAMP,))
-#: The fields of the SDK's configuration that a feature stands for.
-FIELDS = {
-    Feature.THINKING: {"thinking_config"},
-    Feature.VOICE: {"speech_config"},
-    Feature.TRANSCRIPTION: {"input_audio_transcription", "output_audio_transcription"},
-    Feature.COMPRESSION: {"context_window_compression"},
+BARE = {
+    "name": "stop",
+    "description": "",
+    "parameters": {"type": "object", "properties": {}},
+    "slow": True,
+}
+EVERYTHING = Wishes(
+    voice="Kore",
+    languages=("de", "en"),
+    instruction="Be brief.",
+    vocabulary=("speakerd",),
+    search=True,
+    thinking=Thinking("low"),
+    affective_dialog=True,
+    proactive_audio=True,
+    temperature=0.5,
+    media_resolution="low",
+    safety=(("hate-speech", "only-high"),),
+    trigger_tokens=12_000,
+    target_tokens=6_000,
+    functions=(LAMP,),
+)
+FEELINGS = {Feature.AFFECTIVE_DIALOG, Feature.PROACTIVE_AUDIO}
+#: What a feature stands for in the SDK's configuration.
+PARTS = {
+    Feature.VOICE: ("speech_config",),
+    Feature.THINKING: ("thinking_config",),
+    Feature.TEMPERATURE: ("temperature",),
+    Feature.MEDIA_RESOLUTION: ("media_resolution",),
+    Feature.SAFETY: ("safety_settings",),
+    Feature.LANGUAGE_HINTS: ("input_audio_transcription", "language_codes"),
+    Feature.VOCABULARY: ("input_audio_transcription", "custom_vocabulary"),
+    Feature.COMPRESSION: ("context_window_compression",),
 }
 REST = {
     "response_modalities",
@@ -43,24 +63,77 @@ REST = {
 }
 
 
-def fields_of(wishes: Wishes, without: frozenset[Feature]) -> set[str]:
-    made = config(wishes, handle="h", without=without)
-    return set(made.model_dump(exclude_none=True))
+def made(
+    wishes: Wishes = EVERYTHING,
+    model: str = LATER,
+    *,
+    handle: str | None = "h",
+    without: frozenset[Feature] = frozenset(),
+) -> dict[str, Any]:
+    of = config(wishes, model, handle=handle, without=without)
+    return of.model_dump(mode="json", exclude_none=True)
 
 
-def test_a_setup_has_every_feature_that_is_wished() -> None:
-    assert features(EVERYTHING) == set(Feature)
-    assert fields_of(EVERYTHING, frozenset()) == REST.union({"tools"}, *FIELDS.values())
+def without_part(setup: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    first, *rest = path
+    if not rest:
+        return {name: value for name, value in setup.items() if name != first}
+    return setup | {first: without_part(setup[first], tuple(rest))}
+
+
+def test_every_part_can_be_wished() -> None:
+    assert wished(EVERYTHING) == set(Feature)
+    assert asked(EVERYTHING, LATER) == set(Feature) - FEELINGS
 
 
 def test_a_setup_without_wishes_has_what_every_speaker_likes_to_have() -> None:
-    assert features(Wishes()) == {Feature.TRANSCRIPTION, Feature.COMPRESSION}
+    assert asked(Wishes(), LIVE) == {Feature.TRANSCRIPTION, Feature.COMPRESSION}
+    assert made(Wishes(), LIVE, handle=None) == {
+        "response_modalities": ["AUDIO"],
+        "realtime_input_config": {"automatic_activity_detection": {"disabled": True}},
+        "input_audio_transcription": {},
+        "output_audio_transcription": {},
+        "context_window_compression": {"sliding_window": {}},
+        "session_resumption": {},
+    }
 
 
-@pytest.mark.parametrize("feature", FIELDS)
-def test_each_feature_can_be_left_out(feature: Feature) -> None:
-    everything = fields_of(EVERYTHING, frozenset())
-    assert everything - fields_of(EVERYTHING, frozenset({feature})) == FIELDS[feature]
+def test_what_is_wished_is_what_is_asked() -> None:
+    setup = made()
+    assert setup["system_instruction"] == {"role": "user", "parts": [{"text": "Be brief."}]}
+    voice = setup["speech_config"]["voice_config"]["prebuilt_voice_config"]
+    assert voice == {"voice_name": "Kore"}
+    assert setup["thinking_config"] == {"thinking_level": "LOW"}
+    assert setup["temperature"] == 0.5
+    assert setup["media_resolution"] == "MEDIA_RESOLUTION_LOW"
+    assert setup["safety_settings"] == [
+        {"category": "HARM_CATEGORY_HATE_SPEECH", "threshold": "BLOCK_ONLY_HIGH"}
+    ]
+    assert setup["input_audio_transcription"] == {
+        "language_codes": ["de", "en"],
+        "custom_vocabulary": ["speakerd"],
+    }
+    assert setup["context_window_compression"] == {
+        "trigger_tokens": 12_000,
+        "sliding_window": {"target_tokens": 6_000},
+    }
+    assert setup["session_resumption"] == {"handle": "h"}
+    assert "http_options" not in setup
+
+
+@pytest.mark.parametrize("feature", PARTS)
+def test_each_part_can_be_left_out(feature: Feature) -> None:
+    left = made(without=frozenset({feature}))
+    assert left == without_part(made(), PARTS[feature])
+
+
+def test_without_a_transcription_there_are_no_hints_for_it() -> None:
+    left = made(without=frozenset({Feature.TRANSCRIPTION}))
+    assert not {"input_audio_transcription", "output_audio_transcription"} & set(left)
+
+
+def test_all_of_them_can_be_left_out() -> None:
+    assert set(made(without=frozenset(Feature))) == REST
 
 
 @pytest.mark.parametrize(
@@ -73,30 +146,43 @@ def test_each_feature_can_be_left_out(feature: Feature) -> None:
     ],
 )
 def test_search_and_tools_are_in_one_list(without: set[Feature], left: list[str]) -> None:
-    told = config(EVERYTHING, handle=None, without=frozenset(without)).model_dump(exclude_none=True)
-    tools = told.get("tools", [])
+    tools = made(without=frozenset(without)).get("tools", [])
     names = [each["name"] for tool in tools for each in tool.get("function_declarations", [])]
     assert [*(["google_search"] if {"google_search": {}} in tools else []), *names] == left
 
 
-def test_all_of_them_can_be_left_out() -> None:
-    assert fields_of(EVERYTHING, frozenset(Feature)) == REST
+def test_what_needs_the_version_that_is_being_tried_out_gets_it() -> None:
+    setup = made(Wishes(affective_dialog=True, proactive_audio=True), NATIVE)
+    assert setup["http_options"] == {"api_version": "v1alpha"}
+    assert setup["enable_affective_dialog"] is True
+    assert setup["proactivity"] == {"proactive_audio": True}
+    assert "http_options" not in made(Wishes(voice="Kore"), NATIVE)
 
 
-@pytest.mark.parametrize("level", ["minimal", "low", "medium", "high"])
-def test_the_thinking_level_is_the_one_wished(level: str) -> None:
-    thinking = config(Wishes(thinking_level=level), handle=None).thinking_config
-    assert thinking is not None
-    assert thinking.thinking_level is not None
-    assert thinking.thinking_level.value == level.upper()
+def test_what_a_model_does_not_take_is_left_out() -> None:
+    wishes = Wishes(affective_dialog=True, proactive_audio=True, thinking=Thinking("high"))
+    assert made(wishes, LIVE) == made(Wishes(), LIVE)
+    assert left_out(wishes, LIVE) == (
+        "SPEAKERD_AFFECTIVE_DIALOG",
+        "SPEAKERD_PROACTIVE_AUDIO",
+        "SPEAKERD_THINKING_LEVEL",
+    )
+    assert left_out(Wishes(thinking=Thinking(budget_tokens=9)), LIVE) == (
+        "SPEAKERD_THINKING_BUDGET",
+    )
+    assert left_out(Wishes(), LIVE) == ()
+
+
+def test_what_a_model_cannot_do_without_it_gets_all_the_same() -> None:
+    everything = frozenset(Feature)
+    assert made(Wishes(), THINKER, without=everything)["thinking_config"] == {
+        "thinking_level": "LOW"
+    }
+    assert left_out(Wishes(thinking=Thinking("minimal")), THINKER) == ("SPEAKERD_THINKING_LEVEL",)
 
 
 def test_a_function_is_declared_with_its_parameters_if_it_has_any() -> None:
-    bare = {"name": "stop", "description": "", "parameters": {"type": "object", "properties": {}}}
-    made = config(Wishes(functions=(LAMP, bare)), handle=None).model_dump(
-        mode="json", exclude_none=True
-    )
-    (tool,) = made["tools"]
+    (tool,) = made(Wishes(functions=(LAMP, BARE)))["tools"]
     number = {"type": "INTEGER", "description": "how bright", "minimum": 0.0, "maximum": 9.0}
     assert tool["function_declarations"] == [
         {
@@ -106,3 +192,25 @@ def test_a_function_is_declared_with_its_parameters_if_it_has_any() -> None:
         },
         {"name": "stop", "description": ""},
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "behaviors", "patient"),
+    [
+        (LATER, [None, None], set()),
+        (LIVE, ["BLOCKING", "NON_BLOCKING"], {"stop"}),
+        (THINKER, ["NON_BLOCKING", "NON_BLOCKING"], {"lamp", "stop"}),
+    ],
+)
+def test_functions_are_called_as_the_model_can(
+    model: str, behaviors: list[str | None], patient: set[str]
+) -> None:
+    wishes = Wishes(functions=(LAMP, BARE))
+    (tool,) = made(wishes, model)["tools"]
+    assert [each.get("behavior") for each in tool["function_declarations"]] == behaviors
+    assert manners(wishes, model).patient == patient
+
+
+def test_a_text_is_no_turn_as_realtime_input_everywhere() -> None:
+    assert manners(Wishes(), LIVE).text_turns
+    assert not manners(Wishes(), NATIVE).text_turns

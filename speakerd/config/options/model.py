@@ -8,12 +8,15 @@ from pydantic import Field
 
 from speakerd.config.kinds import (
     ApiKey,
-    Language,
+    Languages,
     Lowered,
     Model,
     Models,
+    Safety,
+    TextFile,
     Tools,
     Voice,
+    Words,
 )
 from speakerd.config.options.area import Area, words
 
@@ -45,17 +48,93 @@ class TheModel(Area):
         description="The voice that answers, such as Kore or Puck; without it, the model's own.",
         json_schema_extra=words("the name of a prebuilt voice"),
     )
-    language: Language = Field(
-        "",
-        description="The language of the conversation; without it, the model hears which it is.",
-        json_schema_extra=words("a BCP-47 code such as en-US or de"),
+    language: Languages = Field(
+        (),
+        description="The language of the conversation, or several, the first of them for spoken "
+        "notices; without it, the model hears which it is.",
+        json_schema_extra=words("BCP-47 codes such as en-US or de, with commas between them"),
     )
+    vocabulary: Words = Field(
+        (),
+        description="Names and words that shall be understood right.",
+        json_schema_extra=words("up to 100 words with commas between them"),
+    )
+    thinking_level: Annotated[Literal["", "minimal", "low", "medium", "high"], Lowered] = Field(
+        "",
+        description="How much the model thinks before it answers; without it, as it likes.",
+        json_schema_extra=words("minimal, low, medium or high"),
+    )
+    thinking_budget: int | None = Field(
+        None,
+        ge=-1,
+        le=32768,
+        description="The same in tokens, for a model that takes no level; with 0 it does not "
+        "think, with -1 as much as it likes.",
+        json_schema_extra=words("a whole number from -1 to 32768"),
+    )
+    affective_dialog: bool = Field(
+        default=False,
+        description="Whether the model answers to how something is said, too.",
+        json_schema_extra=words("true or false"),
+    )
+    proactive_audio: bool = Field(
+        default=False,
+        description="Whether the model may be silent where it is not meant; some always may.",
+        json_schema_extra=words("true or false"),
+    )
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="How free the model is in its words; without it, as it was made.",
+        json_schema_extra=words("a number from 0 to 2"),
+    )
+    media_resolution: Annotated[Literal["", "low", "medium", "high"], Lowered] = Field(
+        "",
+        description="How closely the model looks at pictures.",
+        json_schema_extra=words("low, medium or high"),
+    )
+    safety: Safety = Field(
+        (),
+        description="What the model's filter blocks, such as harassment=only-high; what is not "
+        "named is left to the model.",
+        json_schema_extra=words(
+            "CATEGORY=BLOCKED with commas between them; CATEGORY is harassment, hate-speech, "
+            "sexually-explicit, dangerous-content or civic-integrity; BLOCKED is low-and-above, "
+            "medium-and-above, only-high or none"
+        ),
+    )
+
+
+class TheInstruction(Area):
+    """What the model is told."""
+
     system_instruction: str = Field(
         "",
         description="What the model is told before every conversation.",
+        json_schema_extra=words("any text; {place}, {names} and {time_zone} are replaced"),
+    )
+    system_instruction_file: TextFile | None = Field(
+        None,
+        description="A file with more of it; read at the start and at every reload.",
+        json_schema_extra=words("the absolute path of a text file of at most 64 KiB"),
+    )
+    place: str = Field(
+        "",
+        description="Where the speaker is, for {place}.",
         json_schema_extra=words("any text"),
     )
-    search: bool = Field(
+    names: Words = Field(
+        (),
+        description="Who lives there, for {names}.",
+        json_schema_extra=words("up to 100 names with commas between them"),
+    )
+
+
+class WhatItMayDo(Area):
+    """What the model may do."""
+
+    google_search: bool = Field(
         default=False,
         description="Whether the model may look things up with Google Search.",
         json_schema_extra=words("true or false"),
@@ -65,8 +144,22 @@ class TheModel(Area):
         description="What the model may do when it is asked to: turn the volume.",
         json_schema_extra=words("volume, or none"),
     )
-    thinking_level: Annotated[Literal["", "minimal", "low", "medium", "high"], Lowered] = Field(
-        "",
-        description="How much the model thinks before it answers; without it, as it likes.",
-        json_schema_extra=words("minimal, low, medium or high"),
+
+
+class TheMemory(Area):
+    """What the model remembers."""
+
+    compression_trigger_tokens: int = Field(
+        12000,
+        ge=5000,
+        le=128000,
+        description="How long a conversation grows before its beginning is dropped; a minute of "
+        "sound is 1500 tokens, and each turn pays for all of them.",
+    )
+    compression_target_tokens: int | None = Field(
+        None,
+        ge=1000,
+        le=127000,
+        description="How much of it is kept then; without it, half.",
+        json_schema_extra=words("a whole number from 1000 to 127000, below the one above"),
     )
