@@ -117,6 +117,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     say = command("say", _tell, "Ask the model something, as if it had been spoken.")
     say.add_argument("text", nargs="+", metavar="TEXT")
     _told(say, "say")
+    announce = command("announce", _tell, "Have a text read out, as it is.")
+    announce.add_argument("text", nargs="+", metavar="TEXT")
+    _told(announce, "announce")
     _later(
         command("doctor", _doctor, "Find out what is wrong, and say what mends it."),
         command("demo", _demo, "Hold one conversation, from the button to the loudspeaker."),
@@ -254,9 +257,11 @@ def _key_is_missing(loaded: Loaded) -> bool:
 
 def _tell(args: argparse.Namespace) -> int:
     message = {"command": args.command}
-    if args.command == "say":
+    if "text" in args:
         message["text"] = " ".join(args.text)
-    _ask(message)
+    answer = _ask(message)
+    if "waits_for" in answer:
+        _print(["it waits until nobody speaks any more"])
     return 0
 
 

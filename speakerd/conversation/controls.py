@@ -9,7 +9,6 @@ from speakerd.conversation import events as ev
 from speakerd.conversation.keys import Deed, Keys
 from speakerd.conversation.rules import FOREVER
 from speakerd.conversation.status import READY, STARTING
-from speakerd.conversation.turn import TurnInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +26,9 @@ def volume_trouble(parts: Iterable[tuple[str, str]]) -> str:
 
 
 class Controls:
-    """The keys, the volume and the mute. ``out`` collects the orders; ``forget()`` is the core's.
+    """The keys, the volume and the mute.
+
+    ``out`` collects the orders; ``stop()`` and ``forget()`` are the core's.
 
     ``parts`` says of each part that the speaker can do without that it is ready, or why not.
     """
@@ -37,11 +38,13 @@ class Controls:
         rules: Rules,
         dialogue: Dialogue,
         out: list[fx.Effect],
+        stop: Callable[[], None],
         forget: Callable[[], None],
     ) -> None:
         self._rules = rules
         self._dialogue = dialogue
         self._out = out
+        self._stop = stop
         self._forget = forget
         self._keys = Keys(rules)
         self.parts: dict[str, str] = {}
@@ -153,7 +156,7 @@ class Controls:
                 case Deed.SOFTER:
                     self._step(-1)
                 case Deed.STOP:
-                    self._dialogue.step(TurnInput.STOP)
+                    self._stop()
                 case Deed.FORGET:
                     self._forget()
                 case Deed.TURN_MUTE if self._switched_off or self._unread:

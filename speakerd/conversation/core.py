@@ -33,6 +33,7 @@ from speakerd.conversation.status import (
     link_word,
     state_word,
 )
+from speakerd.conversation.texts import Texts
 from speakerd.conversation.turn import TurnInput, TurnState
 from speakerd.conversation.wire import Wire
 
@@ -66,7 +67,10 @@ class Core:
         self._dialogue = Dialogue(self._rules, self._clock, self._link, self._button, self._out)
         self._sound = Sound(self._dialogue)
         self._wire = Wire(self._dialogue, self._link, self._out)
-        self._controls = Controls(self._rules, self._dialogue, self._out, self._wish_to_forget)
+        self._texts = Texts(self._dialogue)
+        self._controls = Controls(
+            self._rules, self._dialogue, self._out, self._stop, self._wish_to_forget
+        )
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._last_failure: Failure | None = None
@@ -158,7 +162,7 @@ class Core:
             due = self._dialogue.due()
             if due is not None:
                 moved = self._dialogue.step(due) or moved
-            if not moved:
+            if not (moved or self._texts.begin()):
                 break
         if self._dialogue.state not in CAPTURING:
             self._button.spend(self._now)
@@ -308,6 +312,10 @@ class Core:
         self._gesture(self._button.control(pressed=False))
 
     def _stop_requested(self, _event: ev.StopRequested) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._texts.clear()
         self._dialogue.step(TurnInput.STOP)
 
     def _forget_requested(self, _event: ev.ForgetRequested) -> None:
@@ -321,8 +329,14 @@ class Core:
             self._reload = event
 
     def _say_requested(self, event: ev.SayRequested) -> None:
-        if self._over or not self._dialogue.say(event.text):
+        if self._over:
             self._refuse()
+        elif len(self._texts) >= self._rules.max_texts:
+            self._out.append(fx.Refused(f"{len(self._texts)} texts wait already: try again later"))
+        else:
+            self._texts.add(event)
+            if not self._texts.begin():
+                self._out.append(fx.Postponed(len(self._texts) - 1))
 
     def _tone_requested(self, _event: ev.ToneRequested) -> None:
         word = self._devices[ev.Device.SPEAKER]
@@ -342,6 +356,7 @@ class Core:
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
         self._over = True
         self._reload = None
+        self._texts.clear()
         self._controls.close()
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation.button import Touch
-from speakerd.conversation.ledger import Outcome, TurnRecord
+from speakerd.conversation.events import SayRequested
+from speakerd.conversation.ledger import Kind, Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
 from speakerd.conversation.memory import Hold, Turn
 from speakerd.conversation.rules import FOREVER, Rules
@@ -50,7 +51,7 @@ class Dialogue:
         self._hold = Hold()  # the last one
         self._min_press_s = rules.min_press_s  # of it
         self._cue_at = FOREVER  # when it is told again that an answer is being waited for
-        self._text = ""  # of the say being begun
+        self._said = SayRequested("")  # the text being begun
         self._input = TurnInput.STOP  # the one being carried out
         self._actions: dict[Action, Callable[[], None]] = {
             action: getattr(self, f"_{action.name.lower()}") for action in Action
@@ -212,9 +213,9 @@ class Dialogue:
     def _longest_at(self) -> float:
         return self._hold.pressed_at + self._rules.max_utterance_s
 
-    def say(self, text: str) -> bool:
+    def say(self, what: SayRequested) -> bool:
         """Begin a turn of text; False while another one is under way."""
-        self._text = text
+        self._said = what
         return self.step(TurnInput.SAY)
 
     # --- facts that need no transition
@@ -379,9 +380,10 @@ class Dialogue:
         self._numbers += 1
         record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
         record.utterance_ended_at = self.now
+        record.kind = Kind.ANNOUNCEMENT if self._said.read_out else Kind.TEXT
         self._begin_to_wait()
         self._call_link()
-        self._begin(Turn(record, text=self._text, complete=True, waiting_since=self.now))
+        self._begin(Turn(record, text=self._said.text, complete=True, waiting_since=self.now))
 
     def _begin_to_wait(self) -> None:
         every_s = self._rules.thinking_cue_s

@@ -180,12 +180,14 @@ class Deliver:
     """Send the utterance of ``turn`` over ``generation``, from its beginning.
 
     activityStart, what is in the buffer, what is still being captured, then, when the utterance
-    is complete, activityEnd. With ``text`` it is the text that is sent instead.
+    is complete, activityEnd. With ``text`` it is the text that is sent instead, to be answered, or
+    to be ``read_out``.
     """
 
     generation: int
     turn: int
     text: str | None = None
+    read_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,13 @@ class ApplySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """What was asked for is done later; ``after`` so many others that wait for the same."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """What was asked for is not possible now; ``reason`` is one line for whoever asked."""
 
@@ -274,5 +283,6 @@ Effect = (
     | KeepMute
     | TurnEnded
     | ApplySettings
+    | Postponed
     | Refused
 )

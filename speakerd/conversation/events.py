@@ -185,9 +185,10 @@ class MuteRequested:
 
 @dataclass(frozen=True, slots=True)
 class SayRequested:
-    """Ask the model ``text`` as if it had been spoken."""
+    """Ask the model ``text`` as if it had been spoken, or have it read out as it is."""
 
     text: str
+    read_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,14 @@ class Outcome(enum.Enum):
     SHUTDOWN = "shutdown"  # the daemon ended under it
 
 
+class Kind(enum.Enum):
+    """What a turn begins with."""
+
+    SPEECH = "speech"
+    TEXT = "text"  # asked in writing
+    ANNOUNCEMENT = "announcement"  # to be read out
+
+
 class Context(enum.Enum):
     """What the server remembered when the turn was delivered."""
 
@@ -56,6 +64,7 @@ class TurnRecord:
     underruns: int = 0
     overruns: int = 0
     gaps: int = 0  # how often the reply paused because more of it came too late
+    kind: Kind = Kind.SPEECH
     usage: Usage | None = None
     context: Context = Context.NONE
     outcome: Outcome | None = None  # None while the turn is under way

@@ -24,7 +24,7 @@ class Turn:
     """One turn from its window on: the utterance to be delivered, then the reply."""
 
     record: TurnRecord
-    text: str | None = None  # of a say; otherwise it is speech
+    text: str | None = None  # to be asked or read out; otherwise it is speech
     captured: bool = False  # there is sound in its buffer
     complete: bool = False  # nothing more will be captured
     ordered_on: int = 0  # the generation it was last ordered to be delivered over

@@ -83,6 +83,7 @@ class Rules:
     longest_playback_s: float = 1000.0  # a speaker that has not drained by then is lost
     settle_s: float = 10.0  # turnComplete may trail the last audible sample by 7 to 9 s
     max_deliveries: int = 2  # whole deliveries of one utterance, the first included
+    max_texts: int = 16  # that wait for a pause
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet
 
     connect_timeout_s: float = 10.0  # TCP, TLS, upgrade and setupComplete together

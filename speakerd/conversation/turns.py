@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
-from speakerd.conversation.ledger import Outcome
+from speakerd.conversation.ledger import Kind, Outcome
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import FOREVER
 
@@ -74,7 +74,8 @@ class Turns:
                 turn.record.deliveries += 1
                 turn.record.context = self._link.context
                 turn.record.model = self._link.model
-                self._out.append(fx.Deliver(turn.ordered_on, turn.number, turn.text))
+                read_out = turn.record.kind is Kind.ANNOUNCEMENT
+                self._out.append(fx.Deliver(turn.ordered_on, turn.number, turn.text, read_out))
 
     def is_on_the_way(self, turn: Turn) -> bool:
         """Whether it has been ordered to be sent over the living connection."""

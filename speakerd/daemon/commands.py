@@ -33,16 +33,17 @@ class Commands:
             "stop": lambda _: self._asked(ev.StopRequested()),
             "forget": lambda _: self._asked(ev.ForgetRequested()),
             "tone": lambda _: self._asked(ev.ToneRequested()),
-            "say": self._say,
+            "say": lambda message: self._say(message, "say"),
+            "announce": lambda message: self._say(message, "announce"),
             "volume": self._volume,
             "mute": self._mute,
         }
 
-    def _say(self, message: Message) -> Message:
+    def _say(self, message: Message, name: str) -> Message:
         text = message.get("text")
         if not isinstance(text, str) or not text.strip():
-            return _refusal('say needs "text": a string that is not empty')
-        return self._asked(ev.SayRequested(text.strip()))
+            return _refusal(f'{name} needs "text": a string that is not empty')
+        return self._asked(ev.SayRequested(text.strip(), read_out=name == "announce"))
 
     def _volume(self, message: Message) -> Message:
         match message.get("percent"), message.get("step"):
@@ -70,6 +71,8 @@ class Commands:
         for effect in self._tell(event):
             if isinstance(effect, fx.Refused):
                 return _refusal(effect.reason)
+            if isinstance(effect, fx.Postponed):
+                return {"ok": True, "waits_for": effect.after + 1}
         return {"ok": True}
 
 

@@ -11,6 +11,7 @@ from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
 from speakerd.daemon.translate import utterance_bytes_of
+from speakerd.live.connection import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,9 @@ class Orders:
         self._edges.live.disconnect(order.generation)
 
     def _deliver(self, order: fx.Deliver) -> None:
-        what = order.text if order.text is not None else self._utterances.get(order.turn)
+        what: Utterance | Text | None = self._utterances.get(order.turn)
+        if order.text is not None:
+            what = Text(order.text, order.read_out)
         if what is not None:
             self._edges.live.deliver(order.generation, order.turn, what)
 
@@ -148,6 +151,9 @@ class Orders:
     def _apply_settings(self, _order: fx.ApplySettings) -> None:
         self._apply()
 
+    def _postponed(self, _order: fx.Postponed) -> None:
+        """Whoever asked is answered by the command itself."""
+
     def _refused(self, _order: fx.Refused) -> None:
         """Whoever asked is answered by the command itself."""
 
@@ -174,5 +180,6 @@ class Orders:
         fx.KeepMute: _keep_mute,
         fx.TurnEnded: _turn_ended,
         fx.ApplySettings: _apply_settings,
+        fx.Postponed: _postponed,
         fx.Refused: _refused,
     }

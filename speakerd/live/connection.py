@@ -43,7 +43,7 @@ _UNREADABLE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticErr
 TOLD_UNREADABLE = 3
 
 
-class Text(Protocol):
+class Heard(Protocol):
     """Takes pieces of transcription: ``("heard" or "spoken", turn, text)``."""
 
     def __call__(self, side: str, turn: int, text: str) -> None:
@@ -56,7 +56,7 @@ class Outlets:
 
     post: Callable[[ev.Event], None]
     play: Callable[[int, bytes, int], None]  # turn, S16_LE mono PCM, rate in Hz
-    transcript: Text
+    transcript: Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,25 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """Words to be answered as if they had been spoken, or to be read out as they are."""
+
+    words: str
+    read_out: bool = False
+
+    def __str__(self) -> str:
+        """As the model is told; so worded, it read ten of ten texts word for word (field)."""
+        if not self.read_out:
+            return self.words
+        return f'Say exactly the following, word for word, and nothing else: "{self.words}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """A text to be delivered as a turn of its own."""
 
     turn: int
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +271,7 @@ class Connection:
                     case Spoken(turn, utterance):
                         await self._speak(session, turn, utterance)
                     case Written(turn, text):
-                        await self._write(session, turn, text)
+                        await self._write(session, turn, str(text))
                     case Result(turn, call_id, name, response):
                         await self._answer(session, turn, call_id, name, response)
 

@@ -12,7 +12,7 @@ from speakerd.config.secret import redact
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import models, sdk, setup
-from speakerd.live.connection import Connection, Outlets, Result, Spoken, Written
+from speakerd.live.connection import Connection, Outlets, Result, Spoken, Text, Written
 from speakerd.live.transport import Timeouts, connect_options
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class LiveEdge:
             connection.mute()
             task.cancel()
 
-    def deliver(self, generation: int, turn: int, what: Utterance | str) -> None:
+    def deliver(self, generation: int, turn: int, what: Utterance | Text) -> None:
         """Send an utterance (from its beginning, and as it grows) or a text."""
-        item = Written(turn, what) if isinstance(what, str) else Spoken(turn, what)
+        item = Written(turn, what) if isinstance(what, Text) else Spoken(turn, what)
         if generation in self._connections:
             self._connections[generation][0].send(item)
 

@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from speakerd.config.secret import redact
-from speakerd.conversation.ledger import Outcome
+from speakerd.conversation.ledger import Kind, Outcome
 from speakerd.service.repeats import Repeats
 from speakerd.service.wording import count
 
@@ -272,6 +272,7 @@ def ledger(record: TurnRecord) -> dict[str, object]:
     usage = record.usage
     return {
         "turn": record.turn,
+        "kind": record.kind.value,
         "outcome": record.outcome.value if record.outcome is not None else None,
         "context": record.context.value,
         "model": record.model,
@@ -307,6 +308,7 @@ def turn_line(record: TurnRecord) -> str:
     return ledger_line(ledger(record))
 
 
+_BEGINNINGS = {Kind.TEXT.value: "asked in writing", Kind.ANNOUNCEMENT.value: "an announcement"}
 _ENDS = {
     Outcome.ANSWERED.value: "",
     Outcome.SILENT.value: "the model chose to say nothing",
@@ -328,6 +330,7 @@ def ledger_line(turn: Mapping[str, object]) -> str:
     """
     number = {name: value for name, value in turn.items() if isinstance(value, int | float)}
     parts = [
+        _BEGINNINGS.get(str(turn.get("kind")), ""),
         f"spoke {number['utterance_s']:.1f} s" if number.get("utterance_s") else "",
         _latencies(number),
         _ENDS.get(str(turn.get("outcome")), ""),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from speakerd.conversation.events import Usage
-from speakerd.conversation.ledger import Context, Outcome, TurnRecord
+from speakerd.conversation.ledger import Context, Kind, Outcome, TurnRecord
 from speakerd.service import journal
 
 if TYPE_CHECKING:
@@ -409,7 +409,11 @@ def test_every_outcome_has_words(outcome: Outcome) -> None:
 def test_a_turn_of_text_has_no_speech() -> None:
     record = answered()
     record.utterance_s = 0.0
-    assert journal.turn_line(record).startswith("turn 12: answered after 640 ms ")
+    record.kind = Kind.TEXT
+    said = journal.turn_line(record)
+    assert said.startswith("turn 12: asked in writing, answered after 640 ms ")
+    record.kind = Kind.ANNOUNCEMENT
+    assert journal.turn_line(record).startswith("turn 12: an announcement, answered after 640 ms ")
 
 
 def test_a_turn_that_has_just_begun_has_a_line_too() -> None:
@@ -419,6 +423,7 @@ def test_a_turn_that_has_just_begun_has_a_line_too() -> None:
 def test_the_ledger_counts_from_the_press() -> None:
     assert journal.ledger(answered()) == {
         "turn": 12,
+        "kind": "speech",
         "outcome": "answered",
         "context": "resumed",
         "model": "gemini-3.8-live",

@@ -40,7 +40,7 @@ def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
     link = core._link
     parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
-    parts += [core._dialogue.turns, core._dialogue.telling]
+    parts += [core._dialogue.turns, core._dialogue.telling, core._texts]
     parts += [core._controls, core._controls._keys]
     skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
     skipped |= {
@@ -49,6 +49,7 @@ def picture(core: Core) -> dict[str, str]:
         "_forget",
         "_contacts",
         "_clock",
+        "_texts",
         "turns",
         "telling",
         "_telling",
@@ -172,9 +173,9 @@ class CoreMachine(RuleBasedStateMachine):
         self.world.tell(ev.KnobTurned(steps))
         self.world.tell(ev.VolumeRequested(percent))
 
-    @rule()
-    def say(self) -> None:
-        self.world.tell(ev.SayRequested("good night"))
+    @rule(read_out=st.booleans())
+    def say(self, read_out: bool) -> None:
+        self.world.tell(ev.SayRequested("good night", read_out))
 
     @rule()
     def restart(self) -> None:

@@ -429,7 +429,7 @@ class World:
         self.muted = order.on
 
     def do_Forgotten(self, _order: fx.Forgotten) -> None:  # noqa: N802
-        assert self.core.turn_state is TurnState.IDLE
+        assert self.is_between_turns
 
     def do_KeepMute(self, order: fx.KeepMute) -> None:  # noqa: N802
         """It is on the disk."""
@@ -518,10 +518,23 @@ class World:
             self.unanswered = 0
 
     def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
-        assert self.core.turn_state is TurnState.IDLE, "a turn ends by the settings it began with"
+        assert self.is_between_turns, "a turn ends by the settings it began with"
+
+    @property
+    def is_between_turns(self) -> bool:
+        """Whether no turn is under way, but perhaps a text that had waited for just that."""
+        turn = self.core._dialogue.turn
+        begun_now = turn is not None and turn.record.pressed_at == self.now
+        return begun_now or self.core.turn_state is TurnState.IDLE
+
+    def do_Postponed(self, order: fx.Postponed) -> None:  # noqa: N802
+        explaining = self.core._dialogue.playing.explains
+        free = self.core.turn_state in {TurnState.IDLE, TurnState.SETTLING}
+        assert explaining or not free, "a text waits for nobody"
+        assert order.after < self.rules.max_texts
 
     def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
-        if "mute" in order.reason or "volume" in order.reason:
+        if any(word in order.reason for word in ("mute", "volume", "texts wait")):
             return
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 

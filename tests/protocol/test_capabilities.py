@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from speakerd.config.settings import Settings
 from speakerd.conversation import events as ev
 from speakerd.daemon.translate import wishes_of
+from speakerd.live.connection import Text
 from speakerd.live.edge import LiveEdge
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
@@ -157,10 +158,15 @@ async def test_a_text_is_a_turn_of_every_model(
 ) -> None:
     edge.connect(1, model, None)
     await ears.hear(ev.ConnectionOpened)
-    edge.deliver(1, 1, "What is a gnu?")
+    edge.deliver(1, 1, Text("What is a gnu?"))
     await ears.hear(ev.TurnCompleted)
-    assert simulator.turns[0].text == "What is a gnu?"
+    edge.deliver(1, 2, Text("A gnu is an antelope.", read_out=True))
+    await ears.hear(ev.TurnCompleted, 2)
+    asked, told = (turn.text for turn in simulator.turns)
+    assert asked == "What is a gnu?"
+    assert told.endswith(' word for word, and nothing else: "A gnu is an antelope."')
     assert ears.played[1]
+    assert ears.played[2]
 
 
 async def test_an_answer_in_parts_is_one(edge: LiveEdge, ears: Ears, simulator: Simulator) -> None:

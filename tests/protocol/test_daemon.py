@@ -105,16 +105,32 @@ async def test_say_asks_in_writing(rig: Rig, simulator: Simulator) -> None:
     assert rig.speaker.heard[1] == simulator.turns[0].reply
 
 
-async def test_say_is_refused_while_somebody_speaks(rig: Rig) -> None:
-    await rig.command("press")
-    answer = await rig.command("say", text="hello")
-    assert answer["ok"] is False
-    assert "listening" in answer["error"]
+async def test_an_announcement_is_read_out(rig: Rig, simulator: Simulator) -> None:
+    assert await rig.command("announce", text="Dinner is ready.") == {"ok": True}
+    turn = await rig.turn()
+    assert (turn["kind"], turn["outcome"]) == ("announcement", "answered")
+    assert '"Dinner is ready."' in simulator.turns[0].text
 
 
+async def test_a_text_waits_until_nobody_speaks(rig: Rig, simulator: Simulator) -> None:
+    rig.button.edge(pressed=True)
+    await rig.state("listening")
+    assert await rig.command("say", text="What time is it?") == {"ok": True, "waits_for": 1}
+    assert await rig.command("announce", text="Dinner!") == {"ok": True, "waits_for": 2}
+    rig.hear()
+    rig.button.edge(pressed=False)
+    kinds = [(await rig.turn(count))["kind"] for count in (1, 2, 3)]
+    assert kinds == ["speech", "text", "announcement"]
+    assert simulator.turns[0].utterance == SPEECH
+    assert simulator.turns[1].text == "What time is it?"
+
+
+@pytest.mark.parametrize("command", ["say", "announce"])
 @pytest.mark.parametrize("text", ["", "  "])
-async def test_say_without_words_is_refused(rig: Rig, text: str) -> None:
-    assert (await rig.command("say", text=text))["ok"] is False
+async def test_a_text_without_words_is_refused(rig: Rig, command: str, text: str) -> None:
+    answer = await rig.command(command, text=text)
+    assert answer["ok"] is False
+    assert answer["error"].startswith(f'{command} needs "text"')
 
 
 async def test_a_tap_sends_nothing(simulator: Simulator, tmp_path: Path) -> None:

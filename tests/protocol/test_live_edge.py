@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live.connection import Outlets
+from speakerd.live.connection import Outlets, Text
 from speakerd.live.edge import LiveEdge
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
@@ -216,7 +216,7 @@ async def test_a_text_is_a_turn_of_its_own(
     edge: LiveEdge, ears: Ears, simulator: Simulator
 ) -> None:
     await ready(edge, ears)
-    edge.deliver(1, 1, "What time is it?")
+    edge.deliver(1, 1, Text("What time is it?"))
     await ears.hear(ev.TurnCompleted)
     assert simulator.turns[0].text == "What time is it?"
     assert ears.played[1] == simulator.turns[0].reply

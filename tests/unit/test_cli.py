@@ -73,11 +73,16 @@ async def told(tmp_path: Path) -> AsyncIterator[list[Mapping[str, object]]]:
         note(message)
         return {"ok": False, "error": "the speaker is thinking: try again after this turn"}
 
+    def announce(message: Mapping[str, object]) -> Mapping[str, object]:
+        note(message)
+        return {"ok": True} | ({"waits_for": 2} if "later" in str(message["text"]) else {})
+
     server = ControlServer(
         tmp_path / "control.sock",
         {
             **dict.fromkeys(("press", "release", "stop", "forget"), note),
             "say": say,
+            "announce": announce,
             "status": lambda _message: {"ok": True, **STATUS},
         },
     )
@@ -106,6 +111,17 @@ async def test_what_the_daemon_refuses_is_said(
     assert capsys.readouterr().err == (
         "speakerd: say: the speaker is thinking: try again after this turn\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("Dinner!", ""), ("later", "it waits until nobody speaks any more\n")]
+)
+async def test_an_announcement_may_have_to_wait(
+    told: list[Mapping[str, object]], capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    assert await asyncio.to_thread(cli.main, ["announce", text]) == 0
+    assert told == [{"command": "announce", "text": text}]
+    assert capsys.readouterr() == (said, "")
 
 
 @pytest.mark.usefixtures("told")

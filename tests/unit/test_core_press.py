@@ -6,6 +6,7 @@ import pytest
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.ledger import Kind
 from speakerd.conversation.turn import TurnState
 from tests.unit.story import NETWORK, Story
 
@@ -455,13 +456,100 @@ def test_a_say_is_a_turn_of_text(story: Story) -> None:
 
 
 @pytest.mark.parametrize("state", list(TurnState))
-def test_a_say_waits_for_nobody(story: Story, state: TurnState) -> None:
+def test_a_say_waits_until_nobody_speaks(story: Story, state: TurnState) -> None:
     story.bring_to(state)
     story.tell(ev.SayRequested("hello"))
     free = state in {TurnState.IDLE, TurnState.SETTLING}
-    assert (story.got(fx.Refused) is None) == free
+    assert story.got(fx.Postponed) == (None if free else fx.Postponed(0))
     assert (story.state is TurnState.THINKING) == (free or state is TurnState.THINKING)
     assert story.outcomes == (["answered"] if state is TurnState.SETTLING else [])
+
+
+def texts(story: Story) -> list[str | None]:
+    return [order.text for order in story.all(fx.Deliver)]
+
+
+def test_texts_are_said_one_after_the_other_when_the_turn_is_over(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.SayRequested("one"))
+    (second,) = story.tell(ev.SayRequested("two", read_out=True))
+    assert second == fx.Postponed(1)
+    assert texts(story) == [None]
+    story.answer(turn)
+    assert texts(story) == [None, "one"]
+    story.sent(turn + 1)
+    story.answer(turn + 1)
+    assert story.all(fx.Deliver)[-1] == fx.Deliver(1, turn + 2, "two", read_out=True)
+    story.sent(turn + 2)
+    story.answer(turn + 2)
+    kinds = [order.record.kind for order in story.all(fx.TurnEnded)]
+    assert kinds == [Kind.SPEECH, Kind.TEXT, Kind.ANNOUNCEMENT]
+
+
+def test_whoever_presses_goes_before_the_texts(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.SayRequested("later"))
+    story.press()  # into the waiting for the answer
+    story.captured()
+    story.wait(1.0)
+    story.release()
+    story.wait(1.0)
+    assert "later" not in texts(story)
+    story.sent(turn + 1)
+    story.answer(turn + 1)
+    assert texts(story)[-1] == "later"
+
+
+def test_a_text_does_not_cut_short_what_is_being_explained(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.SayRequested("later"))
+    story.complete(turn)  # and the model has said nothing: that is told
+    assert story.told == [fx.Notice.NO_REPLY]
+    assert "later" not in texts(story)
+    story.tell(ev.NoticeEnded())
+    assert texts(story)[-1] == "later"
+
+
+def test_with_no_speaker_a_text_waits_for_no_explanation(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.SayRequested("later"))
+    story.tell(ev.DeviceLost(ev.Device.SPEAKER, "gone"))
+    story.complete(turn)
+    assert texts(story)[-1] == "later"
+
+
+def test_stop_is_for_the_texts_that_wait_as_well(story: Story) -> None:
+    story.ask()
+    story.tell(ev.SayRequested("never"))
+    story.tell(ev.StopRequested())
+    story.wait(60.0)
+    assert texts(story) == [None]
+
+
+def test_no_more_texts_wait_than_anybody_has_patience_for(story: Story) -> None:
+    story.ask()
+    for _ in range(story.rules.max_texts):
+        assert isinstance(story.tell(ev.SayRequested("one more"))[0], fx.Postponed)
+    (refused,) = story.tell(ev.SayRequested("too many"))
+    assert refused == fx.Refused("16 texts wait already: try again later")
+
+
+def test_a_reload_comes_before_the_next_text(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.SayRequested("later"))
+    story.tell(ev.ReloadRequested(story.rules))
+    story.answer(turn)
+    orders = [type(order) for order in story.log]
+    assert orders.index(fx.ApplySettings) < len(orders) - 1 - orders[::-1].index(fx.Deliver)
+
+
+def test_after_the_shutdown_nothing_is_said(story: Story) -> None:
+    story.ask()
+    story.tell(ev.SayRequested("never"))
+    story.tell(ev.ShutdownRequested())
+    (refused,) = story.tell(ev.SayRequested("never"))
+    assert refused == fx.Refused("the speaker is being shut down")
+    assert texts(story) == [None]
 
 
 def test_a_say_can_be_spoken_into_and_is_sent_again_as_text(story: Story) -> None:

@@ -28,6 +28,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "handle": ["h"] if kind is ev.HandleIssued else [None, ev.SessionHandle("h", "other")],
         "pressed": [True, False],
         "text": ["hello", ""],
+        "read_out": [False, True],
         "device": list(ev.Device),
         "key": list(ev.Key) if kind in HAVE_LINES else [*ev.Key, *ev.PadKey],
         "trigger": list(ev.Trigger),
