@@ -32,6 +32,7 @@ class Earcon(enum.Enum):
     BROKEN_OFF = "broken-off"  # the answer has no end
     TIMER = "timer"  # one phrase of an alarm, 1.2 s with its rest, to be repeated at once
     FORGOTTEN = "forgotten"  # the next conversation begins anew
+    HUNG_UP = "hung-up"  # hands free: nobody listens any more
     VOLUME = "volume"  # a tick, to be heard at the volume that has just been set
     MUTED = "muted"
     UNMUTED = "unmuted"
@@ -79,6 +80,8 @@ _FIGURES: dict[Earcon, _Figure] = {
     Earcon.FORGOTTEN: _Figure(
         0.6, (_Note(880.0, 0, 140), _Note(659.3, 110, 140), _Note(440.0, 220, 300))
     ),
+    # A tick and a lower one: the door falls shut.
+    Earcon.HUNG_UP: _Figure(0.5, (_Note(880.0, 0, 90), _Note(587.3, 90, 160))),
     Earcon.VOLUME: _Figure(0.7, (_Note(1046.5, 0, 60),)),
     Earcon.MUTED: _Figure(0.6, (_Note(784.0, 0, 140), _Note(523.3, 110, 220))),
     Earcon.UNMUTED: _Figure(0.6, (_Note(523.3, 0, 140), _Note(784.0, 110, 220))),

@@ -12,7 +12,14 @@ import annotated_types
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from speakerd.config.options.area import Area
-from speakerd.config.options.model import TheInstruction, TheKey, TheMemory, TheModel, WhatItMayDo
+from speakerd.config.options.model import (
+    TheInstruction,
+    TheKey,
+    TheMemory,
+    TheModel,
+    TurnTaking,
+    WhatItMayDo,
+)
 from speakerd.config.options.panel import FootSwitch, MoreButtons, TheButton, TheLight
 from speakerd.config.options.service import TheConnection, TheService
 from speakerd.config.options.sound import MicrophoneAndSpeaker, Sounds, TheVolume
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 class Settings(
     TheKey,
     TheModel,
+    TurnTaking,
     TheInstruction,
     WhatItMayDo,
     TheMemory,

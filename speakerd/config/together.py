@@ -42,10 +42,27 @@ def collisions(settings: Settings) -> dict[str, str]:
     return _pins_taken_twice(settings) | _compressed_too_little(settings)
 
 
+#: Those that mean something only in a conversation.
+_OF_A_CONVERSATION = (
+    "conversation_silence_s",
+    "conversation_length_s",
+    "echo_cancelled",
+    "vad_start",
+    "vad_end",
+    "vad_padding_ms",
+    "vad_silence_ms",
+)
+
+
 def doubts(settings: Settings) -> Iterator[str]:
     """One line for each that does nothing, or perhaps not what is wanted."""
     for option, needed in _do_nothing(settings):
         yield f"{variable_of(option)} does nothing without {' or '.join(map(variable_of, needed))}"
+    if settings.turn_taking != "conversation":
+        for option in _OF_A_CONVERSATION:
+            if getattr(settings, option) != type(settings).model_fields[option].default:
+                taking = f"{variable_of('turn_taking')}=conversation"
+                yield f"{variable_of(option)} does nothing without {taking}"
     if doubt := voices.doubt(settings.voice):
         yield f"{variable_of('voice')} is {settings.voice!r}: {doubt}"
     yield from instruction.doubts(settings)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation.contact import Contact
 from speakerd.conversation.events import Trigger
-from speakerd.conversation.rules import FOREVER, ButtonMode
+from speakerd.conversation.rules import FOREVER, ButtonMode, TurnTaking
 
 if TYPE_CHECKING:
     from speakerd.conversation.rules import Rules
@@ -27,6 +27,7 @@ class Gesture(enum.Enum):
     RELEASE = "release"  # has spoken
     TAKE_BACK = "take back"  # has meant nothing by the press
     STOP = "stop"  # wants to hear no more of the answer
+    TAP = "tap"  # hands free: begins a conversation, ends it, or speaks into an answer
 
 
 class Phase(enum.Enum):
@@ -39,6 +40,7 @@ class Phase(enum.Enum):
     INTERRUPTING = "interrupting"  # down in an answer: by how long it is, it is a stop or a press
     DOUBTED = "doubted"  # down again so soon: by how long it is, it is nothing or a press
     STOPPING = "stopping"  # down while an answer is awaited: a stop, when it is up again
+    TAPPING = "tapping"  # down, hands free: a tap, when it is up again
 
 
 class Touch(enum.Enum):
@@ -108,10 +110,20 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
         (_P.DOUBTED, _T.LIFT): (_P.UP, _G.RELEASE),
     },
 }
+#: The same hands free, where a touch is a tap, however long it is.
+HANDS_FREE: dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]] = {
+    (_P.UP, _T.DOWN): (_P.TAPPING, None),
+    (_P.UP, _T.DOWN_IN_ANSWER): (_P.TAPPING, None),
+    (_P.UP, _T.DOWN_IN_THOUGHT): (_P.TAPPING, None),
+    (_P.UP, _T.DOWN_AGAIN): (_P.UP, None),
+    (_P.TAPPING, _T.GLITCH): (_P.UP, None),
+    (_P.TAPPING, _T.TAP): (_P.UP, _G.TAP),
+    (_P.TAPPING, _T.LIFT): (_P.UP, _G.TAP),
+}
 #: In which nobody speaks.
-_SILENT = {Phase.UP, Phase.STOPPING}
+_SILENT = {Phase.UP, Phase.STOPPING, Phase.TAPPING}
 #: What the tables mean themselves; a press and a release depend on the control socket, too.
-_PLAIN = {Gesture.STOP, Gesture.TAKE_BACK}
+_PLAIN = {Gesture.STOP, Gesture.TAP, Gesture.TAKE_BACK}
 
 
 class Button:
@@ -133,7 +145,8 @@ class Button:
         for contact in self._contacts.values():
             contact.debounce_s = rules.debounce_s
         self._phase, self._deaf_until = Phase.UP, -FOREVER
-        self._table = MODES[rules.button_mode]
+        hands_free = rules.turn_taking is TurnTaking.CONVERSATION
+        self._table = HANDS_FREE if hands_free else MODES[rules.button_mode]
 
     @property
     def held(self) -> bool:
@@ -193,7 +206,7 @@ class Button:
 
         ``too_long``: the sentence was ended for the person, whose own end of it comes late.
         """
-        if self._phase is Phase.STOPPING:
+        if self._phase in {Phase.STOPPING, Phase.TAPPING}:
             return
         if too_long and self._phase is Phase.LATCHED:
             self._deaf_until = now + self._rules.late_tap_s
@@ -233,7 +246,7 @@ class Button:
         self._phase, gesture = self._table[phase, touch]
         if self._phase is Phase.UP:
             self._spend_contacts()
-        if phase is Phase.LATCHED or gesture is Gesture.STOP:
+        if phase is Phase.LATCHED or gesture in {Gesture.STOP, Gesture.TAP}:
             self._deaf_until = now + self._rules.double_tap_s
         if gesture in _PLAIN and not (gesture is Gesture.TAKE_BACK and self.held):
             return gesture

@@ -23,7 +23,7 @@ from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
 from speakerd.conversation.link import Link, LinkChange, LinkState
 from speakerd.conversation.memory import Clock
-from speakerd.conversation.rules import FOREVER, ButtonMode, Rules
+from speakerd.conversation.rules import FOREVER, ButtonMode, Rules, TurnTaking
 from speakerd.conversation.sound import Sound
 from speakerd.conversation.status import (
     READY,
@@ -43,7 +43,15 @@ if TYPE_CHECKING:
     from speakerd.errors import Failure
 
 #: The states in which somebody speaks or waits for an answer: the link is urgent.
-_ASKING = {TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.THINKING}
+_ASKING = {
+    TurnState.ARMED,
+    TurnState.LISTENING,
+    TurnState.TAIL,
+    TurnState.THINKING,
+    TurnState.OPEN,
+}
+#: In which the control socket may hold the button.
+_HELD = CAPTURING | {TurnState.REPLYING}
 #: The clock may have to be looked at again after each step it caused; no chain is longer.
 _LONGEST_CHAIN = 16
 
@@ -111,6 +119,7 @@ class Core:
     def status(self) -> Status:
         """What is going on."""
         dialogue, link = self._dialogue, self._link
+        hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         return Status(
             state=state_word(dialogue.state, link.state, self._devices),
             link=link_word(link.state),
@@ -122,7 +131,7 @@ class Core:
             last_error=self._last_error,
             devices=tuple((device.value, word) for device, word in self._devices.items()),
             parts=tuple(self._controls.parts.items()),
-            tapped=self._rules.button_mode is ButtonMode.TOGGLE,
+            tapped=hands_free or self._rules.button_mode is ButtonMode.TOGGLE,
             muted=self._controls.muted,
             volume=self._controls.volume,
             last_failure=self._last_failure,
@@ -164,7 +173,7 @@ class Core:
                 moved = self._dialogue.step(due) or moved
             if not (moved or self._texts.begin()):
                 break
-        if self._dialogue.state not in CAPTURING:
+        if self._dialogue.state not in _HELD:
             self._button.spend(self._now)
         if not self._over:
             if self._dialogue.state is TurnState.IDLE:
@@ -238,11 +247,18 @@ class Core:
         return dialogue.turns.ended_at + limit_s
 
     def _gesture(self, gesture: Gesture | None) -> None:
+        hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         match gesture:
-            case Gesture.PRESS if self._controls.muted and not self._over:
+            case Gesture.PRESS | Gesture.TAP if self._controls.muted and not self._over:
                 self._dialogue.refuse_press()
+            case Gesture.TAP if not self._over:
+                self._dialogue.tap()
+            case Gesture.PRESS if hands_free and not self._over:
+                self._dialogue.step(TurnInput.CONVERSE)
             case Gesture.PRESS if not self._over:
                 self._dialogue.press()
+            case Gesture.RELEASE if hands_free:
+                self._dialogue.step(TurnInput.HANG_UP)
             case Gesture.RELEASE:
                 self._dialogue.step(TurnInput.RELEASE)
             case Gesture.TAKE_BACK:
@@ -422,6 +438,7 @@ class Core:
         ev.FirstAudioSent: _on_the_wire,
         ev.UtteranceSent: _on_the_wire,
         ev.TranscriptReceived: _on_the_wire,
+        ev.VoiceHeard: _on_the_wire,
         ev.ReplyStarted: _on_the_wire,
         ev.GenerationCompleted: _on_the_wire,
         ev.TurnCompleted: _on_the_wire,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from speakerd.conversation import effects as fx
 from speakerd.conversation.button import Touch
 from speakerd.conversation.events import SayRequested
+from speakerd.conversation.handsfree import HandsFree
 from speakerd.conversation.ledger import Kind, Outcome, TurnRecord
 from speakerd.conversation.link import Link, LinkState
 from speakerd.conversation.memory import Hold, Turn
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 
 #: The states in which the gate is open.
-CAPTURING = frozenset((TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL))
+CAPTURING = frozenset((TurnState.ARMED, TurnState.LISTENING, TurnState.TAIL, TurnState.OPEN))
+#: Those in which an answer is being heard.
+_ANSWERING = frozenset((TurnState.SPEAKING, TurnState.REPLYING))
 
 
 class Dialogue:
@@ -52,9 +55,13 @@ class Dialogue:
         self._min_press_s = rules.min_press_s  # of it
         self._cue_at = FOREVER  # when it is told again that an answer is being waited for
         self._said = SayRequested("")  # the text being begun
-        self._input = TurnInput.STOP  # the one being carried out
-        self._actions: dict[Action, Callable[[], None]] = {
-            action: getattr(self, f"_{action.name.lower()}") for action in Action
+        self.input = TurnInput.STOP  # the one being carried out
+        self._hands_free = HandsFree(self)
+        actions = self._hands_free.actions()
+        self._actions: dict[Action, Callable[[], None]] = actions | {
+            action: getattr(self, f"_{action.name.lower()}")
+            for action in Action
+            if action not in actions
         }
 
     def reload(self, rules: Rules) -> None:
@@ -72,6 +79,20 @@ class Dialogue:
         return self.turns.current
 
     @property
+    def model(self) -> str:
+        """The one of this connection, or else of the next."""
+        return self._link.model
+
+    def next_number(self) -> int:
+        """The id of a new turn."""
+        self._numbers += 1
+        return self._numbers
+
+    def order(self, effect: fx.Effect) -> None:
+        """Have something done."""
+        self._out.append(effect)
+
+    @property
     def playing(self) -> Playing:
         """What the speaker is sounding."""
         return self.telling.playing
@@ -85,7 +106,7 @@ class Dialogue:
             return False
         self.state, action = row
         self._entered = self.now
-        self._input = event
+        self.input = event
         self._actions[action]()
         return True
 
@@ -113,11 +134,15 @@ class Dialogue:
                 at = self._entered + rules.tail_s
             case TurnState.THINKING if turn is not None:
                 at, event = self._thinking_due(turn)
-            case TurnState.SPEAKING if turn is not None and turn.silent_since is not None:
+            case TurnState.OPEN:
+                at, event = self._hands_free.due()
+            case TurnState.SPEAKING | TurnState.REPLYING if (
+                turn is not None and turn.silent_since is not None
+            ):
                 at, event = turn.silent_since + self._silence_s(turn), TurnInput.STALLED
                 if self.turns.calls:
                     at = self.turns.tools_due()
-            case TurnState.SPEAKING if turn is not None and turn.finishing:
+            case TurnState.SPEAKING | TurnState.REPLYING if turn is not None and turn.finishing:
                 at, event = self._entered + rules.longest_playback_s, TurnInput.SPEAKER_LOST
             case TurnState.SETTLING:
                 at = self._entered + self._settle_s()
@@ -172,9 +197,25 @@ class Dialogue:
             self.step(TurnInput.TAIL_OVER if said else TurnInput.STOP)
         self.step(TurnInput.MUTED)
 
+    def tap(self) -> None:
+        """A tap, hands free: it opens a conversation or ends it, or it is for what is heard."""
+        match self.state:
+            case TurnState.OPEN:
+                self.step(TurnInput.HANG_UP)
+            case TurnState.REPLYING:
+                self.step(TurnInput.CUT_IN)
+            case TurnState.IDLE | TurnState.SETTLING if not self.playing.explains:
+                self.step(TurnInput.CONVERSE)
+            case _:
+                self.step(TurnInput.STOP)
+
+    def voice(self, turn: Turn, *, speaks: bool | None = None) -> None:
+        """The server has heard somebody in a turn that is streamed to it."""
+        self._hands_free.voice(turn, speaks=speaks)
+
     def refuse_press(self) -> None:
         """The button is pressed and the microphone is off; it silences all the same."""
-        answering, explained = self.state is TurnState.SPEAKING, self.playing.explains
+        answering, explained = self.state in _ANSWERING, self.playing.explains
         if self.state is not TurnState.THINKING:
             self.step(TurnInput.STOP)
         if not (explained or answering):
@@ -184,7 +225,7 @@ class Dialogue:
     def touch(self) -> Touch:
         """What it is to press the button now: of an answer or an explanation it may be the end."""
         match self.state:
-            case TurnState.SPEAKING:
+            case TurnState.SPEAKING | TurnState.REPLYING:
                 return Touch.DOWN_IN_ANSWER
             case TurnState.THINKING:
                 return Touch.DOWN_IN_THOUGHT
@@ -197,7 +238,7 @@ class Dialogue:
 
     def cue(self, cue: fx.Cue) -> bool:
         """Let a cue be heard, unless there is more important sound than that; whether it is."""
-        taken = self.state is TurnState.SPEAKING or self.state in CAPTURING
+        taken = self.state in _ANSWERING or self.state in CAPTURING
         return not taken and self.telling.cue(cue)
 
     def think_aloud(self) -> None:
@@ -232,8 +273,8 @@ class Dialogue:
         """The answer began to come as its connection was given up: it will be another answer."""
         turn = self.expected
         if turn is not None and turn.number == number and not turn.answered:
-            self._hush()
-            self._expect(turn)
+            self.hush()
+            self.expect(turn)
 
     def tools_called(self, call_ids: tuple[str, ...]) -> None:
         """Blocking calls are pending: no realtime input until they are answered."""
@@ -308,20 +349,20 @@ class Dialogue:
             self.step(TurnInput.REFUSED)
 
     def _open_gate(self, *, at_rest: bool = False, after: Turn | None = None) -> None:
-        self._hush()
+        self.hush()
         self._hold = Hold(self.now, at_rest, after)
         self.turns.current = None
-        self._numbers += 1
+        number = self.next_number()
         earliest = max(
             self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
         )
-        self._out.append(fx.OpenGate(self._numbers, min(self.now, earliest)))
-        self._call_link(sure=False)
+        self._out.append(fx.OpenGate(number, min(self.now, earliest)))
+        self.call_link(sure=False)
 
     def _disarm(self) -> None:
         self._out.append(fx.DiscardUtterance(self._numbers))
         self.turns.let_go(Outcome.STOPPED)
-        if self._hold.at_rest and self._input is TurnInput.RELEASE:
+        if self._hold.at_rest and self.input is TurnInput.RELEASE:
             self.cue(fx.Cue.NOTHING)
         self.telling.tell()
 
@@ -370,35 +411,35 @@ class Dialogue:
         if self.turn is None:
             self._out.append(fx.DiscardUtterance(self._numbers))
         self.turns.abandon(outcome)
-        self._hush()
+        self.hush()
 
     # --- actions: delivery
 
     def _ask(self) -> None:
         self.turns.close_books(Outcome.ANSWERED)
-        self._hush()
-        self._numbers += 1
-        record = TurnRecord(self._numbers, self._link.model, self.now, released_at=self.now)
+        self.hush()
+        record = TurnRecord(self.next_number(), self.model, self.now, released_at=self.now)
         record.utterance_ended_at = self.now
         record.kind = Kind.ANNOUNCEMENT if self._said.read_out else Kind.TEXT
         self._begin_to_wait()
-        self._call_link()
+        self.call_link()
         self._begin(Turn(record, text=self._said.text, complete=True, waiting_since=self.now))
 
     def _begin_to_wait(self) -> None:
         every_s = self._rules.thinking_cue_s
         self._cue_at = self.now + every_s if every_s > 0 else FOREVER
 
-    def _call_link(self, *, sure: bool = True) -> None:
+    def call_link(self, *, sure: bool = True) -> None:
+        """Somebody needs a connection now; not ``sure``: it may have been a tap."""
         self._link.busy = self._link.urgent = True
         self._link.press(self.now, self._out, sure=sure)
 
     def _begin(self, turn: Turn) -> None:
         self.turns.current = turn
-        self._expect(turn)
+        self.expect(turn)
         self.deliver()
 
-    def _expect(self, turn: Turn) -> None:
+    def expect(self, turn: Turn) -> None:
         """Let the reply of ``turn`` be played, from its beginning."""
         self.expected = turn
         self._out.append(fx.ExpectReply(turn.number))
@@ -422,7 +463,7 @@ class Dialogue:
             self.turn.interrupted = True
 
     def _give_up(self) -> None:
-        why, turn = self._input, self.turn
+        why, turn = self.input, self.turn
         if why is TurnInput.REFUSED and self._link.refusal is not None:
             outcome, notice = Outcome.NOT_DELIVERED, self._link.refusal
         elif turn is not None and turn.tool_ran:
@@ -437,7 +478,7 @@ class Dialogue:
             self._link.session.unanswered()
         self.turns.let_go(outcome)
         self.turns.close_books(outcome)
-        self._hush()
+        self.hush()
         self.telling.tell(notice)
         self._restart("no answer to what was said")  # the next press gets another connection
 
@@ -497,26 +538,32 @@ class Dialogue:
         self.telling.tell(fx.Notice.NO_REPLY)
 
     def _end_cut(self) -> None:
+        self.turns.drop_following()
         self.turns.close_books(Outcome.CUT)
         self.telling.tell(fx.Notice.ANSWER_CUT)
 
     def _end_unheard(self) -> None:
+        self.turns.drop_following()
         self.turns.close_books(Outcome.CUT)
-        self._hush()
+        self.hush()
         self.telling.unheard()
 
     def _end_shutdown(self) -> None:
         self.turns.let_go(Outcome.SHUTDOWN)
         self.turns.close_books(Outcome.SHUTDOWN)
-        self._hush()
+        self.hush()
 
     def _stop(self) -> None:
         self.turns.let_go(Outcome.STOPPED)
         self.turns.close_books(Outcome.STOPPED)
-        self._hush()
+        self.hush()
         self.telling.tell()
 
     def _hush(self) -> None:
+        self.hush()
+
+    def hush(self) -> None:
+        """Silence at once; nothing is to be played."""
         self.telling.hush()
         self.expected = None
 

@@ -41,6 +41,7 @@ class Cue(enum.Enum):
     NOTHING = "nothing"  # it was only a tap: nothing was heard, and nothing is sent
     THINKING = "thinking"  # an answer is being waited for
     FORGOTTEN = "forgotten"  # the next conversation begins anew
+    HUNG_UP = "hung-up"  # hands free: nobody listens any more
     VOLUME = "volume"  # at the new volume
     MUTED = "muted"
     UNMUTED = "unmuted"

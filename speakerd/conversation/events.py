@@ -389,10 +389,23 @@ class UtteranceSent:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptReceived:
-    """Some of a transcription of either side has come; the text goes another way."""
+    """Some of a transcription has come, of the answer or of what was ``heard``.
+
+    The text goes another way.
+    """
 
     generation: int
     turn: int
+    heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceHeard:
+    """Hands free: the server hears that somebody begins to speak, or ends (``voiceActivity``)."""
+
+    generation: int
+    turn: int
+    speaks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,6 +538,7 @@ Event = (
     | FirstAudioSent
     | UtteranceSent
     | TranscriptReceived
+    | VoiceHeard
     | ReplyStarted
     | GenerationCompleted
     | TurnCompleted

@@ -26,7 +26,9 @@ class Turn:
     record: TurnRecord
     text: str | None = None  # to be asked or read out; otherwise it is speech
     captured: bool = False  # there is sound in its buffer
-    complete: bool = False  # nothing more will be captured
+    streamed: bool = False  # hands free: the server hears where it ends
+    heard: bool = False  # so it has heard somebody in it
+    complete: bool = False  # nothing more will be captured, or the server may answer what there is
     ordered_on: int = 0  # the generation it was last ordered to be delivered over
     sent: bool = False  # all of it is on the wire of the living connection
     sends: int = 0  # whole deliveries, over all connections

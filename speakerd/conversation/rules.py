@@ -30,6 +30,13 @@ class ButtonMode(enum.Enum):
     AUTO = "auto"  # either, by how long it is down
 
 
+class TurnTaking(enum.Enum):
+    """Who says where a sentence ends; the values are those of ``SPEAKERD_TURN_TAKING``."""
+
+    PUSH_TO_TALK = "push-to-talk"  # the button
+    CONVERSATION = "conversation"  # the server, in a conversation that a tap has opened
+
+
 class SecondButton(enum.Enum):
     """What the second button does; the values are those of ``SPEAKERD_SECOND_BUTTON``."""
 
@@ -57,6 +64,10 @@ class Rules:
     lacks: Mapping[str, frozenset[Feature]] = field(default_factory=dict)  # not of these models
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
+    turn_taking: TurnTaking = TurnTaking.PUSH_TO_TALK
+    full_duplex: bool = False  # the microphone does not hear the speaker: one may speak into it
+    conversation_silence_s: float = 15.0  # of a conversation that nobody says anything in
+    conversation_length_s: float = 300.0  # then it ends in the next pause, whoever speaks
     button_mode: ButtonMode = ButtonMode.HOLD
     second_button: SecondButton = SecondButton.STOP
     debounce_s: float = 0.03  # edges this soon after another one are bounce

@@ -26,6 +26,8 @@ TURN_WORDS = {
     TurnState.THINKING: "thinking",
     TurnState.SPEAKING: "speaking",
     TurnState.SETTLING: "idle",
+    TurnState.OPEN: "listening",
+    TurnState.REPLYING: "speaking",
 }
 _LINK_WORDS = {LinkState.READY: "ready", LinkState.CONNECTING: "connecting"}
 

@@ -4,6 +4,10 @@
       ^                                     ^─────── PRESS ───────┘                       │
       └── SETTLING <── PLAYED ── SPEAKING <────────────── REPLY_AUDIO ────────────────────┘
 
+and hands free, from one HANG_UP to the next::
+
+    IDLE ── CONVERSE ──> OPEN ── REPLY_AUDIO ──> REPLYING ── PLAYED ──> OPEN ── HANG_UP ──> IDLE
+
 :data:`TRANSITIONS` is the whole truth: for each state, the inputs that mean something, the state
 they lead to and the action the core carries out on the way. :data:`IGNORED` names every other
 input, with the reason why it is nothing there. Together they are total; a test holds them to it,
@@ -25,6 +29,8 @@ class TurnState(enum.Enum):
     THINKING = "thinking"  # the utterance is complete; it is being sent or waits for its answer
     SPEAKING = "speaking"  # reply audio has come
     SETTLING = "settling"  # all was heard; the server has not called the turn complete yet
+    OPEN = "open"  # hands free: the server hears when somebody has spoken
+    REPLYING = "replying"  # hands free: reply audio has come; it will be open again
 
 
 class TurnInput(enum.Enum):
@@ -41,6 +47,9 @@ class TurnInput(enum.Enum):
     MUTED = "muted"  # the microphone goes off
     STOP = "stop"
     SAY = "say"
+    CONVERSE = "converse"  # a conversation is to be opened, hands free
+    HANG_UP = "hang up"  # it is over: by a tap, by silence, by its length
+    CUT_IN = "cut in"  # a tap into an answer of it
     REPLY_AUDIO = "reply audio"
     REPLY_ENDED = "reply ended"  # generationComplete or turnComplete: no more audio is expected
     SILENT_END = "silent end"  # turnComplete, and no audio at all
@@ -95,6 +104,14 @@ class Action(enum.Enum):
     END_SHUTDOWN = "close the gate and the books"
     RESUME = "the answer goes on"
     SETTLE = "wait for the server to call the turn complete"
+    CONVERSE = (
+        "close the books of the last turn, open the gate, deliver what is captured as it comes"
+    )
+    STREAM_AGAIN = "deliver it again when there is a connection"
+    HEAR_ON = "the utterance is answered; where the speaker is not in the microphone, open the gate"
+    LISTEN_AGAIN = "close the books of the turn, open the gate where it is not"
+    LISTEN_NO_MORE = "close the gate where it is open"
+    HANG_UP = "throw the sound away, tell that nobody listens any more"
 
 
 _S, _I, _A = TurnState, TurnInput, Action
@@ -103,6 +120,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
     _S.IDLE: {
         _I.PRESS: (_S.ARMED, _A.ARM),
         _I.SAY: (_S.THINKING, _A.ASK),
+        _I.CONVERSE: (_S.OPEN, _A.CONVERSE),
         _I.STOP: (_S.IDLE, _A.HUSH),
         _I.PLAYBACK_RESUMED: (_S.SPEAKING, _A.RESUME),
         _I.REFUSED: (_S.IDLE, _A.TELL_REFUSAL),
@@ -161,12 +179,41 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
     _S.SETTLING: {
         _I.PRESS: (_S.ARMED, _A.ARM),
         _I.SAY: (_S.THINKING, _A.ASK),
+        _I.CONVERSE: (_S.OPEN, _A.CONVERSE),
         _I.STOP: (_S.IDLE, _A.END),
         _I.PLAYBACK_RESUMED: (_S.SPEAKING, _A.RESUME),
         _I.TURN_COMPLETE: (_S.IDLE, _A.END),
         _I.SETTLED: (_S.IDLE, _A.END),
         _I.LINK_LOST: (_S.IDLE, _A.END),
         _I.SHUTDOWN: (_S.IDLE, _A.END),
+    },
+    _S.OPEN: {
+        _I.HANG_UP: (_S.IDLE, _A.HANG_UP),
+        _I.STOP: (_S.IDLE, _A.HANG_UP),
+        _I.MUTED: (_S.IDLE, _A.HANG_UP),
+        _I.CAPTURE_LOST: (_S.IDLE, _A.FAIL_CAPTURE),
+        _I.REPLY_AUDIO: (_S.REPLYING, _A.HEAR_ON),
+        _I.SILENT_END: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.LINK_LOST: (_S.OPEN, _A.STREAM_AGAIN),
+        _I.UNDELIVERED: (_S.IDLE, _A.GIVE_UP),
+        _I.REFUSED: (_S.IDLE, _A.GIVE_UP),
+        _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
+    },
+    _S.REPLYING: {
+        _I.HANG_UP: (_S.SPEAKING, _A.LISTEN_NO_MORE),
+        _I.CUT_IN: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.STOP: (_S.IDLE, _A.STOP),
+        _I.MUTED: (_S.SPEAKING, _A.LISTEN_NO_MORE),
+        _I.CAPTURE_LOST: (_S.SPEAKING, _A.LISTEN_NO_MORE),
+        _I.REPLY_ENDED: (_S.REPLYING, _A.FINISH_PLAYBACK),
+        _I.INTERRUPTED: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.LINK_LOST: (_S.REPLYING, _A.CUT),
+        _I.STALLED: (_S.REPLYING, _A.CUT_AND_RECONNECT),
+        _I.PLAYED: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.PLAYED_EARLY: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.PLAYED_CUT: (_S.IDLE, _A.END_CUT),
+        _I.SPEAKER_LOST: (_S.IDLE, _A.END_UNHEARD),
+        _I.SHUTDOWN: (_S.IDLE, _A.END_SHUTDOWN),
     },
 }
 
@@ -182,6 +229,9 @@ _LATER = "the person is still speaking: time enough to find out"
 _FROM_ITS_BEGINNING = "it is sent from its beginning over the next connection"
 _BUSY = "a turn is under way; whoever asked is told"
 _NOT_CAPTURING = "the gate is closed"
+_HANDS_FREE = "a tap opens and ends it; nothing is held"
+_NO_CONVERSATION = "no conversation is open"
+_HELD_BY_HAND = "a turn of another kind is under way"
 
 _LINK_ENDS = (_I.UNDELIVERED, _I.OVERDUE, _I.NO_ANSWER)
 _SERVER = (_I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED, _I.TURN_COMPLETE)
@@ -198,14 +248,16 @@ def _because(reason: str, *inputs: TurnInput) -> dict[TurnInput, str]:
 
 IGNORED: dict[TurnState, dict[TurnInput, str]] = {
     _S.IDLE: (
-        _because(_NO_HOLD, *_HOLD_ENDS)
+        _because(_NO_CONVERSATION, _I.HANG_UP, _I.CUT_IN)
+        | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_NO_LINK_NEEDED, _I.LINK_LOST)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.SETTLED)
     ),
     _S.ARMED: (
-        _because(_HOLDING, _I.PRESS)
+        _because(_HELD_BY_HAND, _I.CONVERSE, _I.HANG_UP, _I.CUT_IN)
+        | _because(_HOLDING, _I.PRESS)
         | _because(_BUSY, _I.SAY)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
         | _because(_HELD, _I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
@@ -213,7 +265,8 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.LISTENING: (
-        _because(_HOLDING, _I.PRESS, _I.HELD)
+        _because(_HELD_BY_HAND, _I.CONVERSE, _I.HANG_UP, _I.CUT_IN)
+        | _because(_HOLDING, _I.PRESS, _I.HELD)
         | _because(_BUSY, _I.SAY)
         | _because(_HELD, _I.TAIL_OVER, _I.NOTHING_CAPTURED)
         | _because("it is an utterance already", _I.TAKEN_BACK)
@@ -223,7 +276,8 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.TAIL: (
-        _because(_BUSY, _I.SAY)
+        _because(_HELD_BY_HAND, _I.CONVERSE, _I.HANG_UP, _I.CUT_IN)
+        | _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, _I.RELEASE, _I.TAKEN_BACK, _I.HELD, _I.TOO_LONG)
         | _because("the sentence is said; only silence is lost", _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NOT_ASKED, *_SERVER, *_LINK_ENDS)
@@ -232,14 +286,16 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.THINKING: (
-        _because(_BUSY, _I.SAY)
+        _because(_HELD_BY_HAND, _I.CONVERSE, _I.HANG_UP, _I.CUT_IN)
+        | _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_NO_REPLY, _I.REPLY_ENDED, _I.TURN_COMPLETE)
         | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
     ),
     _S.SPEAKING: (
-        _because(_BUSY, _I.SAY)
+        _because(_HELD_BY_HAND, _I.CONVERSE, _I.HANG_UP, _I.CUT_IN)
+        | _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, *_LINK_ENDS)
@@ -248,11 +304,29 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because("it is still being played", _I.SETTLED)
     ),
     _S.SETTLING: (
-        _because(_NO_HOLD, *_HOLD_ENDS)
+        _because(_NO_CONVERSATION, _I.HANG_UP, _I.CUT_IN)
+        | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_REPLIED, _I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED)
         | _because(_REPLIED, *_LINK_ENDS)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)
         | _because(_NOT_PLAYING, *_PLAYBACK)
+    ),
+    _S.OPEN: (
+        _because(_HANDS_FREE, _I.PRESS, *_HOLD_ENDS)
+        | _because(_BUSY, _I.SAY)
+        | _because("it is open", _I.CONVERSE)
+        | _because(_NO_REPLY, _I.REPLY_ENDED, _I.TURN_COMPLETE, _I.INTERRUPTED, _I.CUT_IN)
+        | _because("nobody has to be answered", _I.OVERDUE, _I.NO_ANSWER)
+        | _because(_NOT_PLAYING, *_PLAYBACK, _I.PLAYBACK_RESUMED, _I.SETTLED)
+    ),
+    _S.REPLYING: (
+        _because(_HANDS_FREE, _I.PRESS, *_HOLD_ENDS)
+        | _because(_BUSY, _I.SAY)
+        | _because("it is open", _I.CONVERSE)
+        | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, *_LINK_ENDS)
+        | _because("what has come is played first", _I.TURN_COMPLETE, _I.PLAYBACK_RESUMED)
+        | _because(_NO_LINK_NEEDED, _I.REFUSED)
+        | _because("it is still being played", _I.SETTLED)
     ),
 }

@@ -37,6 +37,8 @@ class Turns:
         self._out = out
         self.current: Turn | None = None  # under way, or the last one
         self.unanswered: list[Turn] = []  # spoken on, oldest first
+        self.following: Turn | None = None  # hands free: listened to beside the answer
+        self._settling: tuple[Turn, Outcome] | None = None  # so too: only its end is missing
         self.calls: dict[str, float] = {}  # blocking tool calls of this connection: since when
         self.finished = 0  # whose books are closed
         self.last_record: TurnRecord | None = None
@@ -49,6 +51,8 @@ class Turns:
         yield from self.unanswered
         if self.current is not None:
             yield self.current
+        if self.following is not None:
+            yield self.following
 
     def find(self, number: int) -> Turn | None:
         """The turn of that number, if it is under way, the last one, or still unanswered."""
@@ -69,7 +73,8 @@ class Turns:
         if self._link.state is not LinkState.READY or self.calls:
             return
         for turn in self.waiting():
-            if not self.is_on_the_way(turn) and (turn.captured or turn.text is not None):
+            has_something = turn.captured or turn.text is not None
+            if has_something and not (turn.answered or self.is_on_the_way(turn)):
                 turn.ordered_on = self._link.generation
                 turn.record.deliveries += 1
                 turn.record.context = self._link.context
@@ -113,15 +118,23 @@ class Turns:
 
     def let_go(self, outcome: Outcome) -> None:
         """Throw away every utterance kept; those spoken on end as ``outcome``, if not before."""
+        self.settle(None)
         if self.current is not None:
-            self._discard(self.current)
+            self.discard(self.current)
+        self.drop_following()
         for turn in self.unanswered.copy():
             self.forsake(turn, outcome)
+
+    def drop_following(self) -> None:
+        """Nobody listens beside the answer any longer."""
+        if self.following is not None:
+            self.discard(self.following)
+        self.following = None
 
     def forsake(self, turn: Turn, outcome: Outcome) -> None:
         """Keep an utterance that was spoken on no longer."""
         self.unanswered.remove(turn)
-        self._discard(turn)
+        self.discard(turn)
         self.write(turn.record, outcome)
 
     def lose(self, turn: Turn) -> None:
@@ -149,8 +162,31 @@ class Turns:
 
     # --- their books
 
+    def settle(self, outcome: Outcome | None) -> None:
+        """The turn under way is over with ``outcome``, but for what the server has to say of it.
+
+        None: there is none. The one before that waited for that is closed.
+        """
+        if self._settling is not None:
+            turn, before = self._settling
+            self._settling = None
+            self.write(turn.record, before)
+        if outcome is None or self.current is None:
+            return
+        if self.current.turn_done:
+            self.write(self.current.record, outcome)
+        else:
+            self._settling = self.current, outcome
+
+    def settling(self, number: int) -> Turn | None:
+        """The turn of that number, if only its end is missing."""
+        if self._settling is None or self._settling[0].number != number:
+            return None
+        return self._settling[0]
+
     def close_books(self, outcome: Outcome) -> None:
         """The turn under way is over, if it was not before."""
+        self.settle(None)
         if self.current is not None:
             self.write(self.current.record, outcome)
 
@@ -167,6 +203,7 @@ class Turns:
         completed = outcome in {Outcome.ANSWERED, Outcome.SILENT}
         self._link.turn_ended(now, self._out, completed=completed)
 
-    def _discard(self, turn: Turn) -> None:
+    def discard(self, turn: Turn) -> None:
+        """Throw its sound away."""
         if turn.text is None:
             self._out.append(fx.DiscardUtterance(turn.number))

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from speakerd.conversation.memory import Turn
 
 #: The states in which the model works on an answer: it may call tools.
-_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING}
+_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING, TurnState.OPEN, TurnState.REPLYING}
 
 _OnTheWire = (
     ev.ActivityStartSent
     | ev.FirstAudioSent
     | ev.UtteranceSent
     | ev.TranscriptReceived
+    | ev.VoiceHeard
     | ev.ReplyStarted
     | ev.GenerationCompleted
     | ev.TurnCompleted
@@ -97,17 +98,33 @@ class Wire:
             self._link.session.utterance_sent()
 
     def _transcript_received(self, event: ev.TranscriptReceived) -> None:
+        streamed = self._streamed(event)
+        if streamed is not None and event.heard:
+            self._dialogue.voice(streamed)
         turn = self._replied(event)
         if turn is not None and not turn.extended:
             turn.extended = True
             turn.alive_at = self._dialogue.now
+
+    def _voice_heard(self, event: ev.VoiceHeard) -> None:
+        if (turn := self._streamed(event)) is not None:
+            self._dialogue.voice(turn, speaks=event.speaks)
+
+    def _streamed(self, event: ev.TranscriptReceived | ev.VoiceHeard) -> Turn | None:
+        """The turn an event is about, if it is one in which the server listens by itself."""
+        turn = self._asked(event)
+        return turn if turn is not None and turn.streamed and not turn.answered else None
 
     def _reply_started(self, event: ev.ReplyStarted) -> None:
         if (turn := self._asked(event)) is None:
             if event.generation == self._link.generation:
                 self._dialogue.answered_in_vain(event.turn)
             return
+        if turn.streamed:
+            self._link.session.utterance_sent()
         self._link.session.answered()
+        if turn is self._dialogue.turns.following:  # the answer before it was spoken into
+            self._dialogue.step(TurnInput.INTERRUPTED)
         if turn is self._dialogue.turn:
             self._dialogue.step(TurnInput.REPLY_AUDIO)
         else:
@@ -121,6 +138,9 @@ class Wire:
             self._dialogue.step(TurnInput.REPLY_ENDED)
 
     def _turn_completed(self, event: ev.TurnCompleted) -> None:
+        if self._dialogue.turns.settling(event.turn) is not None:
+            self._dialogue.turns.settle(None)
+            return
         if (turn := self._replied(event)) is None:
             return
         self._link.session.answered()
@@ -129,7 +149,7 @@ class Wire:
             turn.turn_done = True
             self._dialogue.step(TurnInput.REPLY_ENDED)
             self._dialogue.step(TurnInput.TURN_COMPLETE)
-        elif turn.interrupted:
+        elif turn.interrupted and not turn.streamed:
             self._dialogue.step(self._dialogue.overdue(turn))
         elif self._dialogue.turns.calls or self._dialogue.ends_its_call(turn):
             turn.alive_at = self._dialogue.now  # the answer comes after the results
@@ -143,7 +163,8 @@ class Wire:
             turn.alive_at = self._dialogue.now
 
     def _usage_reported(self, event: ev.UsageReported) -> None:
-        if (turn := self._replied(event)) is not None:
+        turn = self._replied(event) or self._dialogue.turns.settling(event.turn)
+        if turn is not None:
             turn.record.usage = event.usage
 
     def _interrupted(self, event: ev.Interrupted) -> None:
@@ -181,6 +202,7 @@ class Wire:
         ev.FirstAudioSent: _first_audio_sent,
         ev.UtteranceSent: _utterance_sent,
         ev.TranscriptReceived: _transcript_received,
+        ev.VoiceHeard: _voice_heard,
         ev.ReplyStarted: _reply_started,
         ev.GenerationCompleted: _generation_completed,
         ev.TurnCompleted: _turn_completed,

@@ -14,6 +14,7 @@ from speakerd.conversation.rules import (
     LinkPolicy,
     Rules,
     SecondButton,
+    TurnTaking,
     urgent_backoff_s,
 )
 from speakerd.daemon.devices import Part
@@ -66,6 +67,11 @@ _OF_THE_SETUP = {
     "tools",
     "compression_trigger_tokens",
     "compression_target_tokens",
+    "turn_taking",
+    "vad_start",
+    "vad_end",
+    "vad_padding_ms",
+    "vad_silence_ms",
 }
 
 
@@ -78,6 +84,10 @@ def rules_of(settings: Settings) -> Rules:
         features=wished(wishes),
         lacks={model: wished(wishes) - asked(wishes, model) for model in models},
         policy=LinkPolicy(settings.link),
+        turn_taking=TurnTaking(settings.turn_taking),
+        full_duplex=settings.echo_cancelled,
+        conversation_silence_s=settings.conversation_silence_s,
+        conversation_length_s=settings.conversation_length_s,
         button_mode=ButtonMode(settings.button_mode),
         second_button=SecondButton(settings.second_button),
         debounce_s=settings.debounce_ms / 1000,
@@ -116,7 +126,9 @@ def secrets_of(*all_settings: Settings) -> list[str]:
 
 def utterance_bytes_of(settings: Settings) -> int:
     """What the longest utterance takes, with its pre-roll and tail, and a second to spare."""
-    longest_ms = 1000 * settings.max_utterance_s + settings.preroll_ms + settings.tail_ms
+    hands_free = settings.turn_taking == "conversation"
+    longest_s = settings.conversation_length_s if hands_free else settings.max_utterance_s
+    longest_ms = 1000 * longest_s + settings.preroll_ms + settings.tail_ms
     return bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
 
 

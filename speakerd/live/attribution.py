@@ -53,6 +53,14 @@ class Attribution:
             self._interrupted = False
         return self._stale[0] if self._stale else self._asked
 
+    def is_answered(self, turn: int) -> bool:
+        """Whether an answer to that turn has begun."""
+        return self._begun and turn == self._asked
+
+    def heard(self, now: float) -> int:
+        """The turn in which somebody was heard."""
+        return self.about(now)
+
     def audio(self, now: float) -> int:
         """The turn that reply audio belongs to."""
         if self._interrupted and not self._open:
@@ -92,4 +100,59 @@ class Attribution:
         elif not self._open:
             self._trailing.clear()
             self._ended = True
+        return turn
+
+
+@dataclass(slots=True)
+class Streamed:
+    """The same where the server hears by itself when somebody has spoken, in sound without end.
+
+    An answer belongs to what was being sent when it began.
+    """
+
+    _sent: int = 0  # the turn whose sound is being sent, or was sent last
+    _answered: int = 0  # the turn whose answer comes, or 0
+    _last: int = 0  # the one that was answered last
+    _ending: int = 0  # spoken into; only its end is missing
+
+    def window_opened(self) -> None:
+        """There are no windows."""
+
+    def utterance_sent(self, turn: int, _now: float) -> None:
+        """The sound of ``turn`` begins to be sent, or a text of it is."""
+        self._sent = turn
+
+    def is_answered(self, turn: int) -> bool:
+        """Whether an answer to that turn has begun."""
+        return turn == self._last
+
+    def heard(self, _now: float) -> int:
+        """The turn in which somebody was heard."""
+        return self._sent
+
+    def about(self, _now: float) -> int:
+        """The turn that any other message is about."""
+        return self._answered or self._sent
+
+    def audio(self, _now: float) -> int:
+        """The turn that reply audio belongs to."""
+        self._answered = self._last = self._answered or self._sent
+        return self._answered
+
+    def interrupted(self, _now: float) -> int:
+        """The turn that ``interrupted`` is about; none of its audio comes after this."""
+        turn = self._answered or self._last
+        self._ending, self._answered = self._answered, 0
+        return turn
+
+    def generation_complete(self, now: float) -> int:
+        """The turn that ``generationComplete`` is about."""
+        return self.about(now)
+
+    def turn_complete(self, now: float) -> int:
+        """The turn that ``turnComplete`` ends."""
+        turn = self._ending or self.about(now)
+        if not self._ending:
+            self._answered = 0
+        self._ending = 0
         return turn

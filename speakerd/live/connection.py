@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages
-from speakerd.live.attribution import Attribution
+from speakerd.live.attribution import Attribution, Streamed
 from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from google import genai
     from google.genai.live import AsyncSession
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 #: server answers only after activityEnd, so that larger chunks cost nothing and save wake-ups.
 CHUNK_BYTES = 1280
 MIME_TYPE = "audio/pcm;rate=16000"
+#: 2 s of silence: by 1.5 s the server has heard the end of what was said (field).
+_PAUSE_CHUNKS = 50
 
 #: What comes out of the SDK for a message that it cannot read: one that is not JSON or not an
 #: object, that has unknown keys only, wrong types or too many levels.
@@ -118,7 +120,10 @@ class Connection:
         self._outlets = outlets
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
-        self._attribution = Attribution()
+        self._attribution = Streamed() if manners.automatic else Attribution()
+        self._calls_pending: set[str] = set()  # blocking ones
+        self._may_send = asyncio.Event()  # no call is pending
+        self._may_send.set()
         self._muted = False
         self._answered = 0  # the newest turn whose reply audio has been reported
 
@@ -213,9 +218,10 @@ class Connection:
             post(ev.HandleIssued(generation, said.handle))
         for pcm, rate_hz in said.audio:
             self._reply(attribution.audio(now), pcm, rate_hz)
-        self._transcripts(said, attribution.about(now))
+        self._transcripts(said, now)
         self._calls(said.calls, attribution.about(now))
         if said.cancelled:
+            self._answered_calls(said.cancelled)
             post(ev.ToolCallsCancelled(generation, said.cancelled))
         if said.interrupted:
             post(ev.Interrupted(generation, attribution.interrupted(now)))
@@ -231,8 +237,17 @@ class Connection:
             some = tuple(
                 call for call in calls if (call.name not in self._manners.patient) is blocking
             )
+            if some and blocking:
+                self._calls_pending |= {call.id for call in some}
+                self._may_send.clear()
             if some:
                 self._outlets.post(ev.ToolCallReceived(self._generation, turn, some, blocking))
+
+    def _answered_calls(self, call_ids: Iterable[str]) -> None:
+        """Nobody waits for these any longer."""
+        self._calls_pending -= set(call_ids)
+        if not self._calls_pending:
+            self._may_send.set()
 
     def _end_of_turn(self, said: messages.Said, now: float) -> None:
         """The usage rides with the turnComplete, and belongs to the turn that this ends."""
@@ -253,11 +268,15 @@ class Connection:
             self._answered = turn
             self._outlets.post(ev.ReplyStarted(self._generation, turn))
 
-    def _transcripts(self, said: messages.Said, turn: int) -> None:
-        for side, text in (("heard", said.heard), ("spoken", said.spoken)):
+    def _transcripts(self, said: messages.Said, now: float) -> None:
+        heard, spoken = self._attribution.heard(now), self._attribution.about(now)
+        if said.voice is not None and self._manners.automatic:
+            self._outlets.post(ev.VoiceHeard(self._generation, heard, said.voice))
+        for side, turn, text in (("heard", heard, said.heard), ("spoken", spoken, said.spoken)):
             if text:
                 self._outlets.transcript(side, turn, text)
-                self._outlets.post(ev.TranscriptReceived(self._generation, turn))
+                received = ev.TranscriptReceived(self._generation, turn, heard=side == "heard")
+                self._outlets.post(received)
 
     # --- sending
 
@@ -268,6 +287,8 @@ class Connection:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 match await queue.get():
+                    case Spoken(turn, utterance) if self._manners.automatic:
+                        await self._stream(session, turn, utterance)
                     case Spoken(turn, utterance):
                         await self._speak(session, turn, utterance)
                     case Written(turn, text):
@@ -299,6 +320,41 @@ class Connection:
         await session.send_realtime_input(activity_end=types.ActivityEnd())
         post(ev.UtteranceSent(generation, turn))
 
+    async def _stream(self, session: AsyncSession, turn: int, utterance: Utterance) -> None:
+        """Send the sound as it is captured; the server hears by itself what is said in it."""
+        from google.genai import types
+
+        if utterance.discarded:
+            return
+        self._attribution.utterance_sent(turn, time.monotonic())
+        position_bytes = 0
+        while True:
+            await utterance.wait_for(position_bytes, CHUNK_BYTES)
+            await self._may_send.wait()
+            chunk = utterance.read(position_bytes, CHUNK_BYTES)
+            if not chunk:
+                break
+            await session.send_realtime_input(audio=types.Blob(data=chunk, mime_type=MIME_TYPE))
+            if position_bytes == 0:
+                self._outlets.post(ev.FirstAudioSent(self._generation, turn))
+            position_bytes += len(chunk)
+        if self._turns.empty():
+            await self._pause(session, turn)
+
+    async def _pause(self, session: AsyncSession, turn: int) -> None:
+        """Let the server know that no more comes for now.
+
+        What was being said must not wait there for what is said next: where audioStreamEnd is not
+        heeded (openclaw/openclaw#152830), silence ends it, as far as it was not answered yet.
+        """
+        from google.genai import types
+
+        if not (self._attribution.is_answered(turn) or self._manners.hears_stream_end):
+            silence = types.Blob(data=bytes(CHUNK_BYTES), mime_type=MIME_TYPE)
+            for _ in range(_PAUSE_CHUNKS):
+                await session.send_realtime_input(audio=silence)
+        await session.send_realtime_input(audio_stream_end=True)
+
     async def _write(self, session: AsyncSession, turn: int, text: str) -> None:
         from google.genai import types
 
@@ -323,6 +379,7 @@ class Connection:
 
         answer = types.FunctionResponse(id=call_id, name=name, response=dict(response))
         await session.send_tool_response(function_responses=answer)
+        self._answered_calls({call_id})
         self._outlets.post(ev.ToolResponseSent(self._generation, turn, call_id))
 
 

@@ -37,6 +37,8 @@ MAX_TOKENS = 2**31 - 1  # the wire's int32
 #: The second is an old word for the first (Live API guide, "Thinking").
 _AT_WORK = {"IN_PROGRESS", "REQUIRES_ACTION"}
 
+_VOICES = {"ACTIVITY_START": True, "ACTIVITY_END": False}
+
 _RATE = re.compile(r"rate\s*=\s*(\d+)\b")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -56,6 +58,7 @@ class Said:
     usage: Usage | None = None
     go_away_s: float | None = None
     handle: str | None = None
+    voice: bool | None = None  # somebody begins to speak, or has ended; None: no news of that
     calls: tuple[ToolCall, ...] = ()
     cancelled: tuple[str, ...] = ()
 
@@ -103,6 +106,7 @@ def read(message: types.LiveServerMessage) -> Said:
         go_away_s=_time_left_s(message.go_away),
         handle=_handle(message.session_resumption_update),
         calls=tuple(_calls(tool_call)) if tool_call else (),
+        voice=_voice(message.voice_activity),
         cancelled=tuple(filter(_is_name, cancellation.ids or ())) if cancellation else (),
     )
 
@@ -128,6 +132,11 @@ def _audio(content: types.LiveServerContent) -> Iterator[tuple[bytes, int]]:
 def _text(transcription: types.Transcription | None) -> str:
     text = (transcription.text or "")[:MAX_TEXT] if transcription else ""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _voice(activity: types.VoiceActivity | None) -> bool | None:
+    kind = activity.voice_activity_type if activity else None
+    return _VOICES.get(kind.value) if kind else None
 
 
 def _goes_on(content: types.LiveServerContent | None) -> bool:

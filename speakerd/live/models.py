@@ -3,7 +3,7 @@
 The sources are Google's model pages (ai.google.dev/gemini-api/docs/models/NAME, September 2026),
 its migration guide (google-gemini/gemini-skills, references/migration.md), and what others have
 measured: pydantic/pydantic-ai#8393 and #7269, googleapis/js-genai#1953, PatterAI/Patter#210,
-googleapis/java-genai#382. What is not said here of a model, it takes.
+googleapis/java-genai#382, openclaw/openclaw#152830. What is not said here of a model, it takes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Model:
     #: meanwhile) and NON_BLOCKING; none: it knows one way only, and is not told.
     behaviors: frozenset[str] = frozenset()
     waits: bool = True  # for the result of a function, where it is not told
+    hears_stream_end: bool = True  # audioStreamEnd ends what is being said, as silence does
     text_turns: bool = True  # a text is a turn of its own as realtime input
     scheduling: bool = False  # a late result may say when it is to be spoken of
 
@@ -82,13 +83,19 @@ FAMILIES: dict[str, Model] = {
         levels=("low", "medium", "high"),
         least_level="low",
         budget=False,
+        hears_stream_end=False,
         behaviors=frozenset({"NON_BLOCKING"}),
         waits=False,
     ),
     # Any level: 1007; of a budget some say so, too. The affective dialog was removed, and is
     # refused at the first sound only; proactive audio is always on, and unknown to v1beta.
     "gemini-3.8-live": Model(
-        lacks=_FEELINGS, budget=False, behaviors=_BOTH, waits=False, scheduling=True
+        lacks=_FEELINGS,
+        budget=False,
+        behaviors=_BOTH,
+        waits=False,
+        hears_stream_end=False,
+        scheduling=True,
     ),
     # Both feelings: it never answers the setup. Functions are synchronous.
     "gemini-3.1-flash-live": Model(lacks=_FEELINGS, levels=("minimal", "low", "medium", "high")),

@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """How the server shall hear that somebody speaks; what is empty or None is left to it."""
+
+    start: str = ""  # high or low: how easily it takes a sound for speech
+    end: str = ""  # high or low: how easily it takes a pause for the end
+    padding_ms: int | None = None  # so much speech before it counts
+    silence_ms: int | None = None  # so much silence before it is over
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What the person wants of the model; what is empty or None is left to it."""
 
@@ -44,6 +54,7 @@ class Wishes:
     safety: tuple[tuple[str, str], ...] = ()  # categories of harm, and what is blocked of each
     trigger_tokens: int | None = None  # the context is compressed when it has grown so long
     target_tokens: int | None = None  # to so much
+    detection: Detection | None = None  # None: activityStart and activityEnd say it
     functions: tuple[Mapping[str, Any], ...] = ()  # name, description, parameters and slow of each
 
     @classmethod
@@ -65,6 +76,7 @@ class Wishes:
             safety=settings.safety,
             trigger_tokens=settings.compression_trigger_tokens,
             target_tokens=settings.compression_target_tokens,
+            detection=_detection(settings),
             functions=functions,
         )
 
@@ -74,6 +86,8 @@ class Manners:
     """How a model is talked with once it is set up."""
 
     text_turns: bool = True  # a text is a turn of its own as realtime input
+    automatic: bool = False  # it hears by itself when somebody has spoken
+    hears_stream_end: bool = True  # audioStreamEnd ends what is being said, as silence does
     patient: frozenset[str] = frozenset()  # the functions for which it does not wait
 
 
@@ -115,7 +129,12 @@ def manners(wishes: Wishes, model: str) -> Manners:
     """How this model is talked with."""
     traits = models.of(model)
     calls = (each for each in wishes.functions if not traits.blocks(slow=each["slow"]))
-    return Manners(traits.text_turns, frozenset(each["name"] for each in calls))
+    return Manners(
+        text_turns=traits.text_turns,
+        automatic=wishes.detection is not None,
+        hears_stream_end=traits.hears_stream_end,
+        patient=frozenset(each["name"] for each in calls),
+    )
 
 
 def left_out(wishes: Wishes, model: str) -> tuple[str, ...]:
@@ -159,7 +178,7 @@ def config(
         if wishes.instruction
         else None,
         realtime_input_config=types.RealtimeInputConfig(
-            automatic_activity_detection=types.AutomaticActivityDetection(disabled=True)
+            automatic_activity_detection=_listening(wishes.detection)
         ),
         input_audio_transcription=_hearing(wishes, has),
         output_audio_transcription=types.AudioTranscriptionConfig()
@@ -172,6 +191,33 @@ def config(
         if Feature.COMPRESSION in has
         else None,
         session_resumption=types.SessionResumptionConfig(handle=handle),
+    )
+
+
+def _detection(settings: Settings) -> Detection | None:
+    if settings.turn_taking != "conversation":
+        return None
+    return Detection(
+        start=settings.vad_start,
+        end=settings.vad_end,
+        padding_ms=settings.vad_padding_ms,
+        silence_ms=settings.vad_silence_ms,
+    )
+
+
+def _listening(detection: Detection | None) -> types.AutomaticActivityDetection:
+    from google.genai import types
+
+    if detection is None:
+        return types.AutomaticActivityDetection(disabled=True)
+    start, end = detection.start.upper(), detection.end.upper()
+    return types.AutomaticActivityDetection(
+        start_of_speech_sensitivity=types.StartSensitivity(f"START_SENSITIVITY_{start}")
+        if start
+        else None,
+        end_of_speech_sensitivity=types.EndSensitivity(f"END_SENSITIVITY_{end}") if end else None,
+        prefix_padding_ms=detection.padding_ms,
+        silence_duration_ms=detection.silence_ms,
     )
 
 

@@ -281,6 +281,8 @@ class CoreMachine(RuleBasedStateMachine):
                 "usage": ev.Usage(),
                 "calls": (),
                 "blocking": True,
+                "heard": True,
+                "speaks": True,
                 "call_id": "c",
                 "call_ids": ("c",),
             }[name]

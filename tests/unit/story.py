@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation import handsfree
 from speakerd.conversation.core import Core
-from speakerd.conversation.rules import Rules
+from speakerd.conversation.rules import Rules, TurnTaking
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
 
@@ -214,12 +215,31 @@ class Story:
             TurnState.SPEAKING: lambda: (self.reply(self.turn), self.plays(self.turn)),
             TurnState.SETTLING: lambda: (self.generated(self.turn), self.drained(self.turn)),
         }
+        if state in handsfree.STATES:
+            steps = {
+                TurnState.OPEN: lambda: (self.go_hands_free(), self.tell(ev.PressRequested())),
+                TurnState.REPLYING: lambda: (
+                    self.captured(),
+                    self.reply(self.turn),
+                    self.plays(self.turn),
+                ),
+            }
         for reached, step in steps.items():
             if self.state is state:
                 break
             step()
             assert self.state is reached
         return self.turn
+
+    def go_hands_free(self, **rules: Any) -> list[fx.Effect]:  # noqa: ANN401 - any of them
+        """Live, from here on, as if a tap had always opened a conversation."""
+        hands_free = {"turn_taking": TurnTaking.CONVERSATION} | rules
+        self.rules = replace(self.rules, **hands_free)
+        log = self.log
+        effects = self.tell(ev.ReloadRequested(self.rules))
+        self.log = log
+        self._times = self._times[: len(log)]
+        return effects
 
     # --- the devices
 

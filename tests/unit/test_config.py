@@ -67,6 +67,14 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "temperature": None,
         "media_resolution": "",
         "safety": (),
+        "turn_taking": "push-to-talk",
+        "conversation_silence_s": 15,
+        "conversation_length_s": 300,
+        "echo_cancelled": False,
+        "vad_start": "",
+        "vad_end": "",
+        "vad_padding_ms": None,
+        "vad_silence_ms": None,
         "system_instruction": "",
         "system_instruction_file": None,
         "place": "",
@@ -191,6 +199,9 @@ def test_what_is_no_key_is_refused_without_being_shown(place: Place, key: str) -
         ("THINKING_BUDGET", "-2", "a whole number from -1 to 32768"),
         ("TEMPERATURE", "warm", "a number from 0 to 2"),
         ("MEDIA_RESOLUTION", "huge", "low, medium or high"),
+        ("TURN_TAKING", "shouting", "push-to-talk or conversation"),
+        ("VAD_START", "middling", "high or low"),
+        ("VAD_SILENCE_MS", "99", "a whole number of milliseconds from 100 to 10000"),
         ("COMPRESSION_TRIGGER_TOKENS", "4999", "a whole number from 5000 to 128000"),
         ("BUTTON_PIN", "54", "a whole number from 0 to 53"),
         ("BUTTON_MODE", "push", "hold or toggle or auto"),
@@ -496,6 +507,15 @@ def test_what_is_blocked_is_named_by_its_category(place: Place) -> None:
         assert line.startswith(f"SPEAKERD_SAFETY in the environment is {wrong!r}; allowed: CATE")
     (line,) = place.problems(SPEAKERD_SAFETY="harassment=none,harassment=only-high")
     assert "which names a category twice" in line
+
+
+def test_what_is_for_a_conversation_does_nothing_without_one(place: Place) -> None:
+    of_it = {"SPEAKERD_VAD_START": "low", "SPEAKERD_ECHO_CANCELLED": "true"}
+    assert place.load(**of_it).warnings == (
+        "SPEAKERD_ECHO_CANCELLED does nothing without SPEAKERD_TURN_TAKING=conversation",
+        "SPEAKERD_VAD_START does nothing without SPEAKERD_TURN_TAKING=conversation",
+    )
+    assert place.load(**of_it, SPEAKERD_TURN_TAKING="conversation").warnings == ()
 
 
 def test_less_is_kept_than_what_is_too_much(place: Place) -> None:

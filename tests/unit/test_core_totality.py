@@ -29,6 +29,8 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "pressed": [True, False],
         "text": ["hello", ""],
         "read_out": [False, True],
+        "heard": [True, False],
+        "speaks": [True, False],
         "device": list(ev.Device),
         "key": list(ev.Key) if kind in HAVE_LINES else [*ev.Key, *ev.PadKey],
         "trigger": list(ev.Trigger),

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from speakerd.config.settings import Settings
 from speakerd.conversation.events import Device, Key, PadKey, Trigger
-from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
+from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton, TurnTaking
 from speakerd.daemon import devices, root
 from speakerd.daemon.devices import Part
 from speakerd.daemon.translate import devices_of, remade_by, rules_of
 from speakerd.errors import Feature
 from speakerd.live.models import UNKNOWN, Thinking
-from speakerd.live.setup import Wishes
+from speakerd.live.setup import Detection, Wishes
 from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ CHOSEN = {
     "temperature": 0.5,
     "media_resolution": "low",
     "safety": "harassment=none",
+    "turn_taking": "conversation",
+    "conversation_silence_s": 21,
+    "conversation_length_s": 240,
+    "echo_cancelled": True,
+    "vad_start": "low",
+    "vad_end": "high",
+    "vad_padding_ms": 120,
+    "vad_silence_ms": 700,
     "system_instruction": "You are in {place}, with {names}.",
     "place": "Bonn",
     "names": "Ada,Alan",
@@ -123,6 +131,10 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         features=frozenset(Feature) - {Feature.TOOLS},
         lacks=dict.fromkeys(("gemini-a", "gemini-b", "gemini-c"), UNKNOWN.lacks),
         policy=LinkPolicy.ALWAYS,
+        turn_taking=TurnTaking.CONVERSATION,
+        full_duplex=True,
+        conversation_silence_s=21.0,
+        conversation_length_s=240.0,
         button_mode=ButtonMode.AUTO,
         second_button=SecondButton.VOLUME,
         debounce_s=0.011,
@@ -222,6 +234,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
             safety=(("harassment", "none"),),
             trigger_tokens=9000,
             target_tokens=4000,
+            detection=Detection("low", "high", 120, 700),
         ),
         "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speakerd.live.attribution import Attribution
+from speakerd.live.attribution import Attribution, Streamed
 
 
 def asked(*turns: int, at: float = 0.0) -> Attribution:
@@ -150,3 +150,47 @@ def test_an_interruption_in_mid_answer_is_of_that_answer_whatever_trails() -> No
     attribution.utterance_sent(2, 0.2)
     assert attribution.audio(0.3) == 2
     assert attribution.interrupted(0.4) == 2
+
+
+# --- where the server hears by itself when somebody has spoken
+
+
+def test_an_answer_belongs_to_what_was_being_sent_when_it_began() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    assert (streamed.heard(0.5), streamed.about(0.5)) == (1, 1)
+    assert streamed.audio(1.0) == 1
+    streamed.utterance_sent(2, 1.0)  # it goes on beside the answer
+    assert streamed.audio(1.1) == 1
+    assert (streamed.heard(1.2), streamed.about(1.2)) == (2, 1)
+    assert streamed.generation_complete(1.3) == 1
+    assert streamed.turn_complete(1.4) == 1
+    assert streamed.audio(2.0) == 2
+
+
+def test_after_it_was_spoken_into_nothing_of_it_comes_but_its_end() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.utterance_sent(2, 1.0)
+    assert streamed.interrupted(1.5) == 1
+    assert streamed.audio(1.6) == 2
+    assert streamed.turn_complete(1.7) == 1
+    assert streamed.turn_complete(2.0) == 2
+
+
+def test_an_interruption_after_the_end_is_about_what_is_still_being_heard() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.turn_complete(1.1)
+    streamed.utterance_sent(2, 1.2)
+    assert streamed.interrupted(1.5) == 1
+    assert streamed.turn_complete(1.6) == 2
+
+
+def test_silence_for_an_answer_is_about_what_was_said() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    assert streamed.turn_complete(1.0) == 1
+    assert not streamed.is_answered(1)

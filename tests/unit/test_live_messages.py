@@ -107,6 +107,14 @@ def test_a_turn_complete_of_an_answer_in_progress_ends_only_a_part_of_it(status:
     assert (said.turn_complete, said.goes_on) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "voice"),
+    [("ACTIVITY_START", True), ("ACTIVITY_END", False), ("TYPE_UNSPECIFIED", None), (None, None)],
+)
+def test_somebody_is_heard(kind: str | None, voice: bool | None) -> None:
+    assert parse({"voiceActivity": {"voiceActivityType": kind}}).voice is voice
+
+
 def test_a_turn_complete_of_an_idle_model_is_the_end() -> None:
     said = parse(content(turnComplete=True, interactionStatus="IDLE"))
     assert (said.turn_complete, said.goes_on) == (True, False)

@@ -8,7 +8,7 @@ import pytest
 
 from speakerd.errors import Feature
 from speakerd.live.models import Thinking
-from speakerd.live.setup import Wishes, asked, config, left_out, manners, wished
+from speakerd.live.setup import Detection, Wishes, asked, config, left_out, manners, wished
 
 LIVE, NATIVE = "gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"
 THINKER = "gemini-3.8-live-extended-thinking"
@@ -209,6 +209,28 @@ def test_functions_are_called_as_the_model_can(
     (tool,) = made(wishes, model)["tools"]
     assert [each.get("behavior") for each in tool["function_declarations"]] == behaviors
     assert manners(wishes, model).patient == patient
+
+
+def test_the_server_hears_by_itself_when_somebody_speaks_where_that_is_wished() -> None:
+    wishes = Wishes(detection=Detection())
+    listening = "automatic_activity_detection"
+    assert made(wishes)["realtime_input_config"] == {listening: {}}
+    assert manners(wishes, LATER).automatic
+    assert not manners(Wishes(), LATER).automatic
+    all_of_it = Wishes(detection=Detection("high", "low", 100, 900))
+    assert made(all_of_it)["realtime_input_config"] == {
+        listening: {
+            "start_of_speech_sensitivity": "START_SENSITIVITY_HIGH",
+            "end_of_speech_sensitivity": "END_SENSITIVITY_LOW",
+            "prefix_padding_ms": 100,
+            "silence_duration_ms": 900,
+        }
+    }
+
+
+def test_the_end_of_a_stream_is_no_end_of_a_sentence_everywhere() -> None:
+    assert manners(Wishes(), NATIVE).hears_stream_end
+    assert not manners(Wishes(), LIVE).hears_stream_end
 
 
 def test_a_text_is_no_turn_as_realtime_input_everywhere() -> None:

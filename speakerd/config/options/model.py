@@ -106,6 +106,58 @@ class TheModel(Area):
     )
 
 
+class TurnTaking(Area):
+    """Taking turns."""
+
+    turn_taking: Annotated[Literal["push-to-talk", "conversation"], Lowered] = Field(
+        "push-to-talk",
+        description="Who says where a sentence ends: the button; or the model, in a conversation "
+        "that a tap opens and ends.",
+    )
+    conversation_silence_s: float = Field(
+        15,
+        ge=2,
+        le=120,
+        description="How long nobody says anything before such a conversation ends by itself.",
+    )
+    conversation_length_s: float = Field(
+        300,
+        ge=10,
+        le=900,
+        description="How long it may last; an answer is heard to its end.",
+    )
+    echo_cancelled: bool = Field(
+        default=False,
+        description="Whether the microphone does not hear the speaker, so that one can speak into "
+        "an answer; otherwise it is closed while one is heard.",
+        json_schema_extra=words("true or false"),
+    )
+    vad_start: Annotated[Literal["", "high", "low"], Lowered] = Field(
+        "",
+        description="How easily the model takes a sound for speech.",
+        json_schema_extra=words("high or low"),
+    )
+    vad_end: Annotated[Literal["", "high", "low"], Lowered] = Field(
+        "",
+        description="How easily it takes a pause for the end of a sentence.",
+        json_schema_extra=words("high or low"),
+    )
+    vad_padding_ms: int | None = Field(
+        None,
+        ge=0,
+        le=2000,
+        description="How much speech it needs before it counts.",
+        json_schema_extra=words("a whole number of milliseconds from 0 to 2000"),
+    )
+    vad_silence_ms: int | None = Field(
+        None,
+        ge=100,
+        le=10000,
+        description="How long a pause ends a sentence.",
+        json_schema_extra=words("a whole number of milliseconds from 100 to 10000"),
+    )
+
+
 class TheInstruction(Area):
     """What the model is told."""
 
