@@ -123,7 +123,7 @@ def test_what_the_server_refuses_of_the_setup_is_told_when_it_changes(
         log.opened(1, status)
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert warnings == [
-        "the server refuses search for m: going on without it",
+        "the server refuses search (SPEAKERD_GOOGLE_SEARCH) for m: going on without it",
         "m is asked for everything again",
     ]
 
