@@ -145,7 +145,7 @@ class Dialogue:
             case TurnState.SPEAKING | TurnState.REPLYING if turn is not None and turn.finishing:
                 at, event = self._entered + rules.longest_playback_s, TurnInput.SPEAKER_LOST
             case TurnState.SETTLING:
-                at = self._entered + self._settle_s()
+                at = self._settled_at()
             case _:
                 pass
         return at, event
@@ -163,12 +163,15 @@ class Dialogue:
 
     def _silence_s(self, turn: Turn) -> float:
         """How long the model may be silent."""
-        return self._rules.work_timeout_s if turn.continues else self._rules.reply_timeout_s
+        return self._rules.work_timeout_s if turn.at_work else self._rules.reply_timeout_s
 
-    def _settle_s(self) -> float:
-        """How long the end of a turn may trail what was heard."""
-        goes_on = self.turn is not None and self.turn.continues
-        return self._rules.work_timeout_s if goes_on else self._rules.settle_s
+    def _settled_at(self) -> float:
+        """When the end of a turn has trailed what was heard for long enough."""
+        if self.turn is None:
+            return self._entered + self._rules.settle_s
+        if self.turn.at_work:
+            return self._entered + self._rules.work_timeout_s
+        return max(self._entered, self.turn.result_at) + self._rules.settle_s
 
     def overdue(self, turn: Turn) -> TurnInput:
         """What a missing answer amounts to: once more, or the end."""
@@ -284,6 +287,8 @@ class Dialogue:
         """These calls are answered or cancelled."""
         for call_id in call_ids:
             self.turns.calls.pop(call_id, None)
+        for turn in self.turns.waiting():
+            turn.open_calls -= set(call_ids)
         if self.turn is not None:
             self.turn.alive_at = self.turn.result_at = self.now
             if self.turn.silent_since is not None:
@@ -313,7 +318,8 @@ class Dialogue:
 
     def link_lost(self) -> None:
         """The connection is gone, with what was pending on it."""
-        self.turns.link_lost()
+        if unfinished := self.turns.link_lost():
+            self._out.append(fx.CancelTools(unfinished))
         self.step(TurnInput.LINK_LOST)
 
     def deliver(self) -> None:

@@ -206,6 +206,13 @@ class RunTools:
     execute: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class CancelTools:
+    """Leave these calls alone, as far as they are not carried out: nobody gets their results."""
+
+    call_ids: tuple[str, ...]
+
+
 # --- service
 
 
@@ -278,6 +285,7 @@ Effect = (
     | Disconnect
     | Deliver
     | RunTools
+    | CancelTools
     | SaveHandle
     | Forgotten
     | KeepVolume

@@ -37,6 +37,7 @@ class Turn:
     extended: bool = False  # a transcription has extended the limit
     interrupted: bool = False  # by the server since it was sent, before any audio
     tool_ran: bool = False
+    open_calls: set[str] = field(default_factory=set)  # that the model does not wait for
     result_at: float = -FOREVER  # a result was sent; the turnComplete of the call may trail it
     answered: bool = False  # reply audio has come
     continues: bool = False  # the model has said that it works on more of the answer
@@ -45,6 +46,11 @@ class Turn:
     finishing: bool = False  # the speaker knows that no more is coming
     cut: bool = False
     silent_since: float | None = None  # reply audio is missing since then
+
+    @property
+    def at_work(self) -> bool:
+        """Whether more of the answer is to come, later than answers usually do."""
+        return self.continues or bool(self.open_calls)
 
     @property
     def number(self) -> int:

@@ -97,13 +97,18 @@ class Turns:
         turn.extended = turn.interrupted = False
         turn.alive_at = turn.record.activity_end_at = self._clock.now
 
-    def link_lost(self) -> None:
-        """The connection is gone, with what was pending on it."""
+    def link_lost(self) -> tuple[str, ...]:
+        """The connection is gone; the calls that were pending on it, whose results nobody gets."""
+        open_calls = [call_id for turn in self.waiting() for call_id in sorted(turn.open_calls)]
+        unfinished = (*self.calls, *open_calls)
         self.calls.clear()
+        for turn in self.waiting():
+            turn.open_calls.clear()
         for turn in self.unanswered.copy():
             turn.sent = False
             if not self.may_be_sent_again(turn):
                 self.lose(turn)
+        return unfinished
 
     def tools_due(self) -> float:
         """When the oldest pending call is overdue; infinity for never."""

@@ -144,6 +144,11 @@ class Wire:
         if (turn := self._replied(event)) is None:
             return
         self._link.session.answered()
+        if turn.open_calls:  # it is the end of the call; the answer to its result is to come
+            turn.alive_at = self._dialogue.now
+            if turn.answered:
+                self._dialogue.step(TurnInput.REPLY_ENDED)
+            return
         turn.record.turn_complete_at = self._dialogue.now
         if turn.answered:
             turn.turn_done = True
@@ -177,9 +182,11 @@ class Wire:
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
         turn, state = self._replied(event), self._dialogue.state
-        execute = turn is not None and (state in _ANSWERING or turn.continues)
+        execute = turn is not None and (state in _ANSWERING or turn.at_work)
         if turn is not None:
             turn.alive_at = self._dialogue.now
+            if execute and not event.blocking:
+                turn.open_calls |= {call.id for call in event.calls}
         self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
@@ -191,6 +198,7 @@ class Wire:
 
     def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
         if self._current(event.generation):
+            self._out.append(fx.CancelTools(event.call_ids))
             self._dialogue.tools_done(event.call_ids)
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed

@@ -119,6 +119,9 @@ class Orders:
     def _run_tools(self, order: fx.RunTools) -> None:
         self._edges.hands.run(order)
 
+    def _cancel_tools(self, order: fx.CancelTools) -> None:
+        self._edges.hands.cancel(order.call_ids)
+
     def _save_handle(self, order: fx.SaveHandle) -> None:
         self._edges.chores.do(functools.partial(self._edges.handle.save, order.handle))
 
@@ -171,6 +174,7 @@ class Orders:
         fx.Disconnect: _disconnect,
         fx.Deliver: _deliver,
         fx.RunTools: _run_tools,
+        fx.CancelTools: _cancel_tools,
         fx.SaveHandle: _save_handle,
         fx.Forgotten: _forgotten,
         fx.Mute: _mute,

@@ -219,6 +219,7 @@ class Daemon:
         self._dispatch(ev.ShutdownRequested(), time.monotonic())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._link_down.wait(), _CLOSING_S)
+        self._hands.close()
         await self._live.close()
         if self._reloads is not None:
             self._reloads.close()

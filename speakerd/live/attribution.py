@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+#: The turn of what is about none.
+NOBODY = 0
 #: How long after an activityEnd messages may still be taken for the rest of an earlier answer
 #: whose end has not come. Longer than any round trip, shorter than any answer takes to come.
 STALE_LIMIT_S = 1.0
@@ -18,7 +20,7 @@ STALE_LIMIT_S = 1.0
 
 @dataclass(slots=True)
 class Attribution:
-    """The turns of one connection, as the server sees them. Turn 0 is nobody's."""
+    """The turns of one connection, as the server sees them."""
 
     limit_s: float = STALE_LIMIT_S
     _asked: int = 0  # the turn whose utterance was completed last
@@ -30,6 +32,11 @@ class Attribution:
     _trailing: list[int] = field(default_factory=list)  # spoken into; only their end is missing
     _interrupted: bool = False  # the server has begun to end the oldest stale one
     _stale_until: float = 0.0
+    _empty_end: bool = False  # a turnComplete may come that ends nobody's turn
+
+    def expect_empty_end(self) -> None:
+        """If a turnComplete comes before any answer, it is nobody's."""
+        self._empty_end = True
 
     def window_opened(self) -> None:
         """activityStart is about to be sent."""
@@ -66,6 +73,7 @@ class Attribution:
         if self._interrupted and not self._open:
             self._stale.clear()  # late audio comes before ``interrupted``, never after it
         self._interrupted = self._interrupted and self._open
+        self._empty_end = False
         turn = self.about(now)
         self._begun = turn == self._asked and not self._open
         return turn
@@ -91,6 +99,9 @@ class Attribution:
 
     def turn_complete(self, now: float) -> int:
         """The turn that ``turnComplete`` ends. It trails its generationComplete by seconds."""
+        if self._empty_end:
+            self._empty_end = False
+            return NOBODY
         turn = self.about(now)
         if self._stale:
             self._stale.pop(0)
@@ -114,6 +125,11 @@ class Streamed:
     _answered: int = 0  # the turn whose answer comes, or 0
     _last: int = 0  # the one that was answered last
     _ending: int = 0  # spoken into; only its end is missing
+    _empty_end: bool = False  # a turnComplete may come that ends nobody's turn
+
+    def expect_empty_end(self) -> None:
+        """If a turnComplete comes before any answer, it is nobody's."""
+        self._empty_end = True
 
     def window_opened(self) -> None:
         """There are no windows."""
@@ -136,6 +152,7 @@ class Streamed:
 
     def audio(self, _now: float) -> int:
         """The turn that reply audio belongs to."""
+        self._empty_end = False
         self._answered = self._last = self._answered or self._sent
         return self._answered
 
@@ -151,6 +168,9 @@ class Streamed:
 
     def turn_complete(self, now: float) -> int:
         """The turn that ``turnComplete`` ends."""
+        if self._empty_end:
+            self._empty_end = False
+            return NOBODY
         turn = self._ending or self.about(now)
         if not self._ending:
             self._answered = 0

@@ -105,7 +105,10 @@ _Queue: TypeAlias = asyncio.Queue[Spoken | Written | Result]
 
 
 class Connection:
-    """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered."""
+    """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered.
+
+    ``owed`` are the ids and names of calls that the session resumed still waits for.
+    """
 
     def __init__(
         self,
@@ -113,10 +116,13 @@ class Connection:
         outlets: Outlets,
         close_timeout_s: float = 1.0,
         manners: Manners = Manners(),  # noqa: B008 - it is frozen
+        owed: Mapping[str, str] | None = None,
     ) -> None:
         self._generation = generation
         self._close_timeout_s = close_timeout_s
         self._manners = manners
+        self._owed = owed or {}
+        self.open_calls: dict[str, str] = {}  # the names of those that are not answered, by id
         self._outlets = outlets
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
@@ -151,6 +157,7 @@ class Connection:
                 return failures.of_connecting(error)
             if session.setup_complete is None:
                 return Failure(FailureKind.SERVER, "the server did not confirm the setup")
+            await self._make_good(session)
             self._outlets.post(ev.ConnectionOpened(self._generation))
             return await self._serve(session)
 
@@ -178,6 +185,26 @@ class Connection:
             for task in (receiver, *senders):
                 task.cancel()
             await asyncio.gather(receiver, *senders, return_exceptions=True)
+
+    async def _make_good(self, session: AsyncSession) -> None:
+        """Answer the calls that the connection before has left open.
+
+        As long as they are, the session takes what is said next for the end of that exchange, and
+        does not answer it (pydantic/pydantic-ai, realtime/google.py, tried with 3.8).
+        """
+        from google.genai import types
+        from websockets.exceptions import ConnectionClosed
+
+        if not self._owed:
+            return
+        lost = {"error": "the connection was lost meanwhile: it is not known whether it was done"}
+        answers = [
+            types.FunctionResponse(id=call_id, name=name, response=lost)
+            for call_id, name in self._owed.items()
+        ]
+        self._attribution.expect_empty_end()
+        with contextlib.suppress(ConnectionClosed):  # the receiver has it first
+            await session.send_tool_response(function_responses=answers)
 
     # --- receiving
 
@@ -233,6 +260,7 @@ class Connection:
 
     def _calls(self, calls: tuple[ev.ToolCall, ...], turn: int) -> None:
         """Those that the model waits for, and those that it does not."""
+        self.open_calls |= {call.id: call.name for call in calls}
         for blocking in (True, False):
             some = tuple(
                 call for call in calls if (call.name not in self._manners.patient) is blocking
@@ -245,6 +273,8 @@ class Connection:
 
     def _answered_calls(self, call_ids: Iterable[str]) -> None:
         """Nobody waits for these any longer."""
+        for call_id in call_ids:
+            self.open_calls.pop(call_id, None)
         self._calls_pending -= set(call_ids)
         if not self._calls_pending:
             self._may_send.set()

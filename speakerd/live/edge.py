@@ -48,6 +48,9 @@ class LiveEdge:
         self._timeouts = timeouts or Timeouts()
         self._client: tuple[SecretStr, genai.Client] | None = None  # with the key it was made with
         self._told_left_out: tuple[str, tuple[str, ...]] = ("", ())  # of which model, and what
+        self._open_calls: dict[
+            str, str
+        ] = {}  # of the connection before: the session waits for them
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
     def reload(self, api_key: SecretStr, wishes: setup.Wishes) -> None:
@@ -71,8 +74,10 @@ class LiveEdge:
     ) -> None:
         """Begin connection ``generation``, without these optional parts of the setup."""
         manners = setup.manners(self._wishes, model)
-        connection = Connection(generation, self._outlets, self._timeouts.close_s, manners)
         resumed = handle.value if handle else None
+        owed = self._open_calls if resumed else {}
+        self._open_calls = {}
+        connection = Connection(generation, self._outlets, self._timeouts.close_s, manners, owed)
         self._tell_left_out(model)
         config = functools.partial(
             setup.config, self._wishes, model, handle=resumed, without=without
@@ -120,7 +125,8 @@ class LiveEdge:
 
     def _ended(self, generation: int, task: asyncio.Task[Failure]) -> None:
         """Report the end of a connection: once, last of all, whatever it was that ended it."""
-        del self._connections[generation]
+        connection, _ = self._connections.pop(generation)
+        self._open_calls |= connection.open_calls
         failure: Failure | None = None  # our own close
         if not task.cancelled():
             bug = task.exception()

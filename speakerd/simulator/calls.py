@@ -38,6 +38,11 @@ class Calls:
         """Whether the model waits for one."""
         return any(call.blocking for call in self._pending.values())
 
+    @property
+    def open(self) -> frozenset[str]:
+        """The ids of those that have not been answered."""
+        return frozenset(self._pending)
+
     def make(self, call: ToolCall, turn: TurnRecord) -> dict[str, Any]:
         """The functionCall of a new call."""
         call_id = f"function-call-{self._random.getrandbits(64)}"

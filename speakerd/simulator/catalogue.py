@@ -122,6 +122,7 @@ class Model:
     blocking: bool = True  # functions may be declared BLOCKING
     scheduling: bool = True  # results may say when they are spoken of
     answers_text: bool = True  # realtimeInput.text is a turn
+    waits_for_lost_calls: bool = False  # over a resumption
     interaction_status: bool = False  # comes with every turnComplete
 
 
@@ -130,7 +131,9 @@ _NATIVE_AUDIO = Model(text_refusal=NO_TEXT_FROM_VOICES, feelings=True, answers_t
 #: The Live models of the Developer API at the end of 2026. Retired ones (gemini-2.0-flash-live-001,
 #: gemini-live-2.5-flash-preview) are unknown to the server.
 MODELS: dict[str, Model] = {
-    "gemini-3.8-live": Model(budget=False, media_chunks=False, waits=False),
+    "gemini-3.8-live": Model(
+        budget=False, media_chunks=False, waits=False, waits_for_lost_calls=True
+    ),
     "gemini-3.8-live-extended-thinking": Model(
         levels=("LOW", "MEDIUM", "HIGH"),
         level_needed=True,
@@ -139,6 +142,7 @@ MODELS: dict[str, Model] = {
         waits=False,
         blocking=False,
         scheduling=False,
+        waits_for_lost_calls=True,
         interaction_status=True,
     ),
     "gemini-3.1-flash-live-preview": Model(

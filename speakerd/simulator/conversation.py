@@ -94,6 +94,7 @@ class Conversation:
     def lost(self) -> None:
         """The connection has ended."""
         self.closed = True
+        self._session.lost_calls = self._calls.open
         self._session.end(self._wire.now)
         turns = [reply.turn for reply in self._replies]
         turns += [] if self._heard is None else [self._heard]
@@ -188,8 +189,21 @@ class Conversation:
         context = tuple(past.number for past in self._session.history)
         return self._world.new_turn(self._wire.record.number, kind, context)
 
+    @property
+    def _waits_for_lost_calls(self) -> bool:
+        return bool(self._session.lost_calls) and self._config.traits.waits_for_lost_calls
+
+    def _end_lost_calls(self) -> None:
+        """What the model has waited for over a resumption is over, and nothing is said to it."""
+        self._session.lost_calls = frozenset()
+        self._wire.say({"serverContent": {"turnComplete": True}})
+
     def _reply(self, turn: TurnRecord, pcm: bytes) -> None:
         """Answer ``turn`` with ``pcm``, after the answers that are under way."""
+        if self._waits_for_lost_calls:  # it is taken for the end of that exchange
+            self._end_lost_calls()
+            turn.outcome = Outcome.COMPLETE
+            return
         config, options, seconds = self._config, self._options, turn.utterance_s
         heard = options.heard.format(seconds=seconds) if turn.utterance else ""
         order = Order(
@@ -296,6 +310,12 @@ class Conversation:
         for response in value.get("function_responses", []):
             if "scheduling" in response and not self._config.traits.scheduling:
                 raise Refused(SCHEDULING)
+            if response.get("id") in self._session.lost_calls:
+                waits = self._waits_for_lost_calls
+                self._session.lost_calls -= {response["id"]}
+                if waits and not self._session.lost_calls:
+                    self._end_lost_calls()
+                continue
             answered = self._calls.answer(response)
             if answered is None:
                 continue

@@ -44,6 +44,7 @@ class Session:
     history: tuple[PastTurn, ...] = ()
     connected: bool = True
     ended_at: float = 0.0  # when the last connection ended
+    lost_calls: frozenset[str] = frozenset()  # that were open then
 
     @property
     def tokens(self) -> int:

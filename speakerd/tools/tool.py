@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from speakerd.conversation.events import Event
 
@@ -48,11 +48,12 @@ class Tool:
     name: str
     description: str
     parameters: Mapping[str, Any]
-    _function: Callable[..., Result]
+    slow: bool  # it is a coroutine function: the model need not wait for it where it can do without
+    _function: Callable[..., Result | Awaitable[Result]]
     _arguments: type[BaseModel]
 
     @classmethod
-    def of(cls, function: Callable[..., Result]) -> Tool:
+    def of(cls, function: Callable[..., Result | Awaitable[Result]]) -> Tool:
         """The tool that ``function`` is."""
         hints = get_type_hints(function, include_extras=True)
         _, *parameters = inspect.signature(function).parameters.values()
@@ -74,12 +75,16 @@ class Tool:
                 },
                 "required": schema.get("required", []),
             },
+            slow=inspect.iscoroutinefunction(function),
             _function=function,
             _arguments=arguments,
         )
 
-    def call(self, speaker: SpeakerPort, args: Mapping[str, object]) -> Result:
-        """Do it. Arguments that do not fit come back as an ``error``, which the model reads."""
+    def call(self, speaker: SpeakerPort, args: Mapping[str, object]) -> Result | Awaitable[Result]:
+        """Do it; a slow one has to be awaited.
+
+        Arguments that do not fit come back as an ``error``, which the model reads.
+        """
         try:
             given = self._arguments.model_validate(dict(args))
         except ValidationError as error:

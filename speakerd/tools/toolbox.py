@@ -8,7 +8,7 @@ from speakerd.tools import volume
 from speakerd.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from speakerd.conversation.events import ToolCall
     from speakerd.tools.tool import Result, SpeakerPort
@@ -18,10 +18,12 @@ SETS = {"volume": volume.TOOLS}
 
 
 class Toolbox:
-    """The tools of these ``sets``."""
+    """The tools of these ``sets``, which are ``known`` by their names."""
 
-    def __init__(self, sets: Iterable[str]) -> None:
-        tools = (Tool.of(function) for name in sets for function in SETS[name])
+    def __init__(
+        self, sets: Iterable[str], known: Mapping[str, Iterable[Callable[..., Any]]] = SETS
+    ) -> None:
+        tools = (Tool.of(function) for name in sets for function in known[name])
         self._tools = {tool.name: tool for tool in tools}
 
     def declarations(self) -> tuple[Mapping[str, Any], ...]:
@@ -31,7 +33,7 @@ class Toolbox:
                 "name": tool.name,
                 "description": tool.description,
                 "parameters": tool.parameters,
-                "slow": False,  # the model may wait for it
+                "slow": tool.slow,
             }
             for tool in self._tools.values()
         )
@@ -39,8 +41,8 @@ class Toolbox:
     def __contains__(self, name: str) -> bool:
         return name in self._tools
 
-    def call(self, call: ToolCall, speaker: SpeakerPort) -> Result:
-        """The answer to a call, an ``error`` where nothing was done."""
+    def call(self, call: ToolCall, speaker: SpeakerPort) -> Result | Awaitable[Result]:
+        """The answer to a call, an ``error`` where nothing was done; a slow one is awaited."""
         tool = self._tools.get(call.name)
         if tool is None:
             return {"error": f"there is no tool {call.name!r}"}

@@ -497,6 +497,9 @@ class World:
         connection.deliveries.append(order)
         self.later(0.0, self.send)
 
+    def do_CancelTools(self, order: fx.CancelTools) -> None:  # noqa: N802
+        assert order.call_ids  # and some are too far gone to be left alone
+
     def do_RunTools(self, order: fx.RunTools) -> None:  # noqa: N802
         if order.execute:
             assert order.turn == self.turn

@@ -195,3 +195,23 @@ async def test_a_model_waits_for_a_function_where_it_can(
     (result,) = await simulator.wait_for(lambda: simulator.turns[0].tool_responses)
     assert result["response"] == {"volume_percent": 40}
     await ears.hear(ev.TurnCompleted)
+
+
+@pytest.mark.parametrize("model", [LIVE, THINKER, NATIVE])
+async def test_a_call_that_a_lost_connection_left_open_swallows_nothing(
+    edge: LiveEdge, ears: Ears, simulator: Simulator, model: str
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
+    edge.connect(1, model, None)
+    handle = (await ears.hear(ev.HandleIssued)).handle
+    edge.deliver(1, 1, spoken(1))
+    await ears.hear(ev.ToolCallReceived)
+    simulator.drop()
+    await ears.hear(ev.ConnectionClosed)
+    edge.connect(2, model, ev.SessionHandle(handle, model))
+    await ears.hear(ev.ConnectionOpened, 2)
+    edge.deliver(2, 2, Text("Are you there?"))
+    while (await ears.hear(ev.TurnCompleted)).turn != 2:
+        ears.events.remove(ears.all(ev.TurnCompleted)[0])
+    assert ears.played[2] == simulator.turns[-1].reply != b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import pytest
@@ -76,7 +77,9 @@ def test_a_call_has_the_arguments_that_were_declared(
 
 
 def call(speaker: FakeSpeaker, name: str, **args: Any) -> Result:  # noqa: ANN401 - as the model
-    return Toolbox(["volume"]).call(ToolCall("id", name, args), speaker)
+    answer = Toolbox(["volume"]).call(ToolCall("id", name, args), speaker)
+    assert isinstance(answer, Mapping)
+    return answer
 
 
 @pytest.mark.parametrize(

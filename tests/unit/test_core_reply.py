@@ -506,3 +506,74 @@ def test_a_model_at_work_may_call_tools_after_what_it_has_said(story: Story) -> 
     call = ev.ToolCall("1", "lamp")
     (run,) = story.tell(ev.ToolCallReceived(story.generation, turn, (call,), blocking=False))
     assert run == fx.RunTools(story.generation, turn, (call,), execute=True)
+
+
+# --- functions that the model does not wait for
+
+
+def test_an_answer_to_a_result_that_comes_later_is_part_of_the_turn(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, blocking=False)
+    story.complete(turn)  # of the call
+    assert story.is_in(TurnState.THINKING)
+    story.wait(story.rules.reply_timeout_s + 5.0)
+    assert story.is_in(TurnState.THINKING)
+    story.tell(ev.ToolResponseSent(story.generation, turn, "c1"))
+    story.reply(turn)
+    story.plays(turn)
+    story.generated(turn)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+    assert story.told == []
+
+
+def test_what_is_said_before_the_result_is_played_and_more_is_waited_for(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, blocking=False)
+    assert story.complete(turn) == [fx.FinishPlayback(turn)]
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    story.wait(story.rules.settle_s + 10.0)
+    assert story.is_in(TurnState.SETTLING)
+    story.tell(ev.ToolResponseSent(story.generation, turn, "c1"))
+    story.wait(5.0)
+    story.tell(ev.PlaybackResumed(turn))
+    assert story.is_in(TurnState.SPEAKING)
+    story.complete(turn)
+    story.drained(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_a_result_that_nothing_is_said_about_ends_the_turn_in_the_end(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, blocking=False)
+    story.complete(turn)
+    story.drained(turn)
+    story.tell(ev.ToolResponseSent(story.generation, turn, "c1"))
+    story.wait(story.rules.settle_s)
+    assert story.outcomes == ["answered"]
+
+
+def test_the_server_takes_input_while_such_a_call_is_open(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, blocking=False)
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    assert story.all(fx.Deliver)[-1].turn == turn + 1
+
+
+def test_calls_of_a_connection_that_is_lost_are_left_alone(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, "a")
+    story.call(turn, "b", blocking=False)
+    story.fail(FailureKind.NETWORK)
+    assert story.one(fx.CancelTools).call_ids == ("a", "b")
+
+
+def test_calls_that_the_server_cancels_are_left_alone(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, "a", blocking=False)
+    effects = story.tell(ev.ToolCallsCancelled(story.generation, ("a",)))
+    assert fx.CancelTools(("a",)) in effects

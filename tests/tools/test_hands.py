@@ -1,0 +1,173 @@
+"""Calls are carried out, answered, given up and left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from speakerd.config.settings import Settings
+from speakerd.conversation import effects as fx
+from speakerd.conversation import events as ev
+from speakerd.daemon.hands import Hands
+from speakerd.tools.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from speakerd.conversation.status import Status
+    from speakerd.tools.tool import Result, SpeakerPort
+
+
+@dataclass
+class World:
+    """A core that takes everything, and a server that gets the answers."""
+
+    refuses: str = ""
+    told: list[ev.Event] = field(default_factory=list)
+    answers: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    was_cancelled: bool = False
+
+    def tell(self, event: ev.Event) -> list[fx.Effect]:
+        self.told.append(event)
+        return [fx.Refused(self.refuses)] if self.refuses else []
+
+    def respond(
+        self, _generation: int, _turn: int, call: ev.ToolCall, answer: Mapping[str, object]
+    ) -> None:
+        self.answers.append((call.id, answer))
+
+    async def fetch(self, speaker: SpeakerPort, what: str) -> Result:
+        """Fetch something, which takes its time."""
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+        if what == "trouble":
+            raise OSError("no route to host")
+        speaker.ask(ev.VolumeStepped(1))
+        return {"fetched": what}
+
+    def hands(self, **options: Any) -> Hands:  # noqa: ANN401 - as Hands takes them
+        def status() -> Status:
+            raise NotImplementedError
+
+        known = {"volume": [_bound(self)]}
+        return Hands(
+            Settings(gemini_api_key="k"),
+            self.tell,
+            status,
+            self.respond,
+            toolbox=partial(Toolbox, known=known),
+            **options,
+        )
+
+
+def _bound(world: World) -> Any:  # noqa: ANN401 - a tool is any function
+    async def fetch(speaker: SpeakerPort, what: str) -> Result:
+        """Fetch something, which takes its time."""
+        return await world.fetch(speaker, what)
+
+    fetch.__annotations__ = {"speaker": Any, "what": str, "return": dict}
+    return fetch
+
+
+def order(*calls: tuple[str, str], execute: bool = True) -> fx.RunTools:
+    made = tuple(ev.ToolCall(call_id, "fetch", {"what": what}) for call_id, what in calls)
+    return fx.RunTools(1, 7, made, execute)
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+async def turns_of_the_loop() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_slow_call_is_answered_when_it_is_done(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear"), ("2", "a plum")))
+    await turns_of_the_loop()
+    assert world.answers == []
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert dict(world.answers) == {"1": {"fetched": "a pear"}, "2": {"fetched": "a plum"}}
+    executed = [event for event in world.told if isinstance(event, ev.ToolExecuted)]
+    assert executed == [ev.ToolExecuted(1, 7, "1"), ev.ToolExecuted(1, 7, "2")]
+
+
+async def test_what_was_refused_was_not_executed(world: World) -> None:
+    world.refuses = "no mixer"
+    world.may_end.set()
+    world.hands().run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    assert world.told == [ev.VolumeStepped(1)]
+
+
+async def test_one_that_takes_too_long_is_given_up(world: World) -> None:
+    hands = world.hands(limit_s=0.0)
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"error": "it took longer than 0 s, and was given up"})]
+    assert world.was_cancelled
+
+
+async def test_one_that_fails_says_so_and_the_journal_why(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.may_end.set()
+    world.hands().run(order(("1", "trouble")))
+    await turns_of_the_loop()
+    ((_, answer),) = world.answers
+    assert answer == {"error": "it failed; the journal of the speaker says why"}
+    assert "no route to host" in caplog.text
+
+
+async def test_one_that_nobody_waits_for_is_left_alone(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear"), ("2", "a plum")))
+    await turns_of_the_loop()
+    hands.cancel(["1", "never called"])
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert [call_id for call_id, _ in world.answers] == ["2"]
+    assert world.was_cancelled
+
+
+async def test_at_the_end_all_are_left_alone(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.close()
+    await turns_of_the_loop()
+    assert world.answers == []
+    assert world.was_cancelled
+
+
+async def test_what_is_not_wanted_is_not_begun(world: World) -> None:
+    world.may_end.set()
+    world.hands().run(order(("1", "a pear"), execute=False))
+    await turns_of_the_loop()
+    assert world.told == []
+    ((_, answer),) = world.answers
+    assert "error" in answer
+
+
+async def test_slow_ones_are_declared_so(world: World) -> None:
+    toolbox = Toolbox(["volume"], known={"volume": [_bound(world)]})
+    (declared,) = toolbox.declarations()
+    assert declared["slow"] is True
+    assert all(not each["slow"] for each in Toolbox(["volume"]).declarations())
+
+
+async def test_arguments_that_do_not_fit_are_answered_at_once(world: World) -> None:
+    world.hands().run(fx.RunTools(1, 7, (ev.ToolCall("1", "fetch", {}),)))
+    assert world.answers == [("1", {"error": "what: Field required"})]
