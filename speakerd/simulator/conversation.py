@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from speakerd.simulator import messages
 from speakerd.simulator.audio import REPLY_RATE_HZ, resample
 from speakerd.simulator.calls import Calls
-from speakerd.simulator.catalogue import BAD_ARGUMENT, SCHEDULING, Closing, Refused
+from speakerd.simulator.catalogue import ABORTED, BAD_ARGUMENT, SCHEDULING, Closing, Refused
 from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
-from speakerd.simulator.records import Outcome, TurnRecord
+from speakerd.simulator.records import Outcome, Picture, TurnRecord
 from speakerd.simulator.reply import (
     Call,
     Complete,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Bounds what the simulator keeps; the model's context holds more.
 LONGEST_UTTERANCE_S = 600.0
+#: The Live API takes one picture a second.
+MOST_PICTURES = 600
 
 Value: TypeAlias = Any  # of an input, as protojson read it
 
@@ -55,6 +57,7 @@ class Conversation:
         self._options = world.options
         self._table = AUTOMATIC_TABLE if config.automatic else TABLE
         self._window_open = False
+        self._limited = False  # by the pictures in it
         self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
         self._utterance_faults: deque[Planned] = deque()
         self._texts: list[str] = []  # clientContent whose turn is not complete yet
@@ -130,6 +133,27 @@ class Conversation:
             raise Refused(BAD_ARGUMENT)
         self._act_in_utterance(turn)
 
+    def _see(self, blob: Value) -> None:
+        data, mime_type = messages.picture(blob)
+        self._limit_session()
+        turn = self._heard
+        if turn is None:
+            self._wire.record.discarded_pictures += 1
+            return
+        turn.pictures.append(Picture(data, mime_type, len(turn.utterance)))
+        if len(turn.pictures) > MOST_PICTURES:
+            raise Refused(BAD_ARGUMENT)
+        self._wire.note(f"turn {turn.number}: a picture of {len(data)} bytes")
+
+    def _limit_session(self) -> None:
+        """With pictures, a session whose context is not compressed ends early."""
+        limit_s = self._options.video_session_s
+        if self._limited or limit_s is None or self._config.trigger_tokens is not None:
+            return
+        self._limited = True
+        age_s = self._wire.now - self._wire.record.opened_at
+        self._wire.at(max(0.0, limit_s - age_s), lambda: self._wire.close(ABORTED))
+
     def _act_in_utterance(self, turn: TurnRecord) -> None:
         faults = self._utterance_faults
         while faults and faults[0].after_s <= turn.utterance_s:
@@ -151,6 +175,7 @@ class Conversation:
         self._wire.note(
             f"turn {turn.number}: activityEnd after {turn.utterance_s:.2f} s of speech "
             f"in {len(turn.chunk_bytes)} chunks"
+            + (f", with {len(turn.pictures)} pictures" if turn.pictures else "")
         )
         self._world.heard(turn)
         if self._options.reply is None:
@@ -357,6 +382,7 @@ class Conversation:
         Action.OPEN: _open,
         Action.HEAR: _hear,
         Action.DISCARD: _discard,
+        Action.SEE: _see,
         Action.ANSWER: _answer,
         Action.ASK: _ask,
         Action.ADD: _add,

@@ -59,6 +59,7 @@ class Action(enum.Enum):
     OPEN = "open a window, interrupt what is being answered"
     HEAR = "keep the audio; without a window, begin an utterance"
     DISCARD = "count the audio and forget it"
+    SEE = "keep the picture; where nothing is heard, count it and forget it"
     ANSWER = "answer what was heard, if anything"
     ASK = "answer the text, interrupt what is being answered"
     ADD = "add to the context; if the turn is complete, answer"
@@ -73,7 +74,7 @@ _AFTER_SETUP: dict[Input, Cell] = {
     Input.SETUP: BAD_ARGUMENT,
     Input.ACTIVITY_START: Action.OPEN,
     Input.AUDIO: Action.DISCARD,
-    Input.VIDEO: Action.ACCEPT,
+    Input.VIDEO: Action.SEE,
     Input.TEXT: Action.ASK,
     Input.ACTIVITY_END: NOT_ENABLED,
     Input.STREAM_END: BAD_ARGUMENT,

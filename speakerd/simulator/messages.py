@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The Live API counts 25 tokens for a second of audio, either way.
 TOKENS_PER_S = 25
+#: ... and so many for a picture, at the usual resolution (Gemini API guide, "Tokens").
+TOKENS_PER_PICTURE = 258
 #: Rates that are taken; the documentation names 16 kHz and "other rates".
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 48_000
 
@@ -78,6 +80,14 @@ def audio(blob: Mapping[str, Any]) -> tuple[bytes, int]:
     return blob.get("data", b""), int(rate)
 
 
+def picture(blob: Mapping[str, Any]) -> tuple[bytes, str]:
+    """A picture and its mime type. Raises :class:`Refused` for anything but an image."""
+    mime_type, data = blob.get("mime_type", "").lower(), blob.get("data", b"")
+    if not mime_type.startswith("image/") or not data:
+        raise Refused(BAD_ARGUMENT)
+    return data, mime_type
+
+
 def model_audio(pcm: bytes) -> dict[str, Any]:
     """A chunk of reply audio."""
     blob = {
@@ -108,8 +118,9 @@ def turn_complete(turn: TurnRecord, context_tokens: int) -> dict[str, Any]:
 
 
 def tokens_heard(turn: TurnRecord) -> int:
-    """The size of what the client said; text counts about four letters a token."""
-    return round(turn.utterance_s * TOKENS_PER_S) + len(turn.text) // 4
+    """The size of what the client said and showed; text counts about four letters a token."""
+    said = round(turn.utterance_s * TOKENS_PER_S) + len(turn.text) // 4
+    return said + TOKENS_PER_PICTURE * len(turn.pictures)
 
 
 def tokens_spoken(turn: TurnRecord) -> int:

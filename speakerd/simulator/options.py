@@ -51,6 +51,8 @@ class SimulatorOptions:
     idle_timeout_s: float | None = 150.0  # without client input; None: never closes
     go_away_after_s: float | None = 540.0  # None: never
     go_away_time_left_s: float = 50.0
+    #: With a picture, and without compression of its context; None: never.
+    video_session_s: float | None = 120.0
     handle_validity_s: float = 7200.0  # after the session's last connection has ended
     handle_interval_s: float | None = None  # a new handle this often too, besides every turn
 
@@ -59,7 +61,7 @@ class SimulatorOptions:
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no sense."""
-        intervals = (self.idle_timeout_s, self.handle_interval_s)
+        intervals = (self.idle_timeout_s, self.handle_interval_s, self.video_session_s)
         positive = [interval for interval in intervals if interval is not None]
         positive += [self.chunk_ms, self.generation_rate, self.keep]
         # said so that nan is refused, too

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from speakerd.simulator.audio import NATIVE_RATE_HZ, REPLY_RATE_HZ, duration_s
 
@@ -20,6 +20,14 @@ class Outcome(enum.Enum):
     LOST = "lost"  # the connection ended first
 
 
+class Picture(NamedTuple):
+    """A picture that the client sent."""
+
+    data: bytes
+    mime_type: str
+    after_bytes: int  # of the utterance
+
+
 @dataclass(slots=True, eq=False)
 class TurnRecord:
     """One turn. Times are the server's clock (``time.monotonic`` in :class:`Simulator`)."""
@@ -32,6 +40,7 @@ class TurnRecord:
     utterance: bytearray = field(default_factory=bytearray)  # S16_LE mono, inside the window only
     rate_hz: int = NATIVE_RATE_HZ  # of the utterance
     chunk_bytes: list[int] = field(default_factory=list)  # the size of each chunk heard
+    pictures: list[Picture] = field(default_factory=list)  # seen while it was heard
     activity_start_at: float | None = None
     first_audio_at: float | None = None
     activity_end_at: float | None = None  # for a text turn: when the text came
@@ -68,6 +77,7 @@ class ConnectionRecord:
     received: Counter[str] = field(default_factory=Counter)  # messages by kind
     discarded_chunks: int = 0  # audio outside a window
     discarded_bytes: int = 0
+    discarded_pictures: int = 0  # outside an utterance, too
     closed_at: float | None = None
     close_code: int | None = None
     close_reason: str = ""

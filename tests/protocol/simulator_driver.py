@@ -52,6 +52,12 @@ def audio(pcm: bytes = CHUNK, mime_type: str = "audio/pcm;rate=16000") -> dict[s
     return {"realtimeInput": {"audio": blob}}
 
 
+def picture(data: bytes = b"\xff\xd8\xff\xd9", mime_type: str = "image/jpeg") -> dict[str, Any]:
+    """What is seen."""
+    blob = {"data": base64.b64encode(data).decode(), "mimeType": mime_type}
+    return {"realtimeInput": {"video": blob}}
+
+
 def tool_response(call_id: str, **fields: object) -> dict[str, Any]:
     """The result of a call."""
     response = {"id": call_id, "name": "f", "response": {"result": "ok"}} | fields

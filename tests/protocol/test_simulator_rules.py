@@ -8,7 +8,7 @@ import pytest
 
 from speakerd.simulator import faults
 from speakerd.simulator.catalogue import LONGEST_REASON_BYTES, Closing
-from speakerd.simulator.conversation import Conversation
+from speakerd.simulator.conversation import MOST_PICTURES, Conversation
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
 from tests.protocol.simulator_driver import (
@@ -22,6 +22,7 @@ from tests.protocol.simulator_driver import (
     Server,
     audio,
     kinds,
+    picture,
     setup,
     tool_response,
 )
@@ -344,7 +345,7 @@ STATES = {
     State.GENERATING: _generating,
     State.TOOL_PENDING: _tool,
 }
-VIDEO = {"realtimeInput": {"video": {"data": "AA==", "mimeType": "image/jpeg"}}}
+VIDEO = picture(b"\0")
 UPDATE = {"contextUpdate": {"systemInstruction": {"parts": [{"text": "new"}]}}}
 UNEXPECTED_RESULT = tool_response("never-called")
 #: For each state: what is sent, and how the server closes; empty if it does not.
@@ -422,6 +423,34 @@ def test_audio_that_is_not_pcm_is_refused(mime_type: str, in_window: bool) -> No
     if in_window:
         client.send(ACTIVITY_START)
     client.send(audio(CHUNK, mime_type))
+    assert client.closing == BAD_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("data", "mime_type"),
+    [
+        (b"\xff\xd8", "video/mp4"),
+        (b"\xff\xd8", "audio/pcm"),
+        (b"\xff\xd8", ""),
+        (b"", "image/jpeg"),
+    ],
+)
+@pytest.mark.parametrize("in_window", [True, False])
+def test_a_picture_that_is_none_is_refused(data: bytes, mime_type: str, in_window: bool) -> None:
+    client = Server().set_up()
+    if in_window:
+        client.send(ACTIVITY_START)
+    client.send(picture(data, mime_type))
+    assert client.closing == BAD_ARGUMENT
+
+
+def test_more_pictures_than_one_a_second_for_ten_minutes_are_refused() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    for _ in range(MOST_PICTURES):
+        client.send(picture())
+    assert client.closing == ""
+    client.send(picture())
     assert client.closing == BAD_ARGUMENT
 
 

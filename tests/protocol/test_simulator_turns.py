@@ -26,6 +26,7 @@ from tests.protocol.simulator_driver import (
     Server,
     audio,
     kinds,
+    picture,
     reply_pcm,
     resampled,
     setup,
@@ -132,6 +133,31 @@ def test_a_rate_that_changes_is_brought_to_the_first() -> None:
     client.send(audio(CHUNK))
     client.send(audio(CHUNK, "audio/pcm;rate=24000"))
     assert client.turn.utterance == CHUNK + resampled(CHUNK, 24_000, 16_000)
+
+
+def test_pictures_of_a_window_are_kept_where_they_came_and_count_in_the_usage() -> None:
+    client = Server().set_up()
+    client.send(ACTIVITY_START)
+    client.send(audio())
+    client.send(picture(b"one"))
+    client.send(audio())
+    client.send(picture(b"two", "image/png"))
+    client.send(ACTIVITY_END)
+    assert client.turn.pictures == [
+        (b"one", "image/jpeg", len(CHUNK)),
+        (b"two", "image/png", 2 * len(CHUNK)),
+    ]
+    [usage] = [m["usageMetadata"] for m in client.wait(5) if "usageMetadata" in m]
+    assert usage["promptTokenCount"] == 5 + 2 * 258
+
+
+def test_pictures_outside_a_window_are_counted_and_forgotten() -> None:
+    client = Server().set_up()
+    client.send(picture())
+    client.say()
+    client.send(picture())
+    assert client.core.record.discarded_pictures == 2
+    assert client.turn.pictures == []
 
 
 def test_audio_outside_a_window_is_counted_and_forgotten() -> None:
@@ -619,6 +645,33 @@ def test_go_away_at_nine_minutes_and_the_end_fifty_seconds_later() -> None:
     assert client.closing == ""
     client.wait(1)
     assert client.closing == ABORTED
+
+
+@pytest.mark.parametrize("shown_at", [0, 100, 119])
+def test_a_session_with_pictures_ends_after_two_minutes(shown_at: int) -> None:
+    client = Server().set_up()
+    client.wait(shown_at)
+    client.send(picture())
+    client.send(picture())
+    client.wait(119 - shown_at)
+    assert client.closing == ""
+    client.wait(1)
+    assert client.closing == ABORTED
+
+
+def test_a_session_that_shows_its_first_picture_too_late_ends_at_once() -> None:
+    client = Server().set_up()
+    client.wait(130)
+    assert client.closing == ""
+    client.send(picture())
+    assert client.closing == ABORTED
+
+
+def test_a_session_with_pictures_and_compression_does_not_end() -> None:
+    client = Server(go_away_after_s=None).set_up(contextWindowCompression={"slidingWindow": {}})
+    client.send(picture())
+    client.wait(600)
+    assert client.closing == ""
 
 
 def test_a_late_waking_does_things_in_the_order_they_were_due() -> None:
