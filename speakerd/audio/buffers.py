@@ -1,4 +1,7 @@
-"""Where captured sound waits: the ring from before the press, and the utterance of a hold."""
+"""Where captured sound waits: the ring from before the press, and the utterance of a hold.
+
+The pictures that were taken while it was spoken wait in it, too.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ import threading
 from typing import NamedTuple
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, seconds_of
+
+#: What the pictures of one utterance may take; a minute of one a second takes some 5 MB.
+MAX_PICTURES_BYTES = 8 * 1024 * 1024
 
 
 class Block(NamedTuple):
@@ -97,12 +103,19 @@ class _Waiter(NamedTuple):
     woken: asyncio.Event
 
 
+class _Picture(NamedTuple):
+    jpeg: bytes
+    at_bytes: int  # how much had been captured when it came
+
+
 class Utterance:
-    """The sound of one hold, S16_LE mono 16 kHz, from its pre-roll to its tail.
+    """The sound of one hold, S16_LE mono 16 kHz, from its pre-roll to its tail, and its pictures.
 
     Written by the capture thread, read by any number of readers at positions of their own: after
     a reconnect it is sent again from its beginning. Beyond ``max_bytes`` nothing more is taken:
-    the beginning of a sentence is worth more than its end. Thread-safe.
+    the beginning of a sentence is worth more than its end. Of more pictures than
+    :data:`MAX_PICTURES_BYTES` the oldest are let go: the newest shows what is asked about.
+    Thread-safe.
     """
 
     def __init__(self, turn: int, max_bytes: int) -> None:
@@ -110,6 +123,9 @@ class Utterance:
         self._max_bytes = max_bytes - max_bytes % SAMPLE_BYTES
         self._lock = threading.Lock()
         self._pcm = bytearray()
+        self._pictures: collections.deque[_Picture] = collections.deque()
+        self._pictures_bytes = 0
+        self._pictures_gone = 0  # how many had to be let go
         self._complete = False
         self._discarded = False
         self._waiters: list[_Waiter] = []
@@ -142,6 +158,17 @@ class Utterance:
                 self._pcm += pcm[: self._max_bytes - len(self._pcm)]
                 self._notify()
 
+    def show(self, jpeg: bytes) -> None:
+        """Add a picture of now; one that comes when it is complete is dropped."""
+        with self._lock:
+            if self._complete:
+                return
+            self._pictures.append(_Picture(jpeg, len(self._pcm)))
+            self._pictures_bytes += len(jpeg)
+            while self._pictures_bytes > MAX_PICTURES_BYTES:
+                self._pictures_bytes -= len(self._pictures.popleft().jpeg)
+                self._pictures_gone += 1
+
     def finish(self) -> None:
         """Nothing more will come: let the readers have what there is."""
         with self._lock:
@@ -149,9 +176,10 @@ class Utterance:
             self._notify()
 
     def discard(self) -> None:
-        """Throw the sound away and let the readers find nothing."""
+        """Throw the sound and the pictures away and let the readers find nothing."""
         with self._lock:
             self._pcm = bytearray()
+            self._pictures.clear()
             self._complete = self._discarded = True
             self._notify()
 
@@ -159,6 +187,16 @@ class Utterance:
         """Up to ``max_bytes`` from ``position_bytes`` on; empty where there is nothing (yet)."""
         with self._lock:
             return bytes(self._pcm[position_bytes : position_bytes + max_bytes])
+
+    def pictures(self, seen: int, position_bytes: int) -> tuple[list[bytes], int]:
+        """Those after the first ``seen`` ones that had come by ``position_bytes``.
+
+        And how many have been seen with them. What was let go meanwhile counts as seen.
+        """
+        with self._lock:
+            come = [each.jpeg for each in self._pictures if each.at_bytes <= position_bytes]
+            new = come[max(0, seen - self._pictures_gone) :]
+            return new, max(seen, self._pictures_gone + len(come))
 
     def newest(self, max_bytes: int) -> bytes:
         """Up to ``max_bytes`` of what was captured last."""

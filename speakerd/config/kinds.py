@@ -5,6 +5,7 @@ What a validator here raises reads on from the value: ``'5,5', which names a pin
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -122,6 +123,22 @@ def _fits_a_socket(value: Path) -> Path:
     return value
 
 
+def _can_be_split(value: str) -> str:
+    try:
+        found = shlex.split(value)
+    except ValueError as error:  # a quote that is never closed, a backslash at the end
+        raise ValueError(f"in which there is: {error}") from None
+    if found and not found[0]:
+        raise ValueError("which names no program")
+    return value
+
+
+def _none_or_a_second(value: float) -> float:
+    if 0 < value < 1:
+        raise ValueError("which is more often than the model looks: once a second")
+    return value
+
+
 def _looks_like_a_key(value: SecretStr) -> SecretStr:
     if reason := checks.no_key(value.get_secret_value()):
         raise ValueError(reason)
@@ -154,6 +171,10 @@ Safety = Annotated[
 TextFile = Annotated[Text, BeforeValidator(_read)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SocketPath = Annotated[AbsolutePath, AfterValidator(_fits_a_socket)]
+#: A program and its arguments; empty for none.
+Command = Annotated[str, AfterValidator(_can_be_split)]
+#: In seconds; 0 for none.
+Interval = Annotated[float, Field(ge=0, le=60), AfterValidator(_none_or_a_second)]
 DeviceName = Annotated[str, StringConstraints(min_length=1)]
 Pin = Annotated[int, Field(ge=0, le=53)]
 _Pins = Annotated[tuple[Pin, ...], BeforeValidator(_split), AfterValidator(_each_once)]

@@ -12,6 +12,7 @@ import annotated_types
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from speakerd.config.options.area import Area
+from speakerd.config.options.camera import TheCamera
 from speakerd.config.options.model import (
     TheInstruction,
     TheKey,
@@ -43,6 +44,7 @@ class Settings(
     MoreButtons,
     FootSwitch,
     TheLight,
+    TheCamera,
     TheConnection,
     TheService,
     BaseSettings,

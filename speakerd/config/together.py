@@ -33,6 +33,8 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "repeat_every_ms": _VOLUME_KEYS,
     "thinking_sound": ("earcon_volume",),
     "keypad_keys": ("keypad",),
+    "camera_interval_s": ("camera_command",),
+    "media_resolution": ("camera_command",),
     "volume_step": (*_VOLUME_KEYS, "knob_pins"),
 }
 

@@ -17,6 +17,7 @@ from speakerd.audio.voice import Voice
 from speakerd.audio.volume import Volume
 from speakerd.conversation import events as ev
 from speakerd.conversation.events import Device, Key, PadKey, Trigger
+from speakerd.daemon import eyes
 from speakerd.panel.button import GpioButton
 from speakerd.panel.keypad import EvdevKeypad
 from speakerd.panel.keys import GpioKeys
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from speakerd.conversation.effects import Notice
     from speakerd.conversation.events import Event
     from speakerd.conversation.light import Light
+    from speakerd.daemon.eyes import CameraPort
 
     Post = Callable[[Event], None]
     #: With what tells, when it is the event's turn, whether it is of any interest still.
@@ -52,6 +54,7 @@ class Part(enum.Enum):
     KEYPAD = "keypad"
     VOLUME = "volume"
     VOICE = "voice"
+    CAMERA = eyes.NAME
 
 
 class Edge(Protocol):
@@ -253,6 +256,7 @@ class Makers:
     keypad: Callable[[Settings, Post], Edge | None] = _keypad
     volume: Callable[[Settings, Post], VolumePort | None] = _volume
     voice: Callable[[Settings, Post], VoicePort | None] = _voice
+    camera: Callable[[Settings, Post], CameraPort | None] = eyes.camera
 
 
 class _Outlet:
@@ -318,6 +322,11 @@ class Devices:
     def voice(self) -> VoicePort | None:
         """The voice, where failures are to be explained by it."""
         return cast("VoicePort | None", self._edges[Part.VOICE])
+
+    @property
+    def camera(self) -> CameraPort | None:
+        """The camera, where there is one."""
+        return cast("CameraPort | None", self._edges[Part.CAMERA])
 
     def start(self) -> None:
         """Begin to look after them."""

@@ -63,11 +63,19 @@ class Orders:
         utterance = Utterance(order.turn, utterance_bytes_of(self.settings))
         self._utterances[order.turn] = utterance
         self._edges.devices.microphone.open_gate(utterance, order.not_before)
+        if self._edges.devices.camera is not None:
+            self._edges.devices.camera.begin(order.turn, utterance.show)
 
     def _close_gate(self, order: fx.CloseGate) -> None:
         self._edges.devices.microphone.close_gate(order.turn, order.covering)
+        self._close_eyes(order.turn)
+
+    def _close_eyes(self, turn: int) -> None:
+        if self._edges.devices.camera is not None:
+            self._edges.devices.camera.end(turn)
 
     def _discard_utterance(self, order: fx.DiscardUtterance) -> None:
+        self._close_eyes(order.turn)
         self._edges.devices.microphone.discard(order.turn)
         utterance = self._utterances.pop(order.turn, None)
         if utterance is not None:

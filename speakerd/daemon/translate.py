@@ -42,6 +42,7 @@ _OF_A_PART = {
     Part.KNOB: {"knob_pins"},
     Part.KEYPAD: {"keypad", "keypad_keys"},
     Part.VOICE: {"prompts", "language", "earcon_volume"},
+    Part.CAMERA: {"camera_command", "camera_interval_s"},
     Part.VOLUME: {"mixer", "mixer_control", "volume_max", "playback_device"},
 }
 #: So often a sound tells that an answer is being waited for.

@@ -37,6 +37,8 @@ CHUNK_BYTES = 1280
 MIME_TYPE = "audio/pcm;rate=16000"
 #: 2 s of silence: by 1.5 s the server has heard the end of what was said (field).
 _PAUSE_CHUNKS = 50
+#: The only kind of picture that is taken (Live API guide, "Video": a sequence of single frames).
+PICTURE_TYPE = "image/jpeg"
 
 #: What comes out of the SDK for a message that it cannot read: one that is not JSON or not an
 #: object, that has unknown keys only, wrong types or too many levels.
@@ -335,9 +337,11 @@ class Connection:
         self._attribution.window_opened()
         await session.send_realtime_input(activity_start=types.ActivityStart())
         post(ev.ActivityStartSent(generation, turn))
-        position_bytes = 0
+        position_bytes = shown = 0
         while True:
             await utterance.wait_for(position_bytes, CHUNK_BYTES)
+            if position_bytes:  # the voice comes first
+                shown = await self._show(session, utterance, shown, position_bytes)
             chunk = utterance.read(position_bytes, CHUNK_BYTES)
             if not chunk:
                 break
@@ -357,10 +361,12 @@ class Connection:
         if utterance.discarded:
             return
         self._attribution.utterance_sent(turn, time.monotonic())
-        position_bytes = 0
+        position_bytes = shown = 0
         while True:
             await utterance.wait_for(position_bytes, CHUNK_BYTES)
             await self._may_send.wait()
+            if position_bytes:
+                shown = await self._show(session, utterance, shown, position_bytes)
             chunk = utterance.read(position_bytes, CHUNK_BYTES)
             if not chunk:
                 break
@@ -384,6 +390,21 @@ class Connection:
             for _ in range(_PAUSE_CHUNKS):
                 await session.send_realtime_input(audio=silence)
         await session.send_realtime_input(audio_stream_end=True)
+
+    async def _show(
+        self, session: AsyncSession, utterance: Utterance, shown: int, position_bytes: int
+    ) -> int:
+        """Send the pictures that have come by now, each where it came; how many were sent so far.
+
+        One that is not there yet is waited for by nobody.
+        """
+        from google.genai import types
+
+        pictures, shown = utterance.pictures(shown, position_bytes)
+        for jpeg in pictures:
+            await session.send_realtime_input(video=types.Blob(data=jpeg, mime_type=PICTURE_TYPE))
+            log.debug("turn %d: a picture of %d bytes", utterance.turn, len(jpeg))
+        return shown
 
     async def _write(self, session: AsyncSession, turn: int, text: str) -> None:
         from google.genai import types

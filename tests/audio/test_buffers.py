@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speakerd.audio.buffers import Block, PrerollRing, Utterance
+from speakerd.audio.buffers import MAX_PICTURES_BYTES, Block, PrerollRing, Utterance
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, seconds_of
 from tests.audio.contract import words
 
@@ -97,6 +97,50 @@ async def test_discarded_sound_is_gone() -> None:
     utterance.discard()
     assert utterance.discarded
     assert utterance.read(0, 100) == b""
+
+
+def test_pictures_are_there_from_where_they_came_and_any_number_of_times() -> None:
+    utterance = Utterance(1, 10_000)
+    utterance.show(b"at the press")
+    utterance.append(bytes(1000))
+    utterance.show(b"later")
+    for _ in range(2):
+        first, seen = utterance.pictures(0, 640)
+        assert (first, seen) == ([b"at the press"], 1)
+        assert utterance.pictures(seen, 640) == ([], 1)
+        assert utterance.pictures(seen, 1280) == ([b"later"], 2)
+        assert utterance.pictures(0, 1280) == ([b"at the press", b"later"], 2)
+
+
+@pytest.mark.parametrize("end", [Utterance.finish, Utterance.discard])
+def test_what_is_shown_when_it_is_over_is_dropped(end: Callable[[Utterance], None]) -> None:
+    utterance = Utterance(1, 10_000)
+    end(utterance)
+    utterance.show(b"too late")
+    assert utterance.pictures(0, 10_000) == ([], 0)
+
+
+def test_discarded_pictures_are_gone() -> None:
+    utterance = Utterance(1, 10_000)
+    utterance.show(b"a face")
+    utterance.discard()
+    assert utterance.pictures(0, 10_000) == ([], 0)
+
+
+def test_of_too_many_pictures_the_oldest_are_let_go_and_none_is_seen_twice() -> None:
+    utterance = Utterance(1, 10_000)
+    third = MAX_PICTURES_BYTES // 3
+    pictures = [bytes([number]) * third for number in range(6)]
+    for picture in pictures[:3]:
+        utterance.show(picture)
+    assert utterance.pictures(0, 0) == (pictures[:3], 3)
+    assert utterance.pictures(1, 0) == (pictures[1:3], 3)
+    for picture in pictures[3:5]:
+        utterance.show(picture)
+    assert utterance.pictures(0, 0) == (pictures[2:5], 5)  # who has seen none gets what is left
+    assert utterance.pictures(3, 0) == (pictures[3:5], 5)
+    utterance.show(pictures[5])
+    assert utterance.pictures(5, 0) == (pictures[5:], 6)
 
 
 async def test_a_thread_wakes_the_loop_once_and_only_for_what_was_asked(

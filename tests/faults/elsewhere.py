@@ -432,6 +432,56 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_mashed_button_wedges_nothing",
         ),
     ),
+    "The camera": [
+        *_of(
+            "tests/protocol/test_camera.py",
+            (
+                "it is slow, hangs, fails, prints nonsense or without an end",
+                "in mid-utterance",
+                "the answer, without the picture; the journal says why, once",
+                "test_a_camera_that_does_not_do_its_work_costs_the_picture_only",
+            ),
+            (
+                "it is ready only after the sentence",
+                "in mid-utterance",
+                "the answer, at once and without the picture",
+                "test_the_end_of_a_sentence_does_not_wait_for_a_slow_camera",
+            ),
+            (
+                "the connection is reset",
+                "before the answer",
+                "the answer: the sentence is sent again with its picture",
+                "test_a_picture_is_sent_again_with_its_sentence",
+            ),
+            (
+                "sessions with pictures end after two minutes",
+                "idle",
+                "nothing: the context is compressed, and ours does not",
+                "test_ours_is_no_session_that_ends_after_two_minutes",
+            ),
+            (
+                "the daemon is stopped while a picture is taken",
+                "in mid-utterance",
+                "nothing of the camera's command is left",
+                "test_nothing_of_it_is_left_when_the_daemon_ends",
+            ),
+        ),
+        *_of(
+            "tests/edges/test_camera.py",
+            (
+                "its driver hangs: it cannot even be killed",
+                "in mid-utterance",
+                "the answer, without pictures; the status says that it hangs",
+                "test_one_that_cannot_be_killed_is_not_started_again",
+            ),
+            (
+                "its command leaves a child behind",
+                "in mid-utterance",
+                "the answer, with the picture; the child is ended",
+                "test_a_child_that_is_left_behind_holds_nothing_up",
+            ),
+        ),
+    ],
     "What only systemd can mend": _of(
         "tests/audio/test_stalls.py",
         (

@@ -18,6 +18,7 @@ ALLOWED = {
     "config": {"errors"},
     "audio": {"conversation", "errors"},
     "panel": {"conversation", "errors"},
+    "camera": set(),
     "live": {"conversation", "errors", "config", "audio"},  # audio: the utterance buffer
     "tools": {"conversation", "errors"},
     "service": {"conversation", "errors", "config"},
@@ -30,6 +31,7 @@ ALLOWED = {
         "config",
         "audio",
         "panel",
+        "camera",
         "live",
         "tools",
         "service",

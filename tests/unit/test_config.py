@@ -123,6 +123,8 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "led_smooth": True,
         "led_brightness": 60,
         "led_active_high": True,
+        "camera_command": "",
+        "camera_interval_s": 0,
         "reply_timeout_s": 15,
         "patience_s": 20,
         "link": "on-demand",
@@ -231,6 +233,10 @@ def test_an_option_that_does_nothing_is_told(place: Place) -> None:
     assert place.load().warnings == ()
     place.write("SPEAKERD_EARCON_VOLUME=0\nSPEAKERD_THINKING_SOUND=true")
     assert len(place.load().warnings) == 1
+    place.write("SPEAKERD_CAMERA_INTERVAL_S=1\nSPEAKERD_MEDIA_RESOLUTION=low")
+    for line in place.load().warnings:
+        assert line.endswith("does nothing without SPEAKERD_CAMERA_COMMAND")
+    assert len(place.load().warnings) == 2
 
 
 @pytest.mark.parametrize(
@@ -264,6 +270,13 @@ def test_a_pin_has_one_purpose(
         ("KEYPAD_KEYS", "F13=sing", "USE is talk, stop, forget, mute, louder or softer"),
         ("KEYPAD_KEYS", "F13=talk,KEY_F13=stop", "which names a key twice"),
         ("VOLUME", "110", "a whole number of percent from 0 to 100"),
+        ("CAMERA_COMMAND", "cam 'a", "in which there is: No closing quotation; allowed: a program"),
+        ("CAMERA_COMMAND", r"cam a\\\\\\", "in which there is: No escaped character"),
+        ("CAMERA_COMMAND", "\"'' -o -\"", "which names no program; allowed: a program"),
+        ("CAMERA_INTERVAL_S", "0.5", "which is more often than the model looks: once a second"),
+        ("CAMERA_INTERVAL_S", "-1", "0, or a number of seconds from 1 to 60"),
+        ("CAMERA_INTERVAL_S", "61", "0, or a number of seconds from 1 to 60"),
+        ("CAMERA_INTERVAL_S", "nan", "0, or a number of seconds from 1 to 60"),
     ],
 )
 def test_what_the_panel_cannot_be_is_one_line(

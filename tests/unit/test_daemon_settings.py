@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from speakerd.config.settings import Settings
 from speakerd.conversation.events import Device, Key, PadKey, Trigger
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton, TurnTaking
-from speakerd.daemon import devices, root
+from speakerd.daemon import devices, eyes, root
 from speakerd.daemon.devices import Part
 from speakerd.daemon.translate import devices_of, remade_by, rules_of
 from speakerd.errors import Feature
@@ -93,6 +93,8 @@ CHOSEN = {
     "led_smooth": False,
     "led_brightness": 50,
     "led_active_high": False,
+    "camera_command": "rpicam-jpeg -n -o - --width '768'",
+    "camera_interval_s": 2.5,
     "reply_timeout_s": 12,
     "patience_s": 13,
     "link": "always",
@@ -179,6 +181,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (devices, "EvdevKeypad"),
         (devices, "Lamp"),
         (devices, "Volume"),
+        (eyes, "Camera"),
         (root, "LiveEdge"),
     ):
         monkeypatch.setattr(room, name, recorded(name))
@@ -215,6 +218,10 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     assert made["Volume"] == (
         ("hw:CARD=dac", "Digital"),
         {"listener": ANY, "highest_percent": 80},
+    )
+    assert made["Camera"] == (
+        (["rpicam-jpeg", "-n", "-o", "-", "--width", "768"], 2.5),
+        {"ready": ANY, "lost": ANY},
     )
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
