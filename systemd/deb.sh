@@ -80,6 +80,7 @@ build() {
 	ln -s /opt/speakerd/bin/speakerd "$stage/usr/bin/speakerd"
 	ln -s /opt/speakerd/bin/speakerd-board "$stage/usr/bin/speakerd-board"
 	ln -s /opt/speakerd/bin/speakerd-keypad "$stage/usr/bin/speakerd-keypad"
+	ln -s /opt/speakerd/bin/speakerd-camera "$stage/usr/bin/speakerd-camera"
 	copyright >"$doc/copyright"
 	gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
 	printf '%s\n' "speakerd ($version) stable; urgency=medium" "" "  * See CHANGELOG.md.gz." "" \

@@ -5,7 +5,7 @@
 
 # Debian's own interpreter, by the name that an upgrade of Debian does not give to another one.
 PYTHON=$(readlink -f "$(command -v "${PYTHON:-/usr/bin/python3}")" || true)
-FILES=(speakerd.service speakerd-keypad.conf speakerd.sysusers speakerd.udev speakerd.env.example)
+FILES=(speakerd.service speakerd-keypad.conf speakerd-camera.conf speakerd.sysusers speakerd.udev speakerd.env.example)
 
 # Ends with one clear line where speakerd cannot run.
 check_machine() {
@@ -104,7 +104,7 @@ _make_environment() {
 		sys.exit(main())
 	SCRIPT
 	chmod 755 "$dir/bin/speakerd" || return
-	for file in board keypad; do
+	for file in board keypad camera; do
 		{ echo "#!$home/bin/python -I" && cat "systemd/$file.py"; } >"$dir/bin/speakerd-$file" || return
 		chmod 755 "$dir/bin/speakerd-$file" || return
 	done

@@ -41,7 +41,7 @@ build() { # RELEASE
 }
 
 make_user() {
-	say "User speakerd, and the groups speakerd, audio, gpio and input"
+	say "User speakerd, and the groups speakerd, audio, gpio, input and video"
 	quietly systemd-sysusers "$PWD/systemd/speakerd.sysusers"
 	# Made here and not only by the service, for a root file system that becomes read-only.
 	mkdir -p "$root/var/lib/speakerd" "$root/var/cache/speakerd" "$root/etc/speakerd"
@@ -68,16 +68,21 @@ has_board() {
 	[[ -z $board || " ${there[*]%.toml} " = *" $board "* ]] || die "there is no board $board; there are: ${there[*]%.toml}"
 }
 
-# follow_keypad RELEASE: the service may read input devices if the env file names a keypad, and only then.
-follow_keypad() {
-	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf before
-	before=$(readlink "$dropin" || true)
-	if [ -x "$root/opt/$1/bin/speakerd-keypad" ]; then
-		DESTDIR=$root "$root/opt/$1/bin/speakerd-keypad" --apply || true # the service itself tells of a bad file
-	elif [[ $before = /opt/speakerd/* ]]; then
-		rm "$dropin" # an older release
-	fi
-	[ "$before" = "$(readlink "$dropin" || true)" ] || not_started
+# follow_options RELEASE: the service may read input devices if the env file names a keypad, open cameras if it
+# names a command for one, and only then.
+follow_options() {
+	local device program dropin before
+	for device in keypad camera; do
+		program=$root/opt/$1/bin/speakerd-$device
+		dropin=$root/etc/systemd/system/speakerd.service.d/$device.conf
+		before=$(readlink "$dropin" || true)
+		if [ -x "$program" ]; then
+			DESTDIR=$root "$program" --apply || true # the service itself tells of a bad file
+		elif [[ $before = /opt/speakerd/* ]]; then
+			rm "$dropin" # an older release
+		fi
+		[ "$before" = "$(readlink "$dropin" || true)" ] || not_started
+	done
 }
 
 # switch_to RELEASE: from here on it is the one that runs.
@@ -96,7 +101,8 @@ switch_to() {
 	ln -sfn /opt/speakerd/bin/speakerd "$root/usr/local/bin/speakerd"
 	ln -sfn /opt/speakerd/bin/speakerd-board "$root/usr/local/bin/speakerd-board"
 	ln -sfn /opt/speakerd/bin/speakerd-keypad "$root/usr/local/bin/speakerd-keypad"
-	follow_keypad "$1"
+	ln -sfn /opt/speakerd/bin/speakerd-camera "$root/usr/local/bin/speakerd-camera"
+	follow_options "$1"
 	if [ -e "$root/run/udev/control" ]; then
 		udevadm control --reload
 		udevadm trigger --subsystem-match=gpio

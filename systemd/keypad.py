@@ -5,7 +5,7 @@
     sudo speakerd-keypad --apply   lets the service use the one that the env file names, or none
 
 The unit may open no input device, because a keyboard is one. Where SPEAKERD_KEYPAD is set, a
-drop-in allows it: a link in /etc/systemd/system/speakerd.service.d to the file beside the unit.
+drop-in allows it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import argparse
 import contextlib
 import os
 import selectors
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speakerd.config import sources
+from speakerd.config.dropins import KEYPAD
 from speakerd.errors import ConfigError
 from speakerd.panel import inputs
 from speakerd.panel.keypad import name_of, open_device
@@ -29,12 +28,6 @@ if TYPE_CHECKING:
 
     from evdev import InputDevice
 
-ENV = "etc/speakerd/speakerd.env"
-DROPIN = "etc/systemd/system/speakerd.service.d/keypad.conf"
-#: What the link leads to, on the installed machine.
-TARGET = "/opt/speakerd/share/speakerd/speakerd-keypad.conf"
-OPTION = "SPEAKERD_KEYPAD"
-
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code."""
@@ -43,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--watch", action="store_true", help="tell the names of keys as pressed")
-    mode.add_argument("--apply", action="store_true", help=f"let the service use {OPTION}")
+    mode.add_argument("--apply", action="store_true", help=f"let the service use {KEYPAD.option}")
     chosen = parser.parse_args(arguments)
     os.umask(0o022)  # root's may be stricter, and systemd is not the only one to read it
     root = Path(os.environ.get("DESTDIR") or "/")
@@ -51,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         if chosen.watch:
             watch(root, open_device)
         elif chosen.apply:
-            _apply(root)
+            KEYPAD.apply(root, print)
         else:
             _list(root)
     except KeyboardInterrupt:
@@ -68,14 +61,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _wanted(root: Path) -> str:
-    """The value of the option, as the daemon reads it. Raises ConfigError."""
-    path = root / ENV
-    if not path.exists():
-        raise ConfigError(f"there is no /{ENV}: install speakerd first")
-    return sources.text_of(sources.read_env_file({sources.ENV_FILE: str(path)}), OPTION)
-
-
 # --- which there are
 
 
@@ -86,7 +71,7 @@ def _list(root: Path) -> None:
         return
     for path, name in found:
         print(f"{path}  {name or '(no name)'}")
-    print(f"A part of a name is enough: {OPTION}=... in /{ENV}")
+    print(f"A part of a name is enough: {KEYPAD.option}=... in /etc/speakerd/speakerd.env")
 
 
 def watch(root: Path, opener: Callable[[Path], InputDevice[str]]) -> None:
@@ -143,39 +128,6 @@ def _tell_keys(device: InputDevice[str]) -> bool:
         if event.type == ecodes.EV_KEY and event.value == 1:
             print(f"{name_of(event.code)}  on {device.name}", flush=True)
     return True
-
-
-# --- what the service may
-
-
-def _apply(root: Path) -> None:
-    wanted, link = _wanted(root), root / DROPIN
-    ours = link.is_symlink() and str(link.readlink()) == TARGET
-    if not ours and (link.exists() or link.is_symlink()):
-        if wanted:
-            print(f"/{DROPIN} is not speakerd's, and stays as it is.")
-    elif wanted and not ours:
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(TARGET)
-        _changed(f"the service may use {wanted}, and read every input device")
-    elif ours and not wanted:
-        link.unlink()
-        with contextlib.suppress(OSError):  # there may be others of the person's own
-            link.parent.rmdir()
-        _changed("the service may read input devices no longer")
-    elif wanted:
-        print(f"The service may use {wanted}, if it was restarted: sudo systemctl restart speakerd")
-
-
-def _changed(what: str) -> None:
-    print(f"/{DROPIN}: {what}")
-    if "DESTDIR" in os.environ:  # an installer, which goes on
-        return
-    if Path("/run/systemd/system").is_dir():
-        reload = ["systemctl", "daemon-reload"]
-        if subprocess.run(reload, check=False).returncode:  # noqa: S603 - no word of it is given
-            raise OSError("systemd has not read it: sudo systemctl daemon-reload")
-        print("To be done: sudo systemctl restart speakerd")
 
 
 if __name__ == "__main__":

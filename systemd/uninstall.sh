@@ -19,9 +19,10 @@ remove() {
 	rm -f "$root$unit" "$root/usr/local/lib/sysusers.d/speakerd.conf" \
 		"$root/usr/local/lib/udev/rules.d/60-speakerd.rules" \
 		"$root/usr/local/bin/speakerd" "$root/usr/local/bin/speakerd-board" "$root/usr/local/bin/speakerd-keypad" \
+		"$root/usr/local/bin/speakerd-camera" \
 		"$root/opt/speakerd" "$root/opt/.speakerd"
 	rm -rf "$root"/opt/speakerd-[0-9]*
-	forbid_keypad
+	close_doors
 	for folder in systemd/system sysusers.d udev/rules.d; do
 		[ ! -d "$root/usr/local/lib/$folder" ] ||
 			(cd "$root/usr/local/lib" && rmdir -p --ignore-fail-on-non-empty "$folder")
@@ -29,12 +30,14 @@ remove() {
 	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
 }
 
-# The link that speakerd-keypad has made; the next installation makes it again.
-forbid_keypad() {
-	local dropin=$root/etc/systemd/system/speakerd.service.d/keypad.conf
-	[[ $(readlink "$dropin") = /opt/speakerd/* ]] || return 0
-	rm "$dropin"
-	rmdir --ignore-fail-on-non-empty "${dropin%/*}" || true # it may be a link
+# The links that speakerd-keypad and speakerd-camera have made; the next installation makes them again.
+close_doors() {
+	local device folder=$root/etc/systemd/system/speakerd.service.d
+	for device in keypad camera; do
+		[[ $(readlink "$folder/$device.conf") = /opt/speakerd/* ]] || continue
+		rm "$folder/$device.conf"
+		rmdir --ignore-fail-on-non-empty "$folder" || true # it may be a link
+	done
 }
 
 # What is not in the checkout may be gone by now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speakerd.config.dropins import KEYPAD
 from speakerd.doctor.account import UNIT, device_nodes, who_runs
 from speakerd.doctor.asking import ask, silent
 from speakerd.doctor.findings import fail, ok, warn
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from speakerd.doctor.system import DaemonPort, System
 
 _AREA = "keypad"
-#: What lets the unit read input devices; systemd/keypad.py puts it there.
-DROPIN = "etc/systemd/system/speakerd.service.d/keypad.conf"
+#: What lets the unit read input devices.
+DROPIN = KEYPAD.path
 _APPLY = f"sudo speakerd-keypad --apply && sudo systemctl restart {UNIT}"
 
 

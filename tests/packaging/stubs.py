@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 COPIED = (
     *("systemd", "hardware", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"),
     *("CHANGELOG.md", "speakerd/__init__.py", "speakerd/errors.py", "speakerd/config"),
-    "speakerd/panel",
+    *("speakerd/panel", "speakerd/camera"),
 )
 
 _NOTE = 'echo "${0##*/} $*" >>"$STUB_LOG"\n'
@@ -30,7 +30,7 @@ case "$*" in
 *"-m pip "*) [ ! -e "$STUB_STATE/no-network" ] || {{ echo "no network" >&2; exit 1; }} ;;
 *"-m compileall "*) ;;
 *"/bin/speakerd --version") ;;
-*"/bin/speakerd-board "* | *"/bin/speakerd-keypad "*)
+*"/bin/speakerd-board "* | *"/bin/speakerd-keypad "* | *"/bin/speakerd-camera "*)
 	shift
 	PYTHONPATH=$STUB_CHECKOUT exec {shlex.quote(sys.executable)} -sB "$@" ;;
 *"/bin/speakerd doctor "*) echo "the doctor has looked" ;;

@@ -208,7 +208,9 @@ def test_a_release_that_knows_nothing_of_it_leaves_no_link(machine: Machine) -> 
     configure(machine, "SPEAKERD_KEYPAD=FootSwitch")
     machine.install()
     (machine.checkout / "systemd/environment.sh").write_text(
-        (CHECKOUT / "systemd/environment.sh").read_text("utf-8").replace("board keypad", "board"),
+        (CHECKOUT / "systemd/environment.sh")
+        .read_text("utf-8")
+        .replace("board keypad camera", "board"),
         encoding="utf-8",
     )
     machine.install()
@@ -229,11 +231,11 @@ def test_removing_the_package_takes_its_own_away(machine: Machine, ours: bool) -
     link.parent.mkdir(parents=True)
     link.symlink_to(TARGET if ours else "/etc/mine.conf")
     script = (CHECKOUT / "systemd/deb/postrm").read_text(encoding="utf-8")
-    function = re.search(r"^forbid_keypad\(\) \{$.*?^\}$", script, re.MULTILINE | re.DOTALL)
+    function = re.search(r"^close_doors\(\) \{$.*?^\}$", script, re.MULTILINE | re.DOTALL)
     assert function is not None
-    assert script.count("forbid_keypad") == 2  # it is called, too
+    assert script.count("close_doors") == 2  # it is called, too
     subprocess.run(
-        ["sh", "-euc", f"{function[0]}\nforbid_keypad"],
+        ["sh", "-euc", f"{function[0]}\nclose_doors"],
         check=True,
         timeout=30,
         env={"PATH": "/usr/bin:/bin", "DPKG_ROOT": str(machine.root)},

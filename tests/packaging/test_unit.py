@@ -104,6 +104,25 @@ def test_with_a_keypad_it_may_read_input_devices_and_is_closed_otherwise(tmp_pat
     assert done.returncode == 0, done.stdout
 
 
+@needs_systemd
+def test_with_a_camera_it_may_open_those_and_nothing_more(tmp_path: Path) -> None:
+    text = (FOLDER / "speakerd-camera.conf").read_text(encoding="utf-8")
+    before, _, service = text.partition("[Service]\n")
+    modules = ["modprobe@mc.service modprobe@videodev.service"]
+    assert values(before) == {"Wants": modules, "After": modules}  # no other ordering
+    assert values(service) == {
+        "SupplementaryGroups": ["video"],
+        "DeviceAllow": ["char-video4linux rw", "char-media rw", "char-dma_heap rw"],
+        "RestrictAddressFamilies": ["AF_NETLINK"],
+        "MemoryMax": ["384M"],
+        "OOMPolicy": ["continue"],  # or a picture that takes too much would end the service
+    }
+    both = TEXT.replace("[Install]", f"{text}\n[Install]")
+    assert verify(both, tmp_path / "verify") == ""
+    done = security(both, tmp_path, f"--threshold={EXPOSURE_AT_MOST}")
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_people_and_programs_rely_on() -> None:
     unit = values()
     for name, value in {
@@ -180,8 +199,9 @@ def test_all_groups_of_the_unit_exist_on_any_machine(tmp_path: Path) -> None:
     for group in unit["SupplementaryGroups"][0].split():
         assert unit["User"][0] in groups[group]
     assert unit["Group"][0] in groups
-    keypad = (FOLDER / "speakerd-keypad.conf").read_text(encoding="utf-8")
-    assert set(values(keypad)["SupplementaryGroups"]) <= set(groups)
+    for name in ("keypad", "camera"):
+        dropin = (FOLDER / f"speakerd-{name}.conf").read_text(encoding="utf-8")
+        assert set(values(dropin)["SupplementaryGroups"]) <= set(groups)
     user = (tmp_path / "etc/passwd").read_text(encoding="utf-8")
     assert user.startswith("speakerd:")
     assert user.strip().endswith("nologin")
