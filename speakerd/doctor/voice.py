@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _AREA = "voice"
 #: Where systemd looks for the programs of a service (systemd.exec(5)).
-_FOLDERS = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
+FOLDERS = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def check(system: System) -> Iterator[Finding]:
     settings = system.loaded.settings if system.loaded is not None else None
     if settings is None or not (settings.prompts and settings.earcon_volume):
         return
-    places = (f"{folder}/espeak-ng" for folder in _FOLDERS)
+    places = (f"{folder}/espeak-ng" for folder in FOLDERS)
     found = next((place for place in places if (system.root / place).is_file()), None)
     if found is not None:
         yield ok(_AREA, f"failures are told in words, by /{found}")

@@ -1,0 +1,78 @@
+"""The camera: its program is there, the service may open cameras, and the last picture was one.
+
+None is taken here: that is done only while somebody holds the button, or by speakerd-camera.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from speakerd.config.dropins import CAMERA
+from speakerd.doctor.account import UNIT, who_runs
+from speakerd.doctor.asking import ask, silent
+from speakerd.doctor.findings import ok, warn
+from speakerd.doctor.voice import FOLDERS
+from speakerd.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from speakerd.doctor.findings import Finding
+    from speakerd.doctor.system import DaemonPort, System
+
+_AREA = "camera"
+_RESTART = f"sudo systemctl restart {UNIT}"
+_TRY = "sudo speakerd-camera"
+#: Whose package is not called as they are.
+_PACKAGES = {"rpicam-jpeg": "rpicam-apps", "rpicam-still": "rpicam-apps"}
+_IN_DEBIAN = {"fswebcam", "ffmpeg", "curl", *_PACKAGES}
+#: What the unit's ProtectHome= hides (systemd.exec(5)).
+_HIDDEN = ("/home", "/root", "/run/user")
+
+
+def check(system: System) -> Iterator[Finding]:
+    """Nothing where none is configured."""
+    settings = system.loaded.settings if system.loaded is not None else None
+    if settings is None or not settings.camera_command:
+        return
+    service = who_runs(system).service
+    yield _program(system, shlex.split(settings.camera_command)[0], service=service)
+    dropin = system.root / CAMERA.path
+    if service and not (dropin.is_symlink() or dropin.exists()):
+        what = f"the service may open no camera of this machine: /{CAMERA.path} is missing"
+        yield warn(_AREA, what, f"sudo speakerd-camera --apply && {_RESTART}")
+    elif system.daemon is not None:
+        yield _daemons(system.daemon)
+
+
+CHECKS = (check,)
+
+
+def _program(system: System, path: str, *, service: bool) -> Finding:
+    name = PurePath(path).name
+    if service and any(PurePath(path).is_relative_to(folder) for folder in _HIDDEN):
+        what = f"{path} is hidden from the service, as all of /home is: nothing is seen"
+        install = f"sudo install {shlex.quote(path)} /usr/local/bin/"
+        remedy = f"{install}, and SPEAKERD_CAMERA_COMMAND={shlex.quote(name)} ..."
+        return warn(_AREA, what, remedy)
+    places = [path] if "/" in path else [f"/{folder}/{path}" for folder in FOLDERS]
+    found = next((place for place in places if (system.root / place[1:]).is_file()), None)
+    if found is not None:
+        return ok(_AREA, f"pictures are taken by {found}")
+    package = f"sudo apt install {_PACKAGES.get(name, name)}" if name in _IN_DEBIAN else ""
+    other = f"set SPEAKERD_CAMERA_COMMAND to a program that is there; {_TRY} tries it"
+    return warn(_AREA, f"{path} is not there: nothing is seen", package or other)
+
+
+def _daemons(daemon: DaemonPort) -> Finding:
+    try:
+        parts = ask(daemon, "status").get("parts")
+    except UnavailableError as error:
+        return silent(_AREA, error)
+    word = str(parts.get(_AREA)) if isinstance(parts, dict) else "not told of"
+    if word == "ready":
+        return ok(_AREA, "the daemon knows of no trouble with it")
+    what, _, remedy = word.partition("; ")
+    return warn(_AREA, f"the last picture failed: {what}", remedy or _TRY)
