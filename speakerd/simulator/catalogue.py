@@ -36,11 +36,16 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not an error of o
 
 
 BAD_KEY = Closing(1007, "API key not valid. Please pass a valid API key.")
-NO_KEY = Closing(
-    1008,
+NO_KEY_TEXT = (
     "Method doesn't allow unregistered callers (callers without established identity). "
-    "Please use API Key or other form of API consumer identity to call this API.",
+    "Please use API Key or other form of API consumer identity to call this API."
 )
+NO_KEY = Closing(1008, NO_KEY_TEXT)
+PROJECT_SCOPED = Closing(
+    1007, "token-based requests cannot use project-scoped features such as tuned models"
+)
+TOKEN_EXPIRED = Closing(1008, "The auth token has expired.")
+TOKEN_USED_UP = Closing(1008, "The auth token has no uses left.")
 BAD_ARGUMENT = Closing(1007, "Request contains an invalid argument.")
 PRECONDITION = Closing(1007, "Precondition check failed.")
 EXPLICIT_ACTIVITY = Closing(

@@ -150,9 +150,10 @@ class Connection:
         if self._wire.closed:
             return
         try:
-            authorize(self._credential, self._options.keys)
-            config = configure(setup, self._options.models, self._credential.version)
-            session = self._join(config)
+            now, tokens = self._wire.now, self._world.tokens
+            key = authorize(self._credential, self._options.keys, tokens, now)
+            config = configure(setup, self._options.models, self._credential)
+            session = self._join(config, key)
         except Refused as refusal:
             self._wire.close(refusal.closing)
             return
@@ -166,11 +167,20 @@ class Connection:
         else:
             self._wire.close(catalogue.INTERNAL)
 
-    def _join(self, config: Configuration) -> Session:
+    def _join(self, config: Configuration, key: str) -> Session:
         if config.search and not self._options.search:
             raise Refused(catalogue.QUOTA)
-        key = self._credential.api_key
+        if self._credential.is_token:
+            self._join_by_token(self._credential.key, fresh=config.handle is None)
         if config.handle is None:
             return Session(key, config.model)
         self.record.resumed_handle = config.handle
         return self._world.sessions.resume(config.handle, key, self._wire.now)
+
+    def _join_by_token(self, name: str, *, fresh: bool) -> None:
+        """A token lets nobody stay for longer than it lasts."""
+        now, tokens = self._wire.now, self._world.tokens
+        if fresh:
+            tokens.begin(name, now)
+        left_s = tokens.find(name, now).expires_at - now
+        self._wire.at(left_s, lambda: self._wire.close(catalogue.TOKEN_EXPIRED))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import logging
 import re
 import tempfile
@@ -21,14 +22,16 @@ from urllib.parse import parse_qs
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from speakerd.simulator import faults
+from speakerd.simulator import faults, minting
 from speakerd.simulator.audio import write_wav
 from speakerd.simulator.certificate import server_context
 from speakerd.simulator.connection import Connection
 from speakerd.simulator.faults import Moment, Phase, Plan, Script
 from speakerd.simulator.machine import State
+from speakerd.simulator.minting import PostingConnection
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.setup import Credential
+from speakerd.simulator.tokens import LIFE_S, START_S
 from speakerd.simulator.wire import ABNORMAL_CLOSURE, Deafen, Hangup, Output, Reset, Send
 from speakerd.simulator.world import World
 
@@ -84,6 +87,7 @@ class Simulator:
                     self.options.port,
                     ssl=server_context(self._name, self.certificate),
                     process_request=self._process_request,
+                    create_connection=PostingConnection,
                     ping_interval=None,  # the real server does not ping
                     compression=None,
                     max_size=_LARGEST_FRAME_BYTES,
@@ -168,6 +172,13 @@ class Simulator:
 
     # --- what shall happen
 
+    def mint(self, *, uses: int = 1, start_s: float = START_S, life_s: float = LIFE_S) -> str:
+        """An ephemeral token of the first key, as a POST to ``v1alpha/auth_tokens`` makes them."""
+        now = time.monotonic()
+        return self._world.tokens.mint(
+            self.options.keys[0], now, uses=uses, start_s=start_s, life_s=life_s
+        )
+
     @property
     def script(self) -> Script:
         """What decides about faults; a :class:`Plan` unless another was set."""
@@ -228,6 +239,8 @@ class Simulator:
     # --- serving
 
     def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
+        if isinstance(websocket, PostingConnection) and websocket.posted is not None:
+            return self._posted(websocket, request, websocket.posted)
         moment = Moment(Phase.UPGRADE, self._world.next_connection)
         for planned in self._world.script.faults(moment):
             match planned.fault:
@@ -239,6 +252,18 @@ class Simulator:
         if _PATH.fullmatch(_split(request)[0]) is None:
             return websocket.respond(HTTPStatus.NOT_FOUND, "")
         return None
+
+    def _posted(self, websocket: ServerConnection, request: Request, body: bytes) -> Response:
+        if minting.PATH.fullmatch(_split(request)[0]) is None:
+            return websocket.respond(HTTPStatus.NOT_FOUND, "")
+        key = _credential(request).key
+        clocks = (time.monotonic(), time.time())
+        status, answer = minting.mint(self._world.tokens, key, self.options.keys, body, clocks)
+        log.info("a token is asked for: HTTP %d", status)
+        response = websocket.respond(status, json.dumps(answer))
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        return response
 
     async def _serve(self, websocket: ServerConnection) -> None:
         if (request := websocket.request) is None:

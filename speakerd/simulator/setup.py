@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.simulator import catalogue
 from speakerd.simulator.catalogue import Refused
+from speakerd.simulator.tokens import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from speakerd.simulator.catalogue import Model
+    from speakerd.simulator.tokens import Tokens
 
 #: What the model can hold; compression triggers at 80 % of it, and halves it, if not told
 #: otherwise (Live API guide, "Context window compression").
 CONTEXT_TOKENS = 131_072
 _ALPHA = "v1alpha"
-_TOKEN = "auth_tokens/"  # noqa: S105 - how every ephemeral token begins, not one
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Credential:
     constrained: bool  # the path is that of ephemeral tokens
 
     @property
-    def api_key(self) -> str:
-        """The API key, or the one that the ephemeral token stands for."""
-        return self.key.removeprefix(_TOKEN)
+    def is_token(self) -> bool:
+        """Whether it is an ephemeral token."""
+        return self.key.startswith(PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,25 @@ class Configuration:
     non_blocking: frozenset[str]  # functions the model does not wait for
 
 
-def authorize(credential: Credential, keys: Collection[str]) -> None:
-    """Raise :class:`Refused` unless the credential is good for its path.
+def authorize(credential: Credential, keys: Collection[str], tokens: Tokens, now: float) -> str:
+    """The API key, or the one that the ephemeral token stands for.
 
-    The ephemeral tokens of key K are all that read ``auth_tokens/K``.
+    Raises :class:`Refused` unless the credential is good for its path.
     """
     if not credential.key:
         raise Refused(catalogue.NO_KEY)
-    is_token = credential.key.startswith(_TOKEN)
-    if credential.api_key not in keys or is_token != credential.constrained:
+    if credential.is_token != credential.constrained:
         raise Refused(catalogue.BAD_KEY)
+    if credential.is_token:
+        return tokens.find(credential.key, now).key
+    if credential.key not in keys:
+        raise Refused(catalogue.BAD_KEY)
+    return credential.key
 
 
-def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: str) -> Configuration:
+def configure(
+    setup: Mapping[str, Any], models: Mapping[str, Model], credential: Credential
+) -> Configuration:
     """Check a setup message as :mod:`~speakerd.simulator.protojson` read it.
 
     Raises :class:`Refused` for what the server does not take.
@@ -75,10 +82,11 @@ def configure(setup: Mapping[str, Any], models: Mapping[str, Model], version: st
     if prefix != "models" or not name:
         raise Refused(catalogue.BAD_ARGUMENT)
     if (traits := models.get(name)) is None:
-        raise Refused(catalogue.unknown_model(model, version))
+        unknown = catalogue.unknown_model(model, credential.version)
+        raise Refused(catalogue.PROJECT_SCOPED if credential.is_token else unknown)
     _check_modalities(model, traits, generation.get("response_modalities", []))
     _check_thinking(traits, generation.get("thinking_config", {}))
-    _check_feelings(setup, traits, version)
+    _check_feelings(setup, traits, credential.version)
     realtime = setup.get("realtime_input_config", {})
     detection = realtime.get("automatic_activity_detection", {})
     trigger, target = _compression(setup.get("context_window_compression"))

@@ -9,6 +9,7 @@ from speakerd.simulator.audio import read_wav, tone
 from speakerd.simulator.faults import Plan, Script
 from speakerd.simulator.records import ConnectionRecord, TurnRecord
 from speakerd.simulator.sessions import Sessions
+from speakerd.simulator.tokens import Tokens
 
 if TYPE_CHECKING:
     from speakerd.simulator.options import SimulatorOptions
@@ -31,6 +32,7 @@ class World:
         self.options = options
         self.random = random.Random(options.seed)  # noqa: S311 - repeatable, not secret
         self.sessions = Sessions(self.random, options.handle_validity_s)
+        self.tokens = Tokens(self.random)
         self.script: Script = Plan()
         #: What is said where there is nothing to parrot.
         self.voice = tone() if options.reply is None else read_wav(options.reply)

@@ -244,9 +244,8 @@ def test_feelings_are_for_those_models_that_have_them() -> None:
     ("key", "constrained", "closing"),
     [
         ("simulated-key", False, ""),
-        ("auth_tokens/simulated-key", True, ""),
         ("wrong", False, "1007 API key not valid. Please pass a valid API key."),
-        ("auth_tokens/simulated-key", False, "1007 API key not valid."),
+        ("auth_tokens/simulated-key", True, "1007 API key not valid."),
         ("simulated-key", True, "1007 API key not valid."),
         ("", False, "1008 Method doesn't allow unregistered callers"),
     ],

@@ -135,15 +135,6 @@ async def test_the_environment_leads_the_sdk_here(
     assert simulator.connections[0].user_agent.startswith("google-genai-sdk/")
 
 
-@pytest.mark.filterwarnings("ignore:The SDK's ephemeral token support")
-async def test_an_ephemeral_token(simulator: Simulator) -> None:
-    token = client(simulator, f"auth_tokens/{DEFAULT_KEY}", "v1alpha")
-    async with token.aio.live.connect(model=MODEL, config=config()) as session:
-        await say(session)
-        assert await turn(session)
-    assert simulator.connections[0].path.endswith("Constrained")
-
-
 async def test_a_conversation_goes_on_over_connections(simulator: Simulator) -> None:
     handle: str | None = None
     for _ in range(3):

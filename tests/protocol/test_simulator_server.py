@@ -93,13 +93,16 @@ async def test_a_name_of_its_own_for_other_machines() -> None:
         (f"/{PATH}", {"x-goog-api-key": DEFAULT_KEY}),
         (f"{PATH}?key={DEFAULT_KEY}", {}),
         (f"/{PATH}?key={DEFAULT_KEY}", {}),
-        (f"{PATH}Constrained?access_token=auth_tokens/{DEFAULT_KEY}", {}),
-        (f"{PATH}Constrained", {"Authorization": f"Token auth_tokens/{DEFAULT_KEY}"}),
+        (f"{PATH}Constrained?access_token=TOKEN", {}),
+        (f"{PATH}Constrained", {"Authorization": "Token TOKEN"}),
     ],
 )
 async def test_the_ways_to_say_who_one_is(
     simulator: Simulator, path: str, headers: dict[str, str]
 ) -> None:
+    token = simulator.mint()
+    path = path.replace("TOKEN", token)
+    headers = {name: value.replace("TOKEN", token) for name, value in headers.items()}
     async with dial(simulator, path, additional_headers=headers) as socket:
         await send(socket, setup())
         await read(socket, "setupComplete")
