@@ -51,6 +51,7 @@ class FailureKind(enum.Enum):
     HANDLE = "handle"  # the session handle is refused: drop it and connect afresh
     MODEL = "model"  # unknown or retired model: try the next one, or tell
     KEY = "key"  # the API key is refused: tell, do not retry
+    TOKEN = "token"  # noqa: S105 - no token could be fetched: as NETWORK
     SETUP = "setup"  # a setting or a precondition is refused: tell, do not retry
 
 
@@ -80,7 +81,7 @@ class Failure:
     read it from. ``text`` is the server's reason or the operating system's message, fit for the
     journal: it is made one line that no terminal takes for orders. ``feature`` is the part of the
     setup that the reason names. ``went_out`` is False where nothing has left this machine for the
-    server: it has no network, or finds no address for the server's name.
+    server: it has no network, no address for the server's name, or no token.
     """
 
     kind: FailureKind
@@ -104,6 +105,10 @@ _CLOSES: tuple[tuple[frozenset[int] | None, str, FailureKind], ...] = (
     (None, "api key", FailureKind.KEY),
     (None, "permission denied", FailureKind.KEY),
     (None, "unauthenticated", FailureKind.KEY),
+    (None, "authentication credential", FailureKind.KEY),
+    (None, "auth token", FailureKind.KEY),  # of tokens nobody has told the texts: a guess
+    (None, "ephemeral token", FailureKind.KEY),
+    (None, "token has expired", FailureKind.KEY),
     (None, "quota", FailureKind.QUOTA),
     (None, "resource exhausted", FailureKind.QUOTA),
     (None, "rate limit", FailureKind.QUOTA),
@@ -112,6 +117,7 @@ _CLOSES: tuple[tuple[frozenset[int] | None, str, FailureKind], ...] = (
     (frozenset({1007, 1008}), "requested entity was not found", FailureKind.HANDLE),
     (None, "is not found for api version", FailureKind.MODEL),
     (None, "not supported for bidigeneratecontent", FailureKind.MODEL),
+    (None, "token-based requests cannot use project-scoped", FailureKind.MODEL),
     (frozenset({1008}), "the operation was aborted", FailureKind.IDLE),
     (frozenset({1000, 1001}), "", FailureKind.IDLE),
     (frozenset({1006}), "", FailureKind.NETWORK),

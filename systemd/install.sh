@@ -112,7 +112,7 @@ switch_to() {
 
 has_key() {
 	[ -s "$root/etc/credstore/gemini-api-key" ] ||
-		grep -qsE "^[[:space:]]*GEMINI_API_KEY[[:space:]]*=[[:space:]]*[\"']?[^[:space:]\"']" "$root/etc/speakerd/speakerd.env"
+		grep -qsE "^[[:space:]]*(GEMINI_API_KEY|SPEAKERD_TOKEN_COMMAND|SPEAKERD_TOKEN_URL)[[:space:]]*=[[:space:]]*[\"']?[^[:space:]\"']" "$root/etc/speakerd/speakerd.env"
 }
 
 # Starts it, and waits until it is ready or has failed. Without a key it does, and that is told later.

@@ -93,6 +93,10 @@ def examine(environ: Mapping[str, str]) -> Loaded:
     def said(name: str, value: object, reason: str) -> str:
         return f"{name} in {where[provenance[name]]} is {str(value)!r}, {reason}"
 
+    given = [name for name in together.WAYS_IN if provenance[name] is not Origin.DEFAULT]
+    places = {name: where[provenance[name]] for name in given}
+    problems = together.no_way_in(places, env_file) | problems
+    warnings += together.keys_unused(places)
     for name, check in checks.LIBRARY_CHECKS.items():
         if name in library and (reason := check(library[name])):
             problems[name] = said(name, library[name], reason)

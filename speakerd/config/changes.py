@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from speakerd.config.render import shown
 from speakerd.config.settings import VARIABLES
-from speakerd.config.sources import API_KEY, LIBRARY_VARIABLES, Origin
+from speakerd.config.sources import API_KEY, LIBRARY_VARIABLES, SECRETS, Origin
 
 if TYPE_CHECKING:
     from speakerd.config import Loaded
 
 #: What a running daemon is bound to: it listens there, and keeps its conversation there.
 _AT_START_ONLY = frozenset({"control_socket", "state_directory"})
-_SECRETS = frozenset({"gemini_api_key"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +68,9 @@ def _is_another_credential(old: Loaded, new: Loaded) -> bool:
 def _line(option: str, old: Loaded, new: Loaded) -> str:
     """One change in words; never quotes a secret."""
     variable = next(name for name, each in VARIABLES.items() if each == option)
-    if option in _SECRETS:
+    if variable in SECRETS:
+        if getattr(new.settings, option) is None:
+            return f"{variable}: none any longer"
         return f"{variable}: another one, from the {new.provenance[variable]}"
     was, is_now = (shown(getattr(each.settings, option)) for each in (old, new))
     if was == is_now:

@@ -5,6 +5,7 @@ Each function takes the value and says in words what is wrong with it; empty whe
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -36,6 +37,31 @@ def base_url(text: str) -> str:
     except ValueError as error:  # a port or an IPv6 address that is none
         return f"{error}; {allowed}"
     return "" if usable else allowed
+
+
+def no_token_url(text: str) -> str:
+    """What keeps ``text`` from being an address of tokens; does not quote it.
+
+    Whoever reads a token on its way can use it, and whoever forges one hears what is said: without
+    TLS it must not leave the machine.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:  # a port or an IPv6 address that is none
+        return "is no URL"
+    if not (text.isascii() and text.isprintable()) or " " in text or not host:
+        return "is no URL"
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host)):
+        return ""
+    return "does not begin with https://"
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def certificates(text: str) -> str:

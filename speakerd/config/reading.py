@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from speakerd.config.settings import VARIABLES, Settings, allowed
-from speakerd.config.sources import API_KEY, Origin, text_of, variable_of
+from speakerd.config.sources import API_KEY, SECRETS, Origin, text_of, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def read(
     """The settings that ``sources`` make, earlier ones winning, and what is wrong with them.
 
     ``where`` says in words what each source is. The problems are one line each, by variable;
-    what has one is at its default in the settings, and the key a text that is none.
+    what has one is at its default in the settings.
     """
     try:
         return _made_of(sources), {}
@@ -61,8 +61,6 @@ def read(
         origin: {name: text for name, text in texts.items() if name not in problems}
         for origin, texts in sources.items()
     }
-    if API_KEY in problems:
-        rest[Origin.DEFAULT][API_KEY] = "none"
     return _made_of(rest), problems
 
 
@@ -94,16 +92,13 @@ def _problem(
 ) -> str:
     """One line about one option; never quotes a secret."""
     variable = variable_of(option)
-    if error["type"] == "missing":
-        return (
-            f"{variable} is missing: store it with `sudo speakerd key`, "
-            f"or set it in {where[Origin.FILE]}"
-        )
     origin = origin_of(sources, variable)
     # what our own validators raise reads on from the value; pydantic's words are for programmers
     reason = f"{error['ctx']['error']}" if error["type"] == "value_error" else ""
     if variable == API_KEY:
         return f"{variable} in {where[origin]} {reason}"
+    if variable in SECRETS:
+        return f"{variable} in {where[origin]} {reason}; allowed: {allowed(option)}"
     value = text_of(sources[origin], variable)
     shown = repr(value if len(value) <= 60 else f"{value[:57]}...")
     said = f"{shown}, {reason}" if reason else shown

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.config import instruction, voices
-from speakerd.config.sources import variable_of
+from speakerd.config.sources import API_KEY, TOKEN_COMMAND, TOKEN_URL, variable_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from speakerd.config.settings import Settings
 
@@ -22,6 +23,8 @@ _PIN_OPTIONS = (
     "mute_pin",
     "led_pins",
 )
+#: What makes the server let us in: the key, unless there are tokens.
+WAYS_IN = frozenset({API_KEY, TOKEN_COMMAND, TOKEN_URL})
 _VOLUME_KEYS = ("volume_up_pin", "volume_down_pin", "second_button_pin", "keypad")
 #: Options that mean something only where one of certain others is set.
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -37,6 +40,30 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "media_resolution": ("camera_command",),
     "volume_step": (*_VOLUME_KEYS, "knob_pins"),
 }
+
+
+def no_way_in(places: Mapping[str, str], env_file: Path) -> dict[str, str]:
+    """What is wrong about the ways in; ``places`` says in words where those given are from."""
+    if not places:
+        how = f"store it with `sudo speakerd key`, or set it in {env_file}"
+        return {API_KEY: f"{API_KEY} is missing: {how}"}
+    if TOKEN_COMMAND in places and TOKEN_URL in places:
+        what = f"{TOKEN_URL} in {places[TOKEN_URL]} is one too many"
+        return {TOKEN_URL: f"{what}: {TOKEN_COMMAND} is set, too; choose one of them"}
+    return {}
+
+
+def keys_unused(places: Mapping[str, str]) -> Iterator[str]:
+    """The key that lies there for nothing, if one does."""
+    for tokens in (TOKEN_COMMAND, TOKEN_URL):
+        if API_KEY in places and tokens in places:
+            yield f"{API_KEY} in {places[API_KEY]} is not used: {tokens} is set"
+
+
+def token_sources(settings: Settings) -> list[str]:
+    """The variables that say where tokens come from; none where the key is what counts."""
+    chosen = {TOKEN_COMMAND: settings.token_command, TOKEN_URL: settings.token_url}
+    return [variable for variable, value in chosen.items() if value]
 
 
 def collisions(settings: Settings) -> dict[str, str]:

@@ -30,7 +30,7 @@ _OF_TURNS = {
     "speaking": Light.SPEAKING,
 }
 #: Why there is no connection, where it is not for somebody to mend something.
-_OFFLINE = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER}
+_OFFLINE = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER, FailureKind.TOKEN}
 
 
 def light_of(status: Status) -> Light:

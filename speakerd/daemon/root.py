@@ -36,6 +36,7 @@ from speakerd.daemon.translate import (
 )
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.fetching import source_of
 from speakerd.live.transport import Timeouts
 from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
@@ -91,6 +92,7 @@ class Daemon:
         self._live = LiveEdge(
             Outlets(self.post, self._feed, self._transcript),
             api_key=settings.gemini_api_key,
+            source=source_of(settings),
             wishes=wishes_of(settings),
             timeouts=timeouts or Timeouts(),
         )
@@ -305,7 +307,7 @@ class Daemon:
         old, self._settings = self._settings, changes.loaded.settings
         new = self._orders.settings = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
-        self._live.reload(new.gemini_api_key, wishes_of(new))
+        self._live.reload(new.gemini_api_key, wishes_of(new), source_of(new))
         self._hands.reload(new)
         if remade := remade_by(changes.options):
             self._devices.reopen(remade, new)

@@ -50,6 +50,8 @@ _THINKING_CUE_S = 2.0
 #: The options that are in the setup of a connection, or in what it is made with.
 _OF_THE_SETUP = {
     "gemini_api_key",
+    "token_command",
+    "token_url",
     "voice",
     "language",
     "vocabulary",
@@ -122,7 +124,8 @@ def wishes_of(settings: Settings) -> Wishes:
 
 def secrets_of(*all_settings: Settings) -> list[str]:
     """What must not be in the journal."""
-    return [settings.gemini_api_key.get_secret_value() for settings in all_settings]
+    kept = (secret for each in all_settings for secret in (each.gemini_api_key, each.token_url))
+    return [secret.get_secret_value() for secret in kept if secret is not None]
 
 
 def utterance_bytes_of(settings: Settings) -> int:

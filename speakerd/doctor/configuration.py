@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pydantic import SecretStr
+
     from speakerd.config import Loaded
     from speakerd.doctor.account import Account
     from speakerd.doctor.findings import Finding
@@ -59,7 +61,7 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
         yield warn(AREA, what, remedy)
         return
     mode = stat.S_IMODE(status.st_mode)
-    has_key = loaded.provenance[sources.API_KEY] is Origin.FILE
+    has_key = any(loaded.provenance[name] is Origin.FILE for name in sources.SECRETS)
     give = f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}"
     account = who_runs(system)
     if account.service and not (_may(account, path, 0o4) and _may(account, path.parent, 0o1)):
@@ -105,6 +107,8 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
     for warning in loaded.warnings:
         if warning.startswith(f"{sources.STATE_DIRECTORY} "):
             continue  # it is the service's user that has to write there: told with the state
+        if warning.startswith(f"{sources.API_KEY} "):
+            continue  # told with the key
         yield warn(AREA, warning, f"take it out, or correct its name, {_RELOAD}")
 
 
@@ -127,6 +131,11 @@ def _shell(system: System) -> Iterator[Finding]:
 def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
     path = system.root / CREDENTIAL_STORE / sources.CREDENTIAL
     stored = _stored(path)
+    from speakerd.config.together import token_sources  # noqa: PLC0415 - wants pydantic
+
+    if tokens := token_sources(loaded.settings):
+        yield from _unused(loaded, tokens[0], path, stored)
+        return
     problem = loaded.problems.get(sources.API_KEY)
     origin = loaded.provenance[sources.API_KEY]
     if problem is not None and origin is Origin.DEFAULT:
@@ -141,11 +150,27 @@ def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
         yield ok(KEY, f"there, from the credential {sources.CREDENTIAL}")
     elif stored is None:
         yield ok(KEY, f"there, from {place}; whether another one is stored, only root may see")
-    elif stored not in {"", loaded.settings.gemini_api_key.get_secret_value()}:
+    elif stored not in {"", _text_of(loaded.settings.gemini_api_key)}:
         what = f"the one in {place} wins over another one in {path}"
         yield warn(KEY, what, f"take {sources.API_KEY} out of {place}")
     else:
         yield ok(KEY, f"there, from {place}")
+
+
+def _unused(loaded: Loaded, tokens: str, path: Path, stored: str | None) -> Iterator[Finding]:
+    """With tokens no key is needed, and none should lie about."""
+    what = f"{tokens} is set: it is not used"
+    if loaded.provenance[sources.API_KEY] in {Origin.ENVIRONMENT, Origin.FILE}:
+        place = _place(loaded, sources.API_KEY)
+        yield warn(KEY, f"one is in {place}, but {what}", f"take {sources.API_KEY} out of it")
+    if stored:
+        yield warn(KEY, f"one is in {path}, but {what}", f"sudo rm {path}")
+    elif loaded.provenance[sources.API_KEY] is Origin.DEFAULT:
+        yield ok(KEY, f"none is needed: {tokens} is set")
+
+
+def _text_of(key: SecretStr | None) -> str:
+    return key.get_secret_value() if key is not None else ""
 
 
 def _no_key(system: System, path: Path, stored: str | None) -> Finding:

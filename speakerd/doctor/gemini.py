@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd import config
-from speakerd.config import sources
 from speakerd.config.features import OPTIONS
 from speakerd.config.instruction import time_zone
+from speakerd.config.sources import TOKEN_COMMAND, TOKEN_URL, variable_of
+from speakerd.config.together import WAYS_IN, token_sources
+from speakerd.doctor.account import who_runs
 from speakerd.doctor.asking import ask as ask_daemon
 from speakerd.doctor.findings import Finding, Level, fail, ok, warn
 from speakerd.errors import FailureKind, Feature, UnavailableError
 from speakerd.live import probe
+from speakerd.live.fetching import Command, source_of
 from speakerd.live.setup import Wishes
 from speakerd.service.threads import DaemonThreads
 from speakerd.tools.toolbox import Toolbox
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
     from speakerd.config.settings import Settings
     from speakerd.doctor.system import System
+    from speakerd.live.fetching import Source
     from speakerd.live.transport import Timeouts
 
 AREA = "gemini"
@@ -52,20 +57,27 @@ _REMEDIES = {
     FailureKind.HANDLE: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",
     FailureKind.MODEL: f"SPEAKERD_MODEL={_KNOWN_MODEL} {{there}}",
     FailureKind.KEY: "sudo speakerd key",
+    FailureKind.TOKEN: f"{TOKEN_COMMAND} {{there}}",
     FailureKind.SETUP: "change the setting that it names {there}",
 }
 #: Where no model would do either: they are not asked.
-_FINAL = {FailureKind.KEY, FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.QUOTA}
+_FINAL = {
+    FailureKind.KEY,
+    FailureKind.TOKEN,
+    FailureKind.NETWORK,
+    FailureKind.TIMEOUT,
+    FailureKind.QUOTA,
+}
 
 
 def check(system: System) -> Iterator[Finding]:
     """Ask for every model that the configuration names, as the daemon would."""
-    if system.loaded is None or sources.API_KEY in system.loaded.problems:
+    if system.loaded is None or not WAYS_IN.isdisjoint(system.loaded.problems):
         yield from _without_key(system)
         return
     config.export_library_variables(system.loaded)
     try:
-        answers = ask(system.loaded.settings)
+        answers = ask(system.loaded.settings, _source(system, system.loaded.settings))
     except ImportError as error:
         what = f"google-genai cannot be imported: {type(error).__name__}: {error}"
         yield fail(AREA, what, _ANEW)
@@ -76,14 +88,28 @@ def check(system: System) -> Iterator[Finding]:
 CHECKS = (check,)
 
 
+def _source(system: System, settings: Settings) -> Source | None:
+    """What gives tokens; a command runs as the service's user, whose ssh keys it may need."""
+    source = source_of(settings)
+    if not (isinstance(source, Command) and system.privileged):
+        return source
+    account = who_runs(system)
+    if not account.service:
+        return source
+    return dataclasses.replace(source, argv=("runuser", "-u", account.name, "--", *source.argv))
+
+
 def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
     """What the answers to the model and its fallbacks, in their order, mean for the speaker."""
     accepted = any(answer.failure is None for answer in answers)
+    tokens = token_sources(loaded.settings)
+    remedies = _REMEDIES | (_remedies_of(loaded.settings) if tokens else {})
     for answer in answers:
         if answer.failure is None:
             yield ok(
                 AREA,
-                f"{answer.model} takes the key and the settings, after {answer.took_s:.1f} s",
+                f"{answer.model} takes the {'token' if tokens else 'key'} and the settings, "
+                f"after {answer.took_s:.1f} s",
             )
             if answer.left_out:
                 what = f"{answer.model} does not take {' and '.join(answer.left_out)}: left out"
@@ -94,16 +120,31 @@ def judged(loaded: Loaded, answers: list[probe.Answer]) -> Iterator[Finding]:
         else:
             level = Level.WARN if accepted else Level.FAIL
             what = f"{answer.model}: {answer.failure}"
-            remedy = _in_file(loaded, _REMEDIES[answer.failure.kind])
+            remedy = _in_file(loaded, remedies[answer.failure.kind])
             yield Finding(level, AREA, what, remedy)
 
 
+def _remedies_of(settings: Settings) -> dict[FailureKind, str]:
+    """What to do about tokens that do not come, or that the server does not take."""
+    by_hand = f"sudo -u speakerd {settings.token_command}"
+    return {
+        FailureKind.KEY: "on the machine that has the key: speakerd doctor",
+        FailureKind.TOKEN: f"mend what this says: {by_hand}"
+        if settings.token_command
+        else f"another {TOKEN_URL} {{there}}",
+    }
+
+
 def ask(
-    settings: Settings, timeouts: Timeouts | None = None, limit_s: float = 15.0
+    settings: Settings,
+    source: Source | None = None,
+    timeouts: Timeouts | None = None,
+    limit_s: float = 15.0,
 ) -> list[probe.Answer]:
     """The answers to the model and, as far as it matters, its fallbacks; each within ``limit_s``.
 
-    Raises ImportError where google-genai cannot be imported.
+    ``source`` gives tokens; without it the key is what counts. Raises ImportError where
+    google-genai cannot be imported.
     """
     zone = time_zone(Path("/"), os.environ.get("TZ", ""))
     wishes = Wishes.of(settings, Toolbox(settings.tools).declarations(), zone)
@@ -113,7 +154,12 @@ def ask(
         runner.get_loop().set_default_executor(DaemonThreads())
         for model in dict.fromkeys((settings.model, *settings.fallback_models)):
             asking = probe.ask(
-                model, settings.gemini_api_key, wishes, timeouts=timeouts, limit_s=limit_s
+                model,
+                settings.gemini_api_key,
+                wishes,
+                source=source,
+                timeouts=timeouts,
+                limit_s=limit_s,
             )
             answers.append(runner.run(asking))
             failure = answers[-1].failure
@@ -147,7 +193,7 @@ def _do_without(loaded: Loaded, feature: Feature) -> str:
     chosen = [
         each for each in OPTIONS[feature] if getattr(loaded.settings, each) != fields[each].default
     ]
-    return _unset(map(sources.variable_of, chosen or OPTIONS[feature]))
+    return _unset(map(variable_of, chosen or OPTIONS[feature]))
 
 
 def _unset(variables: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from speakerd import __version__
 from speakerd.config import envfile, sources
-from speakerd.config.secret import LOOKS_LIKE_A_KEY
+from speakerd.config.secret import LOOKS_LIKE_A_KEY, LOOKS_LIKE_A_TOKEN
 from speakerd.doctor import machine, service
 from speakerd.doctor.account import UNIT
 from speakerd.doctor.asking import ask
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from speakerd.doctor.system import System
 
 _LINES_OF_JOURNAL = 200
-_KEYS = (sources.API_KEY, "GOOGLE_API_KEY")
+_KEYS = (*sorted(sources.SECRETS), "GOOGLE_API_KEY")
 
 #: What is shown as the commands have it, under the command.
 _COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -63,7 +63,7 @@ _SHORTEST_SECRET = 4
 #: (what it looks like, what stands there instead): what is secret by its form or its name.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (LOOKS_LIKE_A_KEY, "<key>"),
-    (re.compile(r"auth_tokens/[0-9A-Za-z._-]+"), "<token>"),
+    (LOOKS_LIKE_A_TOKEN, "<token>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I), "<handle>"),
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b", re.I), "<mac>"),
     (re.compile(r"://[^/\s@]+@"), "://<login>@"),
@@ -199,8 +199,9 @@ def redacted(secrets: Iterable[str], names: Iterable[tuple[str, str]], report: s
 def _secrets(system: System) -> Iterator[str]:
     """Texts that must not be in a report, from all the places where they are kept."""
     loaded = system.loaded
-    if loaded is not None and sources.API_KEY not in loaded.problems:
-        yield loaded.settings.gemini_api_key.get_secret_value()
+    if loaded is not None:
+        kept = (loaded.settings.gemini_api_key, loaded.settings.token_url)
+        yield from (secret.get_secret_value() for secret in kept if secret is not None)
     for name, value in system.environ.items():
         if name in _KEYS:
             yield value.strip()

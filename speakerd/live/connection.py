@@ -18,16 +18,17 @@ from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages
 from speakerd.live.attribution import Attribution, Streamed
+from speakerd.live.fetching import TokenError
 from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from google import genai
     from google.genai.live import AsyncSession
     from google.genai.types import LiveConnectConfig
 
     from speakerd.audio.buffers import Utterance
+    from speakerd.live.access import Pass
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,9 @@ class Result:
     response: Mapping[str, object]
 
 
+#: The real server warns so long before it closes a connection.
+NOTICE_S = 50.0
+
 _Queue: TypeAlias = asyncio.Queue[Spoken | Written | Result]
 
 
@@ -133,6 +137,7 @@ class Connection:
         self._may_send = asyncio.Event()  # no call is pending
         self._may_send.set()
         self._muted = False
+        self.opened = False  # the server has accepted the setup
         self._answered = 0  # the newest turn whose reply audio has been reported
 
     def send(self, item: Spoken | Written | Result) -> None:
@@ -145,23 +150,36 @@ class Connection:
 
     async def run(
         self,
-        client: Callable[[], genai.Client],
+        access: Callable[[], Awaitable[Pass]],
         model: str,
         config: Callable[[], LiveConnectConfig],
     ) -> Failure:
         """Connect and serve until the connection ends; returns why. Cancelling closes it."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                connecting = client().aio.live.connect(model=model, config=config())
+                let_in = await access()
+                connecting = let_in.client.aio.live.connect(model=model, config=config())
                 session = await stack.enter_async_context(connecting)
+            except TokenError as error:
+                return Failure(FailureKind.TOKEN, str(error), went_out=False)
             except Exception as error:
                 log.debug("connection %d was not made", self._generation, exc_info=True)
                 return failures.of_connecting(error)
             if session.setup_complete is None:
                 return Failure(FailureKind.SERVER, "the server did not confirm the setup")
+            self.opened = True
             await self._make_good(session)
             self._outlets.post(ev.ConnectionOpened(self._generation))
+            if let_in.expires_at is not None:
+                stack.callback(self._warn_before(let_in.expires_at).cancel)
             return await self._serve(session)
+
+    def _warn_before(self, expires_at: float) -> asyncio.TimerHandle:
+        """What it was made by expires then, and so does it: as good as a GoAway."""
+        left_s = expires_at - time.monotonic()
+        notice = ev.GoAwayReceived(self._generation, min(left_s, NOTICE_S))
+        loop = asyncio.get_running_loop()
+        return loop.call_later(left_s - notice.time_left_s, self._outlets.post, notice)
 
     async def _serve(self, session: AsyncSession) -> Failure:
         receiver = asyncio.create_task(self._receive(session), name="live receiver")

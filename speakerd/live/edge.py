@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 from speakerd.config.secret import redact
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import models, sdk, setup
+from speakerd.live import sdk, setup
+from speakerd.live.access import Access
 from speakerd.live.connection import Connection, Outlets, Result, Spoken, Text, Written
-from speakerd.live.transport import Timeouts, connect_options
+from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from google import genai
+    from google.genai.types import LiveConnectConfig
     from pydantic import SecretStr
 
     from speakerd.audio.buffers import Utterance
     from speakerd.conversation.events import SessionHandle, ToolCall
     from speakerd.errors import Feature
+    from speakerd.live.fetching import Source
 
 log = logging.getLogger(__name__)
 
@@ -31,37 +33,41 @@ log = logging.getLogger(__name__)
 class LiveEdge:
     """Carries out Connect, Disconnect and Deliver; everything else comes back as events.
 
-    ``wishes`` are asked of the model at every connection.
+    ``wishes`` are asked of the model at every connection. Connections are made with tokens of
+    ``source``, or else with ``api_key``.
     """
 
     def __init__(
         self,
         outlets: Outlets,
         *,
-        api_key: SecretStr,
+        api_key: SecretStr | None = None,
+        source: Source | None = None,
         wishes: setup.Wishes | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
         self._outlets = outlets
-        self._api_key = api_key
         self._wishes = wishes or setup.Wishes()
         self._timeouts = timeouts or Timeouts()
-        self._client: tuple[SecretStr, genai.Client] | None = None  # with the key it was made with
+        self._access = Access(api_key, source, self._timeouts)
         self._told_left_out: tuple[str, tuple[str, ...]] = ("", ())  # of which model, and what
         self._open_calls: dict[
             str, str
         ] = {}  # of the connection before: the session waits for them
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
-    def reload(self, api_key: SecretStr, wishes: setup.Wishes) -> None:
+    def reload(
+        self, api_key: SecretStr | None, wishes: setup.Wishes, source: Source | None = None
+    ) -> None:
         """Ask for other things, or with another key, from the next connection on."""
-        self._api_key, self._wishes = api_key, wishes
+        self._access.reload(api_key, source)
+        self._wishes = wishes
 
     async def load(self) -> None:
         """Load the SDK; no connection can be made before. Cancelling leaves it to itself."""
         await sdk.load()
         try:
-            await asyncio.to_thread(self._make_client)
+            await asyncio.to_thread(self._access.prepare)
         except OSError as error:  # the next connection tells of it, and tries it again
             log.debug("the client cannot be made: %s", error)
 
@@ -83,7 +89,7 @@ class LiveEdge:
             setup.config, self._wishes, model, handle=resumed, without=without
         )
         task = asyncio.create_task(
-            connection.run(self._make_client, model, config),
+            self._run(connection, model, config, resuming=handle is not None),
             name=f"live connection {generation}",
         )
         self._connections[generation] = (connection, task)
@@ -135,28 +141,39 @@ class LiveEdge:
             else:
                 log.error("the connection failed in a way that nobody foresaw", exc_info=bug)
                 failure = Failure(FailureKind.SERVER, f"{type(bug).__name__}: {bug}")
-            key = self._api_key.get_secret_value()  # the server may quote it in its reason
-            failure = dataclasses.replace(failure, text=redact(failure.text, [key]))
+            text = redact(failure.text, self._access.secrets())  # the server may quote the key
+            failure = dataclasses.replace(failure, text=text)
         self._outlets.post(ev.ConnectionClosed(generation, failure))
 
-    def _make_client(self) -> genai.Client:
-        """The SDK's client, made when it is first needed: it is slow to import and to make."""
-        from google import genai
-        from google.genai import types
+    async def _run(
+        self,
+        connection: Connection,
+        model: str,
+        config: Callable[[], LiveConnectConfig],
+        *,
+        resuming: bool,
+    ) -> Failure:
+        """The whole life of a connection; it is made once more where a token was to blame."""
+        attempt = functools.partial(self._attempt, connection, model, config, resuming=resuming)
+        failure = await attempt()
+        if not connection.opened and self._access.is_suspect(failure):
+            log.debug("tried once more, with a fresh token: %s", failure)
+            failure = await attempt()
+        return self._access.told(failure, opened=connection.opened)
 
-        api_key = self._api_key  # it may be another one by the time the client is made
-        if self._client is not None and self._client[0] == api_key:
-            return self._client[1]
-        client = genai.Client(
-            api_key=api_key.get_secret_value(),
-            vertexai=False,  # whatever GOOGLE_GENAI_USE_VERTEXAI says: the key is Gemini's
-            http_options=types.HttpOptions(
-                api_version=models.BETA,
-                # trust_env: the SDK's HTTP clients, which nobody uses here, must not fail
-                # at a proxy variable; websockets reads those itself.
-                client_args={"trust_env": False},
-                async_client_args={"trust_env": False} | connect_options(self._timeouts),
-            ),
-        )
-        self._client = (api_key, client)
-        return client
+    async def _attempt(
+        self,
+        connection: Connection,
+        model: str,
+        config: Callable[[], LiveConnectConfig],
+        *,
+        resuming: bool,
+    ) -> Failure:
+        get = functools.partial(self._access.get, resuming=resuming)
+        failure: Failure | None = None
+        try:
+            failure = await connection.run(get, model, config)
+        finally:
+            if connection.opened or (failure is not None and failure.code is not None):
+                self._access.used(resuming=resuming)
+        return failure

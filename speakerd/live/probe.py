@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,11 +23,12 @@ from speakerd.live.edge import LiveEdge
 from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from pydantic import SecretStr
 
     from speakerd.errors import Feature
+    from speakerd.live.fetching import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,10 @@ class Answer:
 
 async def ask(
     model: str,
-    api_key: SecretStr,
+    api_key: SecretStr | None,
     wishes: setup.Wishes,
     *,
+    source: Source | None = None,
     timeouts: Timeouts | None = None,
     limit_s: float = 15.0,
     settle_s: float = 0.5,
@@ -58,7 +61,10 @@ async def ask(
     timeouts = timeouts or Timeouts()
     left_out = setup.left_out(wishes, model)
     features = Features(setup.asked(wishes, model), FOREVER)
-    async with _opened(api_key, wishes, timeouts) as attempts:
+    make_edge = functools.partial(
+        LiveEdge, api_key=api_key, source=source, wishes=wishes, timeouts=timeouts
+    )
+    async with _opened(make_edge) as attempts:
         while True:
             without = features.leave_out(0)
             failure, took_s = await attempts.make(model, without, limit_s, settle_s)
@@ -71,10 +77,9 @@ async def ask(
 class _Attempts:
     """Connections through one edge, one after the other."""
 
-    def __init__(self, api_key: SecretStr, wishes: setup.Wishes, timeouts: Timeouts) -> None:
+    def __init__(self, make_edge: Callable[[Outlets], LiveEdge]) -> None:
         self._events: asyncio.Queue[ev.Event] = asyncio.Queue()
-        outlets = Outlets(self._events.put_nowait, _unheard, _unread)
-        self.edge = LiveEdge(outlets, api_key=api_key, wishes=wishes, timeouts=timeouts)
+        self.edge = make_edge(Outlets(self._events.put_nowait, _unheard, _unread))
         self._generation = 0
 
     async def make(
@@ -108,10 +113,8 @@ class _Attempts:
 
 
 @contextlib.asynccontextmanager
-async def _opened(
-    api_key: SecretStr, wishes: setup.Wishes, timeouts: Timeouts
-) -> AsyncIterator[_Attempts]:
-    attempts = _Attempts(api_key, wishes, timeouts)
+async def _opened(make_edge: Callable[[Outlets], LiveEdge]) -> AsyncIterator[_Attempts]:
+    attempts = _Attempts(make_edge)
     await attempts.edge.load()
     try:
         yield attempts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import warnings
 
 from speakerd.live import messages
 
@@ -20,8 +21,16 @@ async def load() -> None:
 
 def _load() -> None:
     importlib.import_module("google.genai.live")
-    logging.getLogger("google_genai._api_client").addFilter(_is_true)
+    hush()
     messages.prepare()
+
+
+def hush() -> None:
+    """Let it not say what is not so, nor at every token that tokens are experimental."""
+    from google.genai.errors import ExperimentalWarning
+
+    logging.getLogger("google_genai._api_client").addFilter(_is_true)
+    warnings.filterwarnings("ignore", "The SDK's .*token", ExperimentalWarning)
 
 
 def _is_true(record: logging.LogRecord) -> bool:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from speakerd import __version__
+from speakerd.config import together
 from speakerd.conversation import events as ev
 from speakerd.conversation.effects import Notice
 from speakerd.service import journal, transcripts, usage, wording
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 def starting(loaded: Loaded) -> None:
     """The first lines of a day: what starts, by which configuration, and what is odd about it."""
     settings = loaded.settings
-    key_source = loaded.provenance["GEMINI_API_KEY"].value
+    (tokens,) = together.token_sources(settings) or ("",)
+    key_source = tokens or loaded.provenance["GEMINI_API_KEY"].value
+    let_in = f"tokens from {tokens}" if tokens else f"the key from the {key_source}"
     found = "" if loaded.env_file.exists() else " (which is not there)"
     journal.log(
         "start",
         f"speakerd {__version__}: {settings.model}, microphone {settings.capture_device}, "
         f"speaker {settings.playback_device}, button GPIO{settings.button_pin}; "
-        f"options from {loaded.env_file}{found}, the key from the {key_source}",
+        f"options from {loaded.env_file}{found}, {let_in}",
         version=__version__,
         model=settings.model,
         capture_device=settings.capture_device,

@@ -11,7 +11,7 @@ from speakerd.service import journal, wording
 if TYPE_CHECKING:
     from speakerd.conversation.status import Status
 
-_NEEDS_THE_NETWORK = {FailureKind.NETWORK, FailureKind.TIMEOUT}
+_NEEDS_THE_NETWORK = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.TOKEN}
 
 
 class LinkLog:

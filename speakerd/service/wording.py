@@ -47,6 +47,7 @@ _REMEDIES: dict[FailureKind, str] = {
     FailureKind.HANDLE: "the conversation begins anew by itself",
     FailureKind.MODEL: f"set SPEAKERD_MODEL to one that is available, {_RELOAD}",
     FailureKind.KEY: f"store a valid key: {_KEY}",
+    FailureKind.TOKEN: f"it is tried again by itself; {_DOCTOR} tries it as well",
     FailureKind.SETUP: f"change the setting that it names, {_RELOAD}",
 }
 
@@ -61,6 +62,7 @@ _TROUBLES: dict[FailureKind, str] = {
     FailureKind.HANDLE: "{model} is not available: set SPEAKERD_MODEL ({reason})",
     FailureKind.MODEL: "{model} is not available: set SPEAKERD_MODEL ({reason})",
     FailureKind.KEY: f"The API key is refused: {_KEY}",
+    FailureKind.TOKEN: _NOT_CONNECTED,
     FailureKind.SETUP: "The server refuses a setting: {reason}",
 }
 

@@ -280,3 +280,52 @@ def test_a_stored_key_for_all_to_read(machine: Healthy, stored: Path) -> None:
     assert machine.faults_by(configuration.check) == [
         f"WARN key: others than root may read {stored} (mode 0644) -> sudo chmod 0600 {stored}"
     ]
+
+
+# --- tokens in place of the key
+
+TOKENS = "SPEAKERD_TOKEN_COMMAND=ssh keyholder speakerd token\n"
+
+
+def test_tokens_need_no_key(machine: Healthy, stored: Path) -> None:
+    stored.unlink()
+    machine.env_file(TOKENS)
+    found = machine.found_by(configuration.check)
+    assert found[-1] == "OK key: none is needed: SPEAKERD_TOKEN_COMMAND is set"
+
+
+def test_a_stored_key_beside_tokens(machine: Healthy, stored: Path) -> None:
+    machine.env_file(TOKENS)
+    (line,) = machine.faults_by(configuration.check)
+    assert line == (
+        f"WARN key: one is in {stored}, but SPEAKERD_TOKEN_COMMAND is set: it is not used"
+        f" -> sudo rm {stored}"
+    )
+
+
+def test_a_key_in_the_file_beside_tokens(machine: Healthy, env_file: Path, stored: Path) -> None:
+    stored.unlink()
+    machine.env_file(f"GEMINI_API_KEY={KEY}\n{TOKENS}")
+    (line,) = machine.faults_by(configuration.check)
+    assert line == (
+        f"WARN key: one is in {env_file}, but SPEAKERD_TOKEN_COMMAND is set: it is not used"
+        " -> take GEMINI_API_KEY out of it"
+    )
+
+
+def test_two_sources_of_tokens(machine: Healthy, env_file: Path, stored: Path) -> None:
+    stored.unlink()
+    machine.env_file(f"{TOKENS}SPEAKERD_TOKEN_URL=https://tokens.example/\n")
+    (line,) = machine.faults_by(configuration.check)
+    assert line == (
+        f"FAIL configuration: SPEAKERD_TOKEN_URL in {env_file} is one too many: "
+        "SPEAKERD_TOKEN_COMMAND is set, too; choose one of them"
+        f" -> change SPEAKERD_TOKEN_URL in {env_file}, {RELOAD}"
+    )
+
+
+def test_an_address_of_tokens_for_all_to_read(machine: Healthy, stored: Path) -> None:
+    stored.unlink()
+    machine.env_file("SPEAKERD_TOKEN_URL=https://me:pass@tokens.example/\n", 0o644)
+    (line,) = machine.faults_by(configuration.check)
+    assert "everybody on this machine may read" in line

@@ -20,9 +20,11 @@ from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY, SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.doctor.made_up import lines
+from tests.protocol.shop import CLOSED, Shop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.doctor.healthy import Healthy
 
@@ -189,7 +191,8 @@ async def test_a_consent_that_is_taken_back(machine: Healthy, simulator: Simulat
 async def test_a_server_that_never_answers(simulator: Simulator) -> None:
     simulator.plan.add(Phase.SETUP, faults.Silence())
     settings = Settings(gemini_api_key=SecretStr(DEFAULT_KEY))
-    (answer,) = await asyncio.to_thread(gemini.ask, settings, Timeouts(close_s=0.05), 0.5)
+    timeouts = Timeouts(close_s=0.05)
+    (answer,) = await asyncio.to_thread(gemini.ask, settings, timeouts=timeouts, limit_s=0.5)
     assert answer.failure == Failure(FailureKind.TIMEOUT, "the server does not answer the setup")
 
 
@@ -266,3 +269,60 @@ def test_every_feature_has_a_remedy(machine: Healthy, feature: Feature) -> None:
     _, line = lines(gemini.judged(loaded, [without]))
     assert line.startswith(f"WARN gemini: {MODEL} refuses {feature.value}: ")
     assert "SPEAKERD_" in line.partition(" -> ")[2]
+
+
+# --- tokens in place of the key
+
+
+@pytest.fixture
+def shop(machine: Healthy, simulator: Simulator, tmp_path: Path) -> Shop:
+    """Sells one token; the machine has no key, and no user of the service's."""
+    made = Shop(tmp_path)
+    made.stock(simulator.mint())
+    (machine.root / "etc/credstore/gemini-api-key").unlink()
+    machine.env_file(f"SPEAKERD_TOKEN_COMMAND={made.command}\n")
+    machine.unit["LoadState"] = "not-found"
+    return made
+
+
+@pytest.mark.usefixtures("shop")
+async def test_a_token_that_is_accepted(machine: Healthy, simulator: Simulator) -> None:
+    (line,) = await found(machine)
+    assert line.startswith(f"OK gemini: {MODEL} takes the token and the settings, after ")
+    assert simulator.connections[0].path.endswith("Constrained")
+
+
+async def test_a_command_that_gives_no_token(machine: Healthy, shop: Shop) -> None:
+    shop.stock()
+    (line,) = await found(machine)
+    remedy = f"mend what this says: sudo -u speakerd {shop.command}"
+    assert line == f"FAIL gemini: {MODEL}: {CLOSED} -> {remedy}"
+
+
+async def test_tokens_that_the_server_does_not_take(machine: Healthy, shop: Shop) -> None:
+    shop.stock("auth_tokens/not-of-here", "auth_tokens/nor-this")
+    (line,) = await found(machine)
+    assert line.startswith(f"FAIL gemini: {MODEL}: 1007 API key not valid.")
+    assert line.endswith(" -> on the machine that has the key: speakerd doctor")
+
+
+async def test_an_address_that_nobody_is_at(
+    machine: Healthy, simulator: Simulator, where: str
+) -> None:
+    machine.env_file("SPEAKERD_TOKEN_URL=https://127.0.0.1:1/\n")
+    (line,) = await found(machine)
+    assert line.startswith(f"FAIL gemini: {MODEL}: SPEAKERD_TOKEN_URL cannot be reached: ")
+    assert line.endswith(f" -> another SPEAKERD_TOKEN_URL {where}")
+    assert simulator.connections == []
+
+
+async def test_a_command_runs_as_the_services_user(machine: Healthy, shop: Shop) -> None:
+    machine.unit |= {"LoadState": "loaded", "User": "no-user-of-this-name"}
+    (line,) = await found(machine)
+    assert line.startswith(f"FAIL gemini: {MODEL}: SPEAKERD_TOKEN_COMMAND failed (1): runuser: ")
+    assert shop.asked == 0
+
+
+async def test_nothing_is_asked_where_the_source_of_tokens_is_wrong(machine: Healthy) -> None:
+    machine.env_file("SPEAKERD_TOKEN_URL=http://tokens.example/\n")
+    assert all(line.startswith(("WARN", "OK")) for line in await found(machine))

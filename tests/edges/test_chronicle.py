@@ -118,6 +118,14 @@ def test_the_first_line_says_where_there_is_no_env_file(world: World) -> None:
     assert "speakerd.env (which is not there), the key from the environment" in world.lines()[0]
 
 
+@pytest.mark.parametrize("option", ["SPEAKERD_TOKEN_COMMAND", "SPEAKERD_TOKEN_URL"])
+def test_the_first_line_says_where_tokens_come_from(world: World, option: str) -> None:
+    chronicle.starting(load({option: "https://me:pass-word@tokens.example/"}))
+    assert world.lines()[0].endswith(f", tokens from {option}")
+    assert world.entries[0]["SPEAKERD_KEY_SOURCE"] == option
+    assert "pass-word" not in str(world.entries)
+
+
 @pytest.mark.parametrize(
     ("status", "line"),
     [

@@ -49,6 +49,45 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_press_wakes_a_sleeping_backoff",
         ),
     ),
+    "Tokens in place of a key": _of(
+        "tests/faults/test_tokens.py",
+        (
+            "SPEAKERD_TOKEN_COMMAND fails, and then it does not",
+            "before setup",
+            "the answer, as soon as there is a token",
+            "test_what_is_said_while_no_token_comes_is_delivered_when_one_does",
+        ),
+        (
+            "SPEAKERD_TOKEN_COMMAND fails",
+            "before setup",
+            "a sound: it could not be delivered; the next press works",
+            "test_what_is_said_and_no_token_comes_is_told_and_the_next_press_works",
+        ),
+        (
+            "SPEAKERD_TOKEN_COMMAND fails again and again",
+            "before setup",
+            "the answer: such tries do not count against the limit of a minute",
+            "test_tries_for_a_token_do_not_use_up_the_connections_of_a_minute",
+        ),
+        (
+            "the server takes a token no longer, or says that it is unavailable",
+            "before setup",
+            "the answer; the conversation goes on",
+            "test_a_token_that_is_no_longer_taken_is_replaced_without_a_word",
+        ),
+        (
+            "the token expires",
+            "before the answer",
+            "the answer, a little later: it is asked again",
+            "test_a_token_that_expires_before_the_answer_costs_the_person_nothing",
+        ),
+        (
+            "every token is refused",
+            "before setup",
+            "a sound: the key is refused; the next press works",
+            "test_tokens_that_are_refused_are_told_and_mended_by_the_next_press",
+        ),
+    ),
     "What is normal": _of(
         "tests/faults/test_quiet.py",
         (

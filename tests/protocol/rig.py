@@ -75,7 +75,7 @@ class Rig:
         rules = options.pop("rules", {})  # what no setting changes, such as time-outs
         timeouts = options.pop("timeouts", {})  # of the sockets
         self.settings = Settings(
-            gemini_api_key=SecretStr(options.pop("key", DEFAULT_KEY)),
+            gemini_api_key=SecretStr(key) if (key := options.pop("key", DEFAULT_KEY)) else None,
             control_socket=directory / "control.sock",
             state_directory=options.pop("state_directory", directory),
             **(QUICK | options),

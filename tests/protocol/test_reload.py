@@ -20,6 +20,7 @@ from speakerd.simulator import faults
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.protocol.rig import SPEECH, Rig
+from tests.protocol.shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -332,6 +333,31 @@ async def test_a_key_that_was_refused_is_mended_by_a_reload(
             await rig.link("ready")
             assert (await ask(rig))["outcome"] == "answered"
     assert "the-right-key-of-all" not in caplog.text
+
+
+async def test_tokens_instead_of_the_key(
+    rig: ReloadRig, simulator: Simulator, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path)
+    shop.stock(simulator.mint())
+    await ask(rig)
+    rig.write(gemini_api_key=None, token_command=shop.command)
+    answer = await rig.command("reload")
+    assert answer["changed"] == [
+        "GEMINI_API_KEY: none any longer",
+        f"SPEAKERD_TOKEN_COMMAND: - -> {shop.command}",
+    ]
+    await rig.until(lambda: len(simulator.connections) == 2)
+    ledger = await ask(rig)
+    assert (ledger["outcome"], ledger["context"]) == ("answered", "resumed")
+    paths = [each.path.endswith("Constrained") for each in simulator.connections]
+    assert paths == [False, True]
+
+
+async def test_the_address_of_tokens_is_not_told(rig: ReloadRig) -> None:
+    rig.write(token_url=SecretStr("https://me:pass-word@127.0.0.1:1/"))
+    answer = await rig.command("reload")
+    assert answer["changed"] == ["SPEAKERD_TOKEN_URL: another one, from the file"]
 
 
 async def test_a_turn_that_goes_on_and_on_keeps_nobody_waiting(tmp_path: Path) -> None:

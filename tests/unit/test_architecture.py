@@ -36,7 +36,7 @@ ALLOWED = {
         "tools",
         "service",
     },
-    "cli": {"errors", "config", "daemon", "demo", "doctor", "service", "simulator"},
+    "cli": {"errors", "config", "daemon", "demo", "doctor", "live", "service", "simulator"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -47,6 +47,7 @@ HIDDEN = {
     "evdev": "panel",
     "gpiozero": "panel",
     "google": "live",
+    "httpx2": "live",
     "systemd": "service",
     "trustme": "simulator",
     "pydantic_settings": "config",

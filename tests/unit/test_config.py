@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from pydantic import SecretStr
 
 from speakerd.config import Loaded, Origin, control_socket, export_library_variables, load
 from speakerd.config.changes import compare
@@ -55,6 +56,8 @@ def place(tmp_path: Path) -> Place:
 def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
     loaded = place.load()
     assert loaded.settings.model_dump(exclude={"gemini_api_key"}) == {
+        "token_command": "",
+        "token_url": None,
         "model": "gemini-3.8-live",
         "fallback_models": (),
         "voice": "",
@@ -176,7 +179,7 @@ def test_the_key_comes_from_the_first_place_that_has_one(
             assert word in line
         return
     loaded = place.load(GEMINI_API_KEY=environment)
-    assert loaded.settings.gemini_api_key.get_secret_value() == expected
+    assert loaded.settings.gemini_api_key == SecretStr(expected)
     assert expected.endswith(loaded.provenance["GEMINI_API_KEY"])
 
 
@@ -569,3 +572,81 @@ def test_a_list_of_languages_is_a_list_of_codes(place: Place) -> None:
     assert place.load(SPEAKERD_LANGUAGE="de-DE, en").settings.language == ("de-DE", "en")
     assert place.load(SPEAKERD_LANGUAGE="cmn-Hans-CN").settings.language == ("cmn-Hans-CN",)
     assert place.problems(SPEAKERD_VOCABULARY=",".join(["word"] * 101))
+
+
+# --- tokens in place of the key
+
+TOKENS = "https://speaker:pass-word@tokens.example:8443/kitchen?secret=1"
+
+
+def test_no_key_is_needed_where_tokens_come_from_somewhere(place: Place) -> None:
+    place.environ["GEMINI_API_KEY"] = ""
+    loaded = place.load(SPEAKERD_TOKEN_COMMAND="ssh 'the key' speakerd token")
+    assert loaded.settings.gemini_api_key is None
+    assert loaded.settings.token_command == "ssh 'the key' speakerd token"
+    loaded = place.load(SPEAKERD_TOKEN_URL=TOKENS)
+    assert loaded.settings.token_url == SecretStr(TOKENS)
+    assert loaded.warnings == ()
+    assert "pass-word" not in repr(loaded) + repr(loaded.settings.model_dump())
+
+
+def test_a_wrong_command_is_the_only_thing_that_is_wrong(place: Place) -> None:
+    place.environ["GEMINI_API_KEY"] = ""
+    place.write("SPEAKERD_TOKEN_COMMAND=ssh 'key speakerd token")
+    (line,) = place.problems()
+    assert line == (
+        f'SPEAKERD_TOKEN_COMMAND in {place.file} is "ssh \'key speakerd token", '
+        "which cannot be split into words: No closing quotation; "
+        "allowed: a program and its arguments; no shell reads them"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://tokens.example", "does not begin with https://"),
+        ("http://192.168.1.5:8080/", "does not begin with https://"),
+        ("ftp://localhost/", "does not begin with https://"),
+        ("tokens.example/kitchen", "is no URL"),
+        ("https://", "is no URL"),
+        ("https://tokens.example:port", "is no URL"),
+        ("https://[::1", "is no URL"),
+        ("https://tokens.example/a b", "is no URL"),
+    ],
+)
+def test_a_wrong_address_is_refused_without_being_shown(
+    place: Place, url: str, reason: str
+) -> None:
+    place.environ["GEMINI_API_KEY"] = ""
+    (line,) = place.problems(SPEAKERD_TOKEN_URL=url)
+    assert line == (
+        f"SPEAKERD_TOKEN_URL in the environment {reason}; "
+        "allowed: an https URL, or an http one of this machine itself"
+    )
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "127.1.2.3", "[::1]:80"])
+def test_an_address_of_this_machine_needs_no_tls(place: Place, host: str) -> None:
+    url = place.load(SPEAKERD_TOKEN_URL=f"http://{host}/token").settings.token_url
+    assert url is not None
+
+
+def test_two_sources_of_tokens_are_one_too_many(place: Place) -> None:
+    place.environ["GEMINI_API_KEY"] = ""
+    place.write("SPEAKERD_TOKEN_COMMAND=speakerd token")
+    (line,) = place.problems(SPEAKERD_TOKEN_URL=TOKENS)
+    assert line == (
+        "SPEAKERD_TOKEN_URL in the environment is one too many: "
+        "SPEAKERD_TOKEN_COMMAND is set, too; choose one of them"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("TOKEN_COMMAND", "speakerd token"), ("TOKEN_URL", TOKENS)]
+)
+def test_a_key_beside_tokens_lies_there_for_nothing(place: Place, option: str, value: str) -> None:
+    place.environ["GEMINI_API_KEY"] = ""
+    place.credential(KEY)
+    assert place.load(**{f"SPEAKERD_{option}": value}).warnings == (
+        f"GEMINI_API_KEY in the credential gemini-api-key is not used: SPEAKERD_{option} is set",
+    )

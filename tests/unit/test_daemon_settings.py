@@ -14,8 +14,9 @@ from speakerd.conversation.events import Device, Key, PadKey, Trigger
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton, TurnTaking
 from speakerd.daemon import devices, eyes, root
 from speakerd.daemon.devices import Part
-from speakerd.daemon.translate import devices_of, remade_by, rules_of
+from speakerd.daemon.translate import devices_of, remade_by, rules_of, secrets_of
 from speakerd.errors import Feature
+from speakerd.live.fetching import Address, Command, source_of
 from speakerd.live.models import UNKNOWN, Thinking
 from speakerd.live.setup import Detection, Wishes
 from speakerd.live.transport import Timeouts
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # What every option that a person can set is set to: none has its default.
 CHOSEN = {
+    "token_command": "ssh 'the key' speakerd token",
+    "token_url": "https://tokens.example",
     "model": "gemini-a",
     "fallback_models": "gemini-b,gemini-c",
     "voice": "Puck",
@@ -225,6 +228,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
     )
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
+        "source": Command(("ssh", "the key", "speakerd", "token")),
         "wishes": Wishes(
             voice="Puck",
             languages=("de-DE", "en"),
@@ -245,6 +249,14 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         ),
         "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }
+
+
+def test_where_tokens_come_from(settings: Settings) -> None:
+    assert source_of(settings.model_copy(update={"token_command": "", "token_url": None})) is None
+    url = settings.token_url
+    assert url is not None
+    assert source_of(settings.model_copy(update={"token_command": ""})) == Address(url)
+    assert set(secrets_of(settings)) == {"AIza-of-a-test", "https://tokens.example"}
 
 
 @pytest.mark.parametrize("option", ["prebuffer_ms", "prebuffer_max_ms", "wake_ms", "keep_awake_s"])

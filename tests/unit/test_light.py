@@ -51,7 +51,12 @@ def test_what_it_shows(status: Status, light: Light) -> None:
 
 def test_every_kind_of_trouble_has_a_light() -> None:
     shown = {kind: light_of(troubled(kind)) for kind in FailureKind}
-    offline = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER}
+    offline = {
+        FailureKind.NETWORK,
+        FailureKind.TIMEOUT,
+        FailureKind.SERVER,
+        FailureKind.TOKEN,
+    }
     assert {kind for kind, light in shown.items() if light is Light.OFFLINE} == offline
     assert {kind for kind, light in shown.items() if light is Light.IDLE} == {FailureKind.IDLE}
     assert set(shown.values()) == {Light.OFFLINE, Light.IDLE, Light.ERROR}

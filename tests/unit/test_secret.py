@@ -14,6 +14,12 @@ from speakerd.config.secret import redact
         ("Consumer 'api_key:AIzaSyD-0123456789_abc'", "Consumer 'api_key:[secret]'"),
         ("cut off: AIzaSyD-0", "cut off: [secret]"),
         ("of the newer kind: AQ.Ab8RN6K0123456789abc", "of the newer kind: [secret]"),
+        ("Token auth_tokens/4969d96da9-_.7 is over", "Token [secret] is over"),
+        ("?access_token=auth_tokens%2F4969d96da9&x", "?access_token=[secret]&x"),
+        (
+            "a token begins with auth_tokens/ as all do",
+            "a token begins with auth_tokens/ as all do",
+        ),
         ("a short one is in half of all words", "a short one is in half of all words"),
         ("see the FAQ.Please do", "see the FAQ.Please do"),
     ],

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from speakerd.config.kinds import (
     ApiKey,
+    Command,
     Languages,
     Lowered,
     Model,
     Models,
     Safety,
     TextFile,
+    TokenAddress,
     Tools,
     Voice,
     Words,
@@ -24,9 +26,21 @@ from speakerd.config.options.area import Area, words
 class TheKey(Area):
     """The key."""
 
-    gemini_api_key: ApiKey = Field(
+    gemini_api_key: ApiKey | None = Field(
+        None,
         description="The key of your Gemini project, from https://aistudio.google.com/apikey",
         json_schema_extra=words("an API key"),
+    )
+    token_command: Command = Field(
+        "",
+        description="In place of the key: a command that prints a token, such as speakerd token "
+        "on the machine that has the key.",
+        json_schema_extra=words("a program and its arguments; no shell reads them"),
+    )
+    token_url: TokenAddress | None = Field(
+        None,
+        description="In place of that command: an address that answers with a token.",
+        json_schema_extra=words("an https URL, or an http one of this machine itself"),
     )
 
 
