@@ -124,6 +124,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         command("doctor", _doctor, "Find out what is wrong, and say what mends it."),
         command("demo", _demo, "Hold one conversation, from the button to the loudspeaker."),
         command("simulator", _simulator, "Run a stand-in for Gemini's Live API."),
+        command("token", _token, "Make a token, for a speaker that has no key."),
         # no option before the command takes a value
         chosen=next((word for word in argv if not word.startswith("-")), ""),
     )
@@ -138,6 +139,7 @@ def _later(
     doctor: argparse.ArgumentParser,
     demo: argparse.ArgumentParser,
     simulator: argparse.ArgumentParser,
+    token: argparse.ArgumentParser,
     *,
     chosen: str,
 ) -> None:
@@ -154,6 +156,10 @@ def _later(
         from speakerd.simulator.command import add_arguments
 
         add_arguments(simulator)
+    elif chosen == "token":
+        from speakerd.live.minting import add_arguments
+
+        add_arguments(token)
 
 
 # --- commands that do something themselves
@@ -203,9 +209,10 @@ def _key(_args: argparse.Namespace) -> int:
         in_file = sources.read_env_file(os.environ)
     except ConfigError:
         in_file = {}  # the service tells of it
-    if sources.text_of(in_file, API_KEY):
-        env_file = sources.env_file_of(os.environ)
-        _print([f"but {env_file} sets {API_KEY}, and that one wins: remove it there"])
+    for name in (API_KEY, sources.TOKEN_COMMAND, sources.TOKEN_URL):
+        if sources.text_of(in_file, name):
+            env_file = sources.env_file_of(os.environ)
+            _print([f"but {env_file} sets {name}, and that one wins: remove it there"])
     _print([credential.restart()])
     return 0
 
@@ -245,6 +252,24 @@ def _config(_args: argparse.Namespace) -> int:
         print(f"speakerd: {said}", file=sys.stderr)
     if problems:
         raise ConfigError("\n".join(problems.values()))
+    return 0
+
+
+def _token(args: argparse.Namespace) -> int:
+    from speakerd.config import export_library_variables
+    from speakerd.live.minting import mint
+    from speakerd.service import credential
+
+    loaded = examine(credential.with_stored(os.environ, credential.STORE))
+    key = loaded.settings.gemini_api_key
+    if key is None:
+        if credential.is_hidden(credential.STORE):
+            raise ConfigError("whether a key is stored, only root may see: sudo speakerd token")
+        missing = f"{API_KEY} is missing: tokens are made where it is; see speakerd config"
+        raise ConfigError(loaded.problems.get(API_KEY, missing))
+    export_library_variables(loaded)
+    made = mint(key, minutes=args.minutes, uses=args.uses)
+    _print([json.dumps(made.as_dict()) if args.json else made.name])
     return 0
 
 
