@@ -14,7 +14,7 @@ from speakerd.simulator.calls import Calls
 from speakerd.simulator.catalogue import ABORTED, BAD_ARGUMENT, SCHEDULING, Closing, Refused
 from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
-from speakerd.simulator.records import Outcome, Picture, TurnRecord
+from speakerd.simulator.records import Outcome, Picture, Tokens, TurnRecord
 from speakerd.simulator.reply import (
     Call,
     Complete,
@@ -278,7 +278,8 @@ class Conversation:
         turn.reply += pcm
 
     def _complete(self, turn: TurnRecord) -> None:
-        message = messages.turn_complete(turn, self._session.tokens)
+        context = self._session.tokens.plus(Tokens(text=self._config.instruction_tokens))
+        message = messages.turn_complete(turn, context)
         if self._config.traits.interaction_status:
             message["serverContent"]["interactionStatus"] = "IDLE"
         if self._wire.say(message):
@@ -297,7 +298,8 @@ class Conversation:
 
     def _end_turn(self, turn: TurnRecord, outcome: Outcome) -> None:
         turn.outcome = outcome
-        tokens = messages.tokens_heard(turn) + messages.tokens_spoken(turn)
+        spoken = Tokens(audio=messages.tokens_spoken(turn))
+        tokens = messages.tokens_heard(turn).plus(spoken)
         self._session.remember(
             PastTurn(turn.number, tokens), self._config.trigger_tokens, self._config.target_tokens
         )

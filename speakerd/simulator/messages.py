@@ -9,6 +9,7 @@ from speakerd.simulator.audio import NATIVE_RATE_HZ, REPLY_RATE_HZ
 from speakerd.simulator.catalogue import BAD_ARGUMENT, MEDIA_CHUNKS, Refused
 from speakerd.simulator.machine import Input
 from speakerd.simulator.protojson import read
+from speakerd.simulator.records import Tokens
 from speakerd.simulator.schema import CLIENT_MESSAGE
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 TOKENS_PER_S = 25
 #: ... and so many for a picture, at the usual resolution (Gemini API guide, "Tokens").
 TOKENS_PER_PICTURE = 258
+#: What it thinks of any turn; gemini-3.8-live was seen with 71 and 136, which are in no sum.
+THOUGHT_TOKENS = 100
 #: Rates that are taken; the documentation names 16 kHz and "other rates".
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 48_000
 
@@ -102,25 +105,40 @@ def transcription(side: str, text: str) -> dict[str, Any]:
     return {"serverContent": {f"{side}Transcription": {"text": text}}}
 
 
-def turn_complete(turn: TurnRecord, context_tokens: int) -> dict[str, Any]:
+def turn_complete(turn: TurnRecord, context: Tokens) -> dict[str, Any]:
     """turnComplete; of a turn with audio with its usage, in which the whole context counts."""
     message: dict[str, Any] = {"serverContent": {"turnComplete": True}}
     if turn.reply:
-        prompt, answer = context_tokens + tokens_heard(turn), tokens_spoken(turn)
+        said, answer = tokens_heard(turn), tokens_spoken(turn)
+        prompt = context.plus(said)
+        details = {"TEXT": prompt.text, "AUDIO": prompt.audio, "IMAGE": prompt.image}
         message["usageMetadata"] = {
-            "promptTokenCount": prompt,
+            "promptTokenCount": sum(prompt),
             "responseTokenCount": answer,
-            "totalTokenCount": prompt + answer,
-            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": prompt}],
+            "totalTokenCount": sum(prompt) + answer,
+            "promptTokensDetails": [
+                {"modality": modality, "tokenCount": count}
+                for modality, count in details.items()
+                if count
+            ],
             "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": answer}],
+            "thoughtsTokenCount": THOUGHT_TOKENS,
         }
     return message
 
 
-def tokens_heard(turn: TurnRecord) -> int:
-    """The size of what the client said and showed; text counts about four letters a token."""
-    said = round(turn.utterance_s * TOKENS_PER_S) + len(turn.text) // 4
-    return said + TOKENS_PER_PICTURE * len(turn.pictures)
+def tokens_heard(turn: TurnRecord) -> Tokens:
+    """The size of what the client said and showed."""
+    return Tokens(
+        audio=round(turn.utterance_s * TOKENS_PER_S),
+        text=tokens_of(turn.text),
+        image=TOKENS_PER_PICTURE * len(turn.pictures),
+    )
+
+
+def tokens_of(text: str) -> int:
+    """The size of a text: about four letters a token."""
+    return len(text) // 4
 
 
 def tokens_spoken(turn: TurnRecord) -> int:

@@ -28,6 +28,18 @@ class Picture(NamedTuple):
     after_bytes: int  # of the utterance
 
 
+class Tokens(NamedTuple):
+    """The size of something that was said or shown, by what it is."""
+
+    audio: int = 0
+    text: int = 0
+    image: int = 0
+
+    def plus(self, other: Tokens) -> Tokens:
+        """Both."""
+        return Tokens(*map(sum, zip(self, other, strict=True)))
+
+
 @dataclass(slots=True, eq=False)
 class TurnRecord:
     """One turn. Times are the server's clock (``time.monotonic`` in :class:`Simulator`)."""

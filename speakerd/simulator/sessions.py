@@ -6,6 +6,7 @@ is refused, and how, is in docs/simulator.md.
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from speakerd.simulator.catalogue import (
     INVALID_HANDLE,
     Refused,
 )
+from speakerd.simulator.records import Tokens
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
 
 #: Older handles are forgotten, as if expired.
 MOST_HANDLES = 10_000
@@ -32,7 +35,7 @@ class PastTurn(NamedTuple):
     """A turn the model remembers: its number and its size."""
 
     number: int
-    tokens: int
+    tokens: Tokens
 
 
 @dataclass(slots=True, eq=False)
@@ -47,17 +50,15 @@ class Session:
     lost_calls: frozenset[str] = frozenset()  # that were open then
 
     @property
-    def tokens(self) -> int:
+    def tokens(self) -> Tokens:
         """The size of the context."""
-        return sum(turn.tokens for turn in self.history)
+        return _sum(self.history)
 
     def remember(self, turn: PastTurn, trigger_tokens: int | None, target_tokens: int) -> None:
         """Add ``turn``; beyond ``trigger_tokens`` forget the oldest down to ``target_tokens``."""
         history = (*self.history, turn)[-LONGEST_HISTORY:]
-        tokens = sum(past.tokens for past in history)
-        if trigger_tokens is not None and tokens > trigger_tokens:
-            while len(history) > 1 and tokens > target_tokens:
-                tokens -= history[0].tokens
+        if trigger_tokens is not None and sum(_sum(history)) > trigger_tokens:
+            while len(history) > 1 and sum(_sum(history)) > target_tokens:
                 history = history[1:]
         self.history = history
 
@@ -65,6 +66,10 @@ class Session:
         """Its connection has ended."""
         self.connected = False
         self.ended_at = now
+
+
+def _sum(turns: Iterable[PastTurn]) -> Tokens:
+    return functools.reduce(Tokens.plus, (turn.tokens for turn in turns), Tokens())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.simulator import catalogue
 from speakerd.simulator.catalogue import Refused
+from speakerd.simulator.messages import tokens_of
 from speakerd.simulator.tokens import PREFIX
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Configuration:
     target_tokens: int
     search: bool  # Google Search is among its tools
     non_blocking: frozenset[str]  # functions the model does not wait for
+    instruction_tokens: int  # the size of the system instruction, which is never forgotten
 
 
 def authorize(credential: Credential, keys: Collection[str], tokens: Tokens, now: float) -> str:
@@ -103,6 +105,10 @@ def configure(
         target_tokens=target,
         search=any("google_search" in tool for tool in setup.get("tools", [])),
         non_blocking=_non_blocking(setup.get("tools", []), traits),
+        instruction_tokens=sum(
+            tokens_of(part.get("text", ""))
+            for part in setup.get("system_instruction", {}).get("parts", [])
+        ),
     )
 
 

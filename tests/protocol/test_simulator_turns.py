@@ -101,6 +101,22 @@ def test_usage_counts_the_whole_context() -> None:
     assert [usage["totalTokenCount"] for usage in usages] == [50, 100]
 
 
+def test_usage_tells_sound_from_text() -> None:
+    """The instruction stays, what was written is remembered, and thoughts are in no sum."""
+    client = Server().set_up(systemInstruction={"parts": [{"text": 40 * "x"}]})
+    client.say(chunks=10)
+    client.wait(5)
+    client.send({"realtimeInput": {"text": 80 * "x"}})
+    usage = next(m["usageMetadata"] for m in client.wait(5) if "usageMetadata" in m)
+    assert usage["promptTokensDetails"] == [
+        {"modality": "TEXT", "tokenCount": 10 + 20},
+        {"modality": "AUDIO", "tokenCount": 50},
+    ]
+    answer = usage["responseTokensDetails"][0]["tokenCount"]
+    assert usage["totalTokenCount"] == 80 + answer
+    assert usage["thoughtsTokenCount"] > 0
+
+
 def test_compression_forgets_the_oldest_turns() -> None:
     client = Server().set_up(
         contextWindowCompression={"triggerTokens": 120, "slidingWindow": {"targetTokens": 60}}
