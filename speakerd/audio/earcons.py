@@ -93,6 +93,7 @@ _TONE = _Figure(1.0, (_Note(440.0, 0, 420), _Note(554.4, 200, 420), _Note(659.3,
 _OF_NOTICE: dict[Notice, Earcon] = {
     Notice.NO_REPLY: Earcon.NOTHING,
     Notice.ANSWER_CUT: Earcon.BROKEN_OFF,
+    Notice.BUDGET_NEAR: Earcon.NOTHING,  # nothing has gone wrong
 }
 
 _ATTACK_MS = 8  # slower than a click, faster than a swell

@@ -31,6 +31,9 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "I cannot hear you. Please check that the microphone is plugged in.",
         Notice.MUTED: "My microphone is switched off. Switch it on to talk to me.",
         Notice.SPEAKER_LOST: "My loudspeaker was gone for a while. Please check its cable.",
+        Notice.BUDGET_NEAR: "Today's budget is almost used up. "
+        "After that I can only answer again tomorrow.",
+        Notice.BUDGET_SPENT: "Today's budget is used up. You can talk to me again tomorrow.",
     },
     "de": {
         Notice.NOT_DELIVERED: "Ich habe keine Verbindung. Bitte versuch es gleich noch einmal.",
@@ -51,6 +54,10 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Bitte sieh nach, ob das Mikrofon eingesteckt ist.",
         Notice.MUTED: "Mein Mikrofon ist ausgeschaltet. Schalte es ein, um mit mir zu sprechen.",
         Notice.SPEAKER_LOST: "Mein Lautsprecher war eine Zeit lang weg. Bitte prüfe sein Kabel.",
+        Notice.BUDGET_NEAR: "Das Budget für heute ist fast verbraucht. "
+        "Danach kann ich erst morgen wieder antworten.",
+        Notice.BUDGET_SPENT: "Das Budget für heute ist verbraucht. "
+        "Morgen kannst du wieder mit mir sprechen.",
     },
     "fr": {
         Notice.NOT_DELIVERED: "Je n'ai pas de connexion. Réessayez dans un instant.",
@@ -69,6 +76,10 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "Je ne vous entends pas. Vérifiez que le micro est bien branché.",
         Notice.MUTED: "Mon micro est coupé. Activez-le pour me parler.",
         Notice.SPEAKER_LOST: "Mon haut-parleur a disparu un moment. Vérifiez son câble.",
+        Notice.BUDGET_NEAR: "Le budget d'aujourd'hui est presque épuisé. "
+        "Ensuite, je ne pourrai répondre que demain.",
+        Notice.BUDGET_SPENT: "Le budget d'aujourd'hui est épuisé. "
+        "Vous pourrez me parler à nouveau demain.",
     },
     "es": {
         Notice.NOT_DELIVERED: "No tengo conexión. Inténtalo de nuevo en un momento.",
@@ -87,6 +98,10 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "No te oigo. Comprueba que el micrófono esté conectado.",
         Notice.MUTED: "Mi micrófono está apagado. Actívalo para hablar conmigo.",
         Notice.SPEAKER_LOST: "Mi altavoz estuvo desconectado un rato. Comprueba su cable.",
+        Notice.BUDGET_NEAR: "Queda poco del presupuesto de hoy. "
+        "Cuando se acabe, no podré contestar hasta mañana.",
+        Notice.BUDGET_SPENT: "El presupuesto de hoy se ha agotado. "
+        "Mañana podrás hablar conmigo otra vez.",
     },
     "it": {
         Notice.NOT_DELIVERED: "Non ho connessione. Riprova tra un momento.",
@@ -106,6 +121,9 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.MUTED: "Il mio microfono è spento. Accendilo per parlarmi.",
         Notice.SPEAKER_LOST: "Il mio altoparlante è rimasto scollegato per un po'. "
         "Controlla il suo cavo.",
+        Notice.BUDGET_NEAR: "Il budget di oggi è quasi esaurito. "
+        "Poi potrò rispondere solo da domani.",
+        Notice.BUDGET_SPENT: "Il budget di oggi è esaurito. Domani potrai parlarmi di nuovo.",
     },
     "pt": {  # in words of both sides of the Atlantic
         Notice.NOT_DELIVERED: "Estou sem conexão. Tente outra vez daqui a pouco.",
@@ -124,6 +142,9 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "Não consigo ouvir. Verifique se o microfone está conectado.",
         Notice.MUTED: "O meu microfone está desligado. Ligue-o para falar comigo.",
         Notice.SPEAKER_LOST: "O meu alto-falante esteve desconectado. Verifique o cabo.",
+        Notice.BUDGET_NEAR: "O orçamento de hoje está quase no fim. "
+        "Depois só posso responder amanhã.",
+        Notice.BUDGET_SPENT: "O orçamento de hoje acabou. Amanhã pode falar comigo outra vez.",
     },
     "nl": {
         Notice.NOT_DELIVERED: "Ik heb geen verbinding. Probeer het zo nog eens.",
@@ -142,6 +163,9 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "Ik hoor je niet. Kijk of de microfoon is aangesloten.",
         Notice.MUTED: "Mijn microfoon staat uit. Zet hem aan om met mij te praten.",
         Notice.SPEAKER_LOST: "Mijn luidspreker was een tijdje weg. Controleer de kabel.",
+        Notice.BUDGET_NEAR: "Het budget voor vandaag is bijna op. "
+        "Daarna kan ik pas morgen weer antwoorden.",
+        Notice.BUDGET_SPENT: "Het budget voor vandaag is op. Morgen kun je weer met me praten.",
     },
     "pl": {
         Notice.NOT_DELIVERED: "Nie mam połączenia. Spróbuj ponownie za chwilę.",
@@ -160,6 +184,9 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.NO_MICROPHONE: "Nie słyszę cię. Sprawdź, czy mikrofon jest podłączony.",
         Notice.MUTED: "Mój mikrofon jest wyłączony. Włącz go, żeby ze mną rozmawiać.",
         Notice.SPEAKER_LOST: "Mój głośnik był przez chwilę odłączony. Sprawdź jego kabel.",
+        Notice.BUDGET_NEAR: "Dzisiejszy budżet jest prawie wyczerpany. "
+        "Potem odpowiem dopiero jutro.",
+        Notice.BUDGET_SPENT: "Dzisiejszy budżet został wyczerpany. Porozmawiamy znowu jutro.",
     },
 }
 

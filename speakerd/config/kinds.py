@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
-from speakerd.config import checks, voices
+from speakerd.config import checks, prices, voices
 
 #: sun_path of unix(7), less its final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107
@@ -87,6 +87,22 @@ def _read(value: object) -> object:
         raise ValueError(f"which cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError("which is not UTF-8 text") from None
+
+
+def _priced(value: object) -> object:
+    """kind=USD for each, however it is written: ``Audio_in = 3`` is audio-in=3."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",")]
+    return [
+        f"{kind.strip().lower().replace('_', '-')}{sign}{usd.strip()}" for kind, sign, usd in pairs
+    ]
+
+
+def _one_price_each(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len({pair.partition("=")[0] for pair in value}) != len(value):
+        raise ValueError("which has two prices for one thing")
+    return value
 
 
 def _lowered(value: object) -> object:
@@ -202,4 +218,10 @@ _KeyAndUse = Annotated[
 ]
 #: ``none`` is none of them.
 Tools = Annotated[tuple[Literal["volume"], ...], BeforeValidator(_named_once)]
+_OwnPrice = Annotated[
+    str, StringConstraints(pattern=rf"^({'|'.join(prices.KINDS)})=[0-9]{{1,6}}(\.[0-9]{{1,6}})?$")
+]
+OwnPrices = Annotated[
+    tuple[_OwnPrice, ...], BeforeValidator(_priced), AfterValidator(_one_price_each)
+]
 KeyUses = Annotated[tuple[_KeyAndUse, ...], BeforeValidator(_paired), AfterValidator(_one_use_each)]

@@ -22,7 +22,7 @@ from speakerd.config.options.model import (
     WhatItMayDo,
 )
 from speakerd.config.options.panel import FootSwitch, MoreButtons, TheButton, TheLight
-from speakerd.config.options.service import TheConnection, TheService
+from speakerd.config.options.service import TheConnection, TheCost, TheService
 from speakerd.config.options.sound import MicrophoneAndSpeaker, Sounds, TheVolume
 from speakerd.config.sources import variable_of
 
@@ -46,6 +46,7 @@ class Settings(
     TheLight,
     TheCamera,
     TheConnection,
+    TheCost,
     TheService,
     BaseSettings,
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.config import instruction, voices
+from speakerd.config.prices import price_of
 from speakerd.config.sources import API_KEY, TOKEN_COMMAND, TOKEN_URL, variable_of
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def doubts(settings: Settings) -> Iterator[str]:
     if doubt := voices.doubt(settings.voice):
         yield f"{variable_of('voice')} is {settings.voice!r}: {doubt}"
     yield from instruction.doubts(settings)
+    yield from _uncounted(settings)
 
 
 def _pins_taken_twice(settings: Settings) -> dict[str, str]:
@@ -121,6 +123,16 @@ def _do_nothing(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
         chosen = getattr(settings, option) != type(settings).model_fields[option].default
         if chosen and not any(getattr(settings, each) for each in needed):
             yield option, needed
+
+
+def _uncounted(settings: Settings) -> Iterator[str]:
+    """The models that a budget is set for, and whose price is not known."""
+    budget, prices = variable_of("daily_budget"), variable_of("prices")
+    models = (settings.model, *settings.fallback_models) if settings.daily_budget else ()
+    for model in models:
+        if price_of(model, settings.prices) is None:
+            unknown = f"{budget} does not count {model}, whose price is not known"
+            yield f"{unknown}: name all of it in {prices}"
 
 
 def _pins_of(settings: Settings) -> Iterator[tuple[str, int]]:

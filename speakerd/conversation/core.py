@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.button import Button, Gesture, Touch
 from speakerd.conversation.controls import KEYPAD, Controls
 from speakerd.conversation.dialogue import CAPTURING, Dialogue
@@ -52,6 +53,12 @@ _ASKING = {
 }
 #: In which the control socket may hold the button.
 _HELD = CAPTURING | {TurnState.REPLYING}
+#: What a program is told that presses in vain.
+_REFUSALS = {
+    fx.Notice.MUTED: "the microphone is muted: speakerd mute off",
+    fx.Notice.BUDGET_SPENT: "the day's budget is used up: "
+    "wait until midnight, or raise SPEAKERD_DAILY_BUDGET and speakerd reload",
+}
 #: The clock may have to be looked at again after each step it caused; no chain is longer.
 _LONGEST_CHAIN = 16
 
@@ -87,6 +94,7 @@ class Core:
         self._greeted = False  # it has said that it is ready
         self._forget = False  # as soon as the turn under way is over
         self._reload: ev.ReloadRequested | None = None  # so too
+        self._budget = Budget.FINE
         self._over = False  # shut down: nothing begins any more
 
     # --- what the daemon calls
@@ -121,7 +129,7 @@ class Core:
         dialogue, link = self._dialogue, self._link
         hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         return Status(
-            state=state_word(dialogue.state, link.state, self._devices),
+            state=state_word(dialogue.state, link.state, self._devices, self._budget),
             link=link_word(link.state),
             context=link.context.value,
             model=link.model,
@@ -134,6 +142,7 @@ class Core:
             tapped=hands_free or self._rules.button_mode is ButtonMode.TOGGLE,
             muted=self._controls.muted,
             volume=self._controls.volume,
+            budget=self._budget,
             last_failure=self._last_failure,
             trouble=self._trouble,
             last_turn=dialogue.turns.last_record,
@@ -167,6 +176,8 @@ class Core:
             self._gesture(self._button.wake(self._now, down=self._touch))
             self._controls.wake()
             self._dialogue.think_aloud()
+            if self._budget is Budget.SPENT:
+                self._dialogue.end_conversation(fx.Notice.BUDGET_SPENT)
             moved = self._advance_link()
             due = self._dialogue.due()
             if due is not None:
@@ -249,8 +260,8 @@ class Core:
     def _gesture(self, gesture: Gesture | None) -> None:
         hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         match gesture:
-            case Gesture.PRESS | Gesture.TAP if self._controls.muted and not self._over:
-                self._dialogue.refuse_press()
+            case Gesture.PRESS | Gesture.TAP if self._refusal is not None and not self._over:
+                self._dialogue.refuse_press(self._refusal)
             case Gesture.TAP if not self._over:
                 self._dialogue.tap()
             case Gesture.PRESS if hands_free and not self._over:
@@ -292,10 +303,27 @@ class Core:
 
     @property
     def _touch(self) -> Touch:
-        """What it is to press the button now: muted, it is no reason to give an answer up."""
-        if self._controls.muted and self._dialogue.state is TurnState.THINKING:
+        """What it is to press the button now: in vain, it is no reason to give an answer up."""
+        if self._refusal is not None and self._dialogue.state is TurnState.THINKING:
             return Touch.DOWN
         return self._dialogue.touch
+
+    @property
+    def _refusal(self) -> fx.Notice | None:
+        """Why a press is in vain; a sentence that somebody is in is not refused for its price."""
+        if self._controls.muted:
+            return fx.Notice.MUTED
+        spent = self._budget is Budget.SPENT and self._dialogue.state not in CAPTURING
+        return fx.Notice.BUDGET_SPENT if spent else None
+
+    def _budget_changed(self, event: ev.BudgetChanged) -> None:
+        news = self._begun and not self._over and self._budget is Budget.FINE
+        if news and event.left is Budget.NEAR:
+            self._dialogue.warn(fx.Notice.BUDGET_NEAR)
+        self._budget = event.left
+        if event.left is Budget.SPENT and len(self._texts):
+            self._texts.clear()
+            self._dialogue.warn(fx.Notice.BUDGET_SPENT)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
         pressed, trigger = event.pressed, event.trigger
@@ -320,8 +348,8 @@ class Core:
             self._controls.handle(event)
 
     def _press_requested(self, _event: ev.PressRequested) -> None:
-        if self._controls.muted:
-            self._out.append(fx.Refused("the microphone is muted: speakerd mute off"))
+        if (why := self._refusal) is not None:
+            self._out.append(fx.Refused(_REFUSALS[why]))
         self._gesture(self._button.control(pressed=True))
 
     def _release_requested(self, _event: ev.ReleaseRequested) -> None:
@@ -347,6 +375,8 @@ class Core:
     def _say_requested(self, event: ev.SayRequested) -> None:
         if self._over:
             self._refuse()
+        elif self._budget is Budget.SPENT:
+            self._out.append(fx.Refused(_REFUSALS[fx.Notice.BUDGET_SPENT]))
         elif len(self._texts) >= self._rules.max_texts:
             self._out.append(fx.Refused(f"{len(self._texts)} texts wait already: try again later"))
         else:
@@ -418,6 +448,7 @@ class Core:
         ev.ForgetRequested: _forget_requested,
         ev.SayRequested: _say_requested,
         ev.ToneRequested: _tone_requested,
+        ev.BudgetChanged: _budget_changed,
         ev.ReloadRequested: _reload_requested,
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,

@@ -216,13 +216,30 @@ class Dialogue:
         """The server has heard somebody in a turn that is streamed to it."""
         self._hands_free.voice(turn, speaks=speaks)
 
-    def refuse_press(self) -> None:
-        """The button is pressed and the microphone is off; it silences all the same."""
-        answering, explained = self.state in _ANSWERING, self.playing.explains
+    def refuse_press(self, why: fx.Notice) -> None:
+        """The button is pressed in vain; it silences all the same.
+
+        In an answer that is what it is for, where the person knows that nobody listens.
+        """
+        known = self.playing.explains
+        known = known or (why is fx.Notice.MUTED and self.state in _ANSWERING)
         if self.state is not TurnState.THINKING:
             self.step(TurnInput.STOP)
-        if not (explained or answering):
-            self.telling.tell(fx.Notice.MUTED)
+        if not known:
+            self.telling.tell(why)
+
+    def warn(self, notice: fx.Notice) -> None:
+        """Tell it in the next pause, which is now where nothing is going on."""
+        self.telling.owe(notice)
+        if self.state is TurnState.IDLE and not self.telling.speaker_lost:
+            self.telling.tell()
+
+    def end_conversation(self, why: fx.Notice) -> None:
+        """Listen no more by itself: after what is being said, and its answer; then tell why."""
+        heard = self.turn is not None and self.turn.heard
+        if self.state is TurnState.REPLYING or (self.state is TurnState.OPEN and not heard):
+            self.telling.owe(why)
+            self.step(TurnInput.HANG_UP)
 
     @property
     def touch(self) -> Touch:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from speakerd.conversation.events import SessionHandle, ToolCall
+    from speakerd.conversation.events import SessionHandle, ToolCall, Usage
     from speakerd.conversation.ledger import TurnRecord
     from speakerd.errors import Failure, Feature
 
@@ -31,6 +31,8 @@ class Notice(enum.Enum):
     NO_MICROPHONE = "no-microphone"
     SPEAKER_LOST = "speaker-lost"  # in an answer; heard when there is one again
     MUTED = "muted"  # somebody wants to speak, and the microphone is off
+    BUDGET_NEAR = "budget-near"  # most of what today may cost is spent
+    BUDGET_SPENT = "budget-spent"  # somebody wants to speak, and all of it is
 
 
 class Cue(enum.Enum):
@@ -250,6 +252,14 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CountLate:
+    """Tokens of a turn that was over when the server counted them: they are billed all the same."""
+
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class ApplySettings:
     """No turn is under way: live by the new settings from here on."""
 
@@ -291,6 +301,7 @@ Effect = (
     | KeepVolume
     | KeepMute
     | TurnEnded
+    | CountLate
     | ApplySettings
     | Postponed
     | Refused

@@ -8,12 +8,14 @@ it. Times and durations are seconds, sound is never in here.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+import operator
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from speakerd.conversation.budget import Budget
     from speakerd.conversation.rules import Rules
     from speakerd.errors import Failure
 
@@ -62,14 +64,39 @@ class SessionHandle:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one turn as the server counted them; what is not known to be text is sound."""
+    """Tokens as the server counted them: of what went in, the prompt, and of what came out.
+
+    Beside the prompt, and in with it, is what tools of the server's own have found; beside the
+    response are the thoughts, which are text. What is not known to be anything else is sound.
+    """
 
     prompt_tokens: int = 0
     response_tokens: int = 0
-    total_tokens: int = 0
-    prompt_text_tokens: int = 0  # of the prompt_tokens
-    response_text_tokens: int = 0  # of the response_tokens
-    thought_tokens: int = 0  # beside both; they are text
+    total_tokens: int = 0  # the server's own sum, whatever it puts into it
+    text_in: int = 0
+    text_out: int = 0  # of the response
+    thought_tokens: int = 0
+    image_in: int = 0  # or video
+    tool_tokens: int = 0
+
+    @property
+    def audio_in(self) -> int:
+        """Sound that went in, the answers of earlier turns too."""
+        return max(0, self.prompt_tokens + self.tool_tokens - self.text_in - self.image_in)
+
+    @property
+    def audio_out(self) -> int:
+        """Sound that came out."""
+        return max(0, self.response_tokens - self.text_out)
+
+    def plus(self, more: Usage) -> Usage:
+        """Both together."""
+        return Usage(*map(operator.add, astuple(self), astuple(more)))
+
+    def beyond(self, counted: Usage) -> Usage:
+        """What there is in this that was not ``counted`` before."""
+        left = map(operator.sub, astuple(self), astuple(counted))
+        return Usage(*(max(0, tokens) for tokens in left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +221,13 @@ class SayRequested:
 @dataclass(frozen=True, slots=True)
 class ToneRequested:
     """Somebody wants to hear whether the speaker works."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChanged:
+    """So much is left of what today may cost. Before :class:`Started` it is no news."""
+
+    left: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,7 +476,11 @@ class AnswerContinues:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """The server's token count of this turn; comes before its TurnCompleted."""
+    """The server has counted tokens of this turn; comes before its TurnCompleted.
+
+    Every generation is counted and billed by itself, that of a tool call too, with all of the
+    context in its prompt: they add up. A second count of the same generation replaces the first.
+    """
 
     generation: int
     turn: int
@@ -514,6 +552,7 @@ Event = (
     | MuteRequested
     | SayRequested
     | ToneRequested
+    | BudgetChanged
     | ReloadRequested
     | ShutdownRequested
     | DeviceReady

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.events import Device
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
@@ -49,17 +50,21 @@ class Status:
     tapped: bool = False  # the button is tapped before and after, not held
     muted: bool = False
     volume: int | None = None  # in percent; None: it is not known
+    budget: Budget = Budget.FINE  # what is left of what today may cost
     last_failure: Failure | None = None  # what last_error says, where it was of the connection
     trouble: Failure | None = None  # why there is no connection; None: nothing has gone wrong
     last_turn: TurnRecord | None = field(default=None, compare=False)
 
 
-def state_word(turn: TurnState, link: LinkState, devices: Mapping[Device, str]) -> str:
+def state_word(
+    turn: TurnState, link: LinkState, devices: Mapping[Device, str], budget: Budget
+) -> str:
     """The word for what the speaker does; ``error`` where it could do nothing."""
     word = TURN_WORDS[turn]
     sound = {devices[Device.MICROPHONE], devices[Device.SPEAKER]}
     broken = link is LinkState.REFUSED or not sound <= {READY, STARTING}
-    return "error" if word == "idle" and broken else word
+    in_vain = broken or budget is Budget.SPENT
+    return "error" if word == "idle" and in_vain else word
 
 
 def link_word(link: LinkState) -> str:

@@ -20,7 +20,7 @@ class Telling:
         self.playing = Playing()
         self.drops = 0  # how often the speaker was silenced: what it says of before is stale
         self.speaker_lost = False
-        self._owed: fx.Notice | None = None  # to be told when there is time for it
+        self._owed: list[fx.Notice] = []  # to be told when there is time for it
         self._unheard = False  # an answer was lost with the speaker: told when that is back
 
     def cue(self, cue: fx.Cue) -> bool:
@@ -33,12 +33,12 @@ class Telling:
 
     def owe(self, notice: fx.Notice) -> None:
         """Tell it in the next pause."""
-        self._owed = notice
+        self._owed.append(notice)
 
     def tell(self, notice: fx.Notice | None = None) -> None:
         """Tell what is owed, then ``notice``."""
-        owed, self._owed = self._owed, None
-        for each in dict.fromkeys((owed, notice)):
+        owed, self._owed = self._owed, []
+        for each in dict.fromkeys((*owed, notice)):
             if each is not None:
                 self.playing.clips.append(True)
                 self._out.append(fx.Tell(each))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
+from speakerd.conversation.events import Usage
 from speakerd.conversation.ledger import Kind, Outcome
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import FOREVER
@@ -43,6 +44,7 @@ class Turns:
         self.finished = 0  # whose books are closed
         self.last_record: TurnRecord | None = None
         self.ended_at: float | None = None  # when the last turn of the conversation was over
+        self._counted = (0, 0, Usage())  # (generation, turn): the server's last count
 
     # --- finding them
 
@@ -207,6 +209,23 @@ class Turns:
         self._out.append(fx.TurnEnded(record))
         completed = outcome in {Outcome.ANSWERED, Outcome.SILENT}
         self._link.turn_ended(now, self._out, completed=completed)
+
+    def used(self, number: int, usage: Usage) -> None:
+        """The living connection has counted tokens of that turn; some come after its end.
+
+        The prompt of every generation is longer than that of the one before.
+        """
+        generation, turn, before = self._counted
+        again = (generation, turn) == (self._link.generation, number)
+        again = again and before.prompt_tokens == usage.prompt_tokens
+        self._counted = (self._link.generation, number, usage)
+        new = usage.beyond(before) if again else usage
+        used = self.find(number) or self.settling(number)
+        if used is None or used.record.outcome is not None:
+            self._out.append(fx.CountLate(self._link.model, new))
+        else:
+            record = used.record
+            record.usage = new if record.usage is None else record.usage.plus(new)
 
     def discard(self, turn: Turn) -> None:
         """Throw its sound away."""

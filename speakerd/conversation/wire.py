@@ -168,9 +168,8 @@ class Wire:
             turn.alive_at = self._dialogue.now
 
     def _usage_reported(self, event: ev.UsageReported) -> None:
-        turn = self._replied(event) or self._dialogue.turns.settling(event.turn)
-        if turn is not None:
-            turn.record.usage = event.usage
+        if event.generation == self._link.generation:  # it is billed, whoever still cares
+            self._dialogue.turns.used(event.turn, event.usage)
 
     def _interrupted(self, event: ev.Interrupted) -> None:
         if self._replied(event) is not None:

@@ -159,6 +159,10 @@ class Orders:
         self._edges.chronicle.turn_ended(order.record)
         self._edges.chores.do(self._edges.tally.save)
 
+    def _count_late(self, order: fx.CountLate) -> None:
+        self._edges.tally.add_late(order.model, order.usage)
+        self._edges.chores.do(self._edges.tally.save)
+
     def _apply_settings(self, _order: fx.ApplySettings) -> None:
         self._apply()
 
@@ -191,6 +195,7 @@ class Orders:
         fx.KeepVolume: _keep_volume,
         fx.KeepMute: _keep_mute,
         fx.TurnEnded: _turn_ended,
+        fx.CountLate: _count_late,
         fx.ApplySettings: _apply_settings,
         fx.Postponed: _postponed,
         fx.Refused: _refused,

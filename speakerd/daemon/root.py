@@ -25,6 +25,7 @@ from speakerd.daemon.commands import Commands
 from speakerd.daemon.devices import Devices, Makers, Part, keys_of
 from speakerd.daemon.hands import Hands
 from speakerd.daemon.orders import Edges, Orders
+from speakerd.daemon.purse import Purse
 from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
@@ -110,7 +111,12 @@ class Daemon:
                 "reload": self._reload,
             },
         )
-        self._tally = Tally(settings.state_directory)
+        self._tally = Tally(settings.state_directory, prices=settings.prices)
+        self._purse = Purse(
+            self._tally,
+            settings.daily_budget,
+            lambda left: self._tell_core(ev.BudgetChanged(left)),
+        )
         self._chronicle = Chronicle(
             self._control.publish,
             self._notifier,
@@ -148,6 +154,7 @@ class Daemon:
         await self._control.start()
         try:
             self._tally.load()
+            self._purse.look()
             self._take_up_controls()
             self._devices.start()
             await self._unless_stopping(self._know_the_devices())
@@ -227,6 +234,7 @@ class Daemon:
             self._reloads.close()
         if self._timer is not None:
             self._timer.cancel()
+        self._purse.close()
         self._loop = None  # what the edges still have to say is no news any longer
         await self._devices.stop()
         await self._chores.finish(_WRITING_S)
@@ -256,6 +264,7 @@ class Daemon:
     def _dispatch(self, event: ev.Event, at: float) -> list[fx.Effect]:
         """Handle one event; a bug ends the daemon, and systemd begins again."""
         try:
+            self._purse.look()  # first: since the last event it may have been midnight
             effects = self._core.handle(event, at)
             self._chronicle.happened(event, self._core.status)
             self._devices.happened(event)
@@ -291,6 +300,7 @@ class Daemon:
             self._link_down.set()
         else:
             self._link_down.clear()
+        self._purse.look()
 
     def _arm_timer(self) -> None:
         if self._timer is not None:
@@ -309,6 +319,8 @@ class Daemon:
         journal.configure(new.log_level, secrets=secrets_of(old, new))
         self._live.reload(new.gemini_api_key, wishes_of(new), source_of(new))
         self._hands.reload(new)
+        self._tally.prices = new.prices
+        self._purse.daily_usd = new.daily_budget
         if remade := remade_by(changes.options):
             self._devices.reopen(remade, new)
         if Part.MICROPHONE in remade:
@@ -366,5 +378,7 @@ class Daemon:
 
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         read = self._reloads.file_mtime_ns if self._reloads is not None else None
+        self._purse.look()
         status = self._chronicle.as_dict(self._core.status)
-        return {"ok": True, **status, "env_file_mtime_ns": read}
+        budget = self._purse.as_dict()
+        return {"ok": True, **status, "budget": budget, "env_file_mtime_ns": read}

@@ -30,6 +30,7 @@ _RELOAD = "then: sudo systemctl reload speakerd"
 _AS_ROOT = "sudo speakerd doctor"
 _OUR_GROUP = "speakerd"
 _STORE_KEY = "sudo speakerd key"
+_BUDGET = "SPEAKERD_DAILY_BUDGET "
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -109,6 +110,9 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
             continue  # it is the service's user that has to write there: told with the state
         if warning.startswith(f"{sources.API_KEY} "):
             continue  # told with the key
+        if warning.startswith(_BUDGET):
+            yield warn(AREA, warning, f"set SPEAKERD_PRICES, {_RELOAD}")
+            continue
         yield warn(AREA, warning, f"take it out, or correct its name, {_RELOAD}")
 
 

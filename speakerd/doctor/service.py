@@ -11,7 +11,7 @@ from speakerd.doctor.asking import ask, silent
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.doctor.host import CREDENTIAL_STORE
 from speakerd.errors import UnavailableError
-from speakerd.service.wording import duration
+from speakerd.service.wording import SPENT, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -241,6 +241,9 @@ def _daemon(daemon: DaemonPort) -> Iterator[Finding]:
     if "speakerd doctor" in remedy:  # that is who asks
         remedy = "see what is found about it, below"
     last_error = status.get("last_error")
+    if summary.startswith(SPENT):  # nothing is broken
+        yield warn(DAEMON, summary, "wait until midnight, or raise SPEAKERD_DAILY_BUDGET")
+        return
     if status.get("state") == "error":
         yield fail(DAEMON, summary, remedy)
         return

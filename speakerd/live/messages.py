@@ -36,6 +36,8 @@ MAX_TOKENS = 2**31 - 1  # the wire's int32
 
 #: The second is an old word for the first (Live API guide, "Thinking").
 _AT_WORK = {"IN_PROGRESS", "REQUIRES_ACTION"}
+#: Modalities that are not sound, by their price.
+_TEXT, _IMAGE = frozenset({"TEXT"}), frozenset({"IMAGE", "VIDEO", "DOCUMENT"})
 
 _VOICES = {"ACTIVITY_START": True, "ACTIVITY_END": False}
 
@@ -148,22 +150,28 @@ def _goes_on(content: types.LiveServerContent | None) -> bool:
 def _usage(metadata: types.UsageMetadata | None) -> Usage | None:
     if metadata is None:
         return None
+    went_in = [
+        *(metadata.prompt_tokens_details or ()),
+        *(metadata.tool_use_prompt_tokens_details or ()),
+    ]
     return Usage(
         prompt_tokens=_count(metadata.prompt_token_count),
         response_tokens=_count(metadata.response_token_count),
         total_tokens=_count(metadata.total_token_count),
-        prompt_text_tokens=_text_tokens(metadata.prompt_tokens_details),
-        response_text_tokens=_text_tokens(metadata.response_tokens_details),
+        text_in=_of(_TEXT, went_in),
+        text_out=_of(_TEXT, metadata.response_tokens_details or ()),
         thought_tokens=_count(metadata.thoughts_token_count),
+        image_in=_of(_IMAGE, went_in),
+        tool_tokens=_count(metadata.tool_use_prompt_token_count),
     )
 
 
-def _text_tokens(details: list[types.ModalityTokenCount] | None) -> int:
-    """How many of the tokens are text; what the server does not tell apart is none of them."""
+def _of(modalities: frozenset[str], details: Iterable[types.ModalityTokenCount]) -> int:
+    """How many tokens are known to be of these modalities."""
     return sum(
         _count(each.token_count)
-        for each in details or []
-        if each.modality is not None and each.modality.value == "TEXT"
+        for each in details
+        if each.modality is not None and each.modality.value in modalities
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from speakerd import __version__
@@ -130,10 +131,11 @@ class Chronicle:
         for turn, side, text in self._transcripts.take(record.turn):
             word = transcripts.WORDS[side]
             journal.log("transcript", f'{word}: "{text}"', turn=turn, side=side)
-        fields = journal.turn_fields(record) | {"cost_usd": usage.cost_of(record)}
-        journal.log("turn", journal.turn_line(record), **fields)
+        cost_usd = self._tally.cost_of(record)
+        fields = journal.turn_fields(record, cost_usd)
+        journal.log("turn", journal.turn_line(record, cost_usd), **fields)
         self._tally.add(record)
-        self._publish({"event": "turn", **journal.ledger(record)})
+        self._publish({"event": "turn", **journal.ledger(record, cost_usd)})
         journal.news_again()
 
     def transcript(self, side: str, turn: int, text: str) -> None:
@@ -178,6 +180,7 @@ class Chronicle:
         last = status.last_turn
         erred = status.last_error is not None
         today = self._tally.totals
+        since, in_all = self._tally.in_all
         return {
             "state": status.state,
             "summary": wording.status_line(status),
@@ -194,13 +197,10 @@ class Chronicle:
             "parts": dict(status.parts),
             "muted": status.muted,
             "volume": status.volume,
-            "last_turn": journal.ledger(last) if last is not None else None,
-            "today": {
-                "turns": today.turns,
-                "prompt_tokens": today.prompt_tokens,
-                "response_tokens": today.response_tokens,
-                "cost_usd": None if today.cost_usd is None else round(today.cost_usd, 4),
-            },
+            "last_turn": journal.ledger(last, self._tally.cost_of(last)) if last else None,
+            "today": asdict(today) | {"cost_usd": None if today.unpriced_tokens else _cents(today)},
+            "in_all": asdict(in_all)
+            | {"since": since.isoformat() if since else None, "cost_usd": _cents(in_all)},
             "version": __version__,
             "uptime_s": self._uptime_s(),
         }
@@ -228,6 +228,10 @@ class Chronicle:
             state="missing",
             reason=reason,
         )
+
+
+def _cents(totals: usage.Totals) -> float:
+    return round(totals.cost_usd, 4)
 
 
 def _part(event: ev.PartReady | ev.PartLost | ev.KeyFound | ev.KeyLost) -> None:

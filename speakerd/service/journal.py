@@ -19,9 +19,11 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from speakerd.config.secret import redact
+from speakerd.conversation.events import Usage
 from speakerd.conversation.ledger import Kind, Outcome
 from speakerd.service.repeats import Repeats
-from speakerd.service.wording import count
+from speakerd.service.usage import by_modality
+from speakerd.service.wording import count, usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -263,13 +265,17 @@ def _stderr_is_journal() -> bool:
 # --- a turn
 
 
-def ledger(record: TurnRecord) -> dict[str, object]:
-    """The turn for programs: milestones in ms after the press, None where there was none."""
+def ledger(record: TurnRecord, cost_usd: float | None = None) -> dict[str, object]:
+    """The turn for programs: milestones in ms after the press, None where there was none.
+
+    ``cost_usd`` is what it has cost, None where that is not known.
+    """
 
     def after_press_ms(at: float | None) -> float | None:
         return None if at is None else round(1000 * (at - record.pressed_at), 1)
 
     usage = record.usage
+    modalities = by_modality(usage or Usage())
     return {
         "turn": record.turn,
         "kind": record.kind.value,
@@ -295,17 +301,20 @@ def ledger(record: TurnRecord) -> dict[str, object]:
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "response_tokens": usage.response_tokens if usage else None,
         "total_tokens": usage.total_tokens if usage else None,
+        **{name: tokens if usage else None for name, tokens in modalities.items()},
+        "cost_usd": cost_usd,
     }
 
 
-def turn_fields(record: TurnRecord) -> dict[str, Any]:
+def turn_fields(record: TurnRecord, cost_usd: float | None = None) -> dict[str, Any]:
     """The turn for :func:`log`: the ledger without what there was not."""
-    return {name: value for name, value in ledger(record).items() if value is not None}
+    turn = ledger(record, cost_usd)
+    return {name: value for name, value in turn.items() if value is not None}
 
 
-def turn_line(record: TurnRecord) -> str:
+def turn_line(record: TurnRecord, cost_usd: float | None = None) -> str:
     """The turn for people, in one line."""
-    return ledger_line(ledger(record))
+    return ledger_line(ledger(record, cost_usd))
 
 
 _BEGINNINGS = {Kind.TEXT.value: "asked in writing", Kind.ANNOUNCEMENT.value: "an announcement"}
@@ -342,6 +351,7 @@ def ledger_line(turn: Mapping[str, object]) -> str:
             if number.get(f"{name}s")
         ),
         f"{number['total_tokens']} tokens" if "total_tokens" in number else "",
+        usd(number["cost_usd"]) if "cost_usd" in number else "",
         f"context={turn.get('context')}",
     ]
     return f"turn {turn.get('turn')}: {', '.join(filter(None, parts))}"

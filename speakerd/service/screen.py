@@ -49,7 +49,12 @@ def lines(status: Status) -> Iterator[str]:
         yield _line("without", f"{', '.join(without)}: the server refuses it")
     today = status.get("today")
     if isinstance(today, dict):
-        yield _line("today", _today(today))
+        budget = status.get("budget")
+        daily_usd = budget["daily_usd"] if isinstance(budget, dict) else None
+        yield _line("today", _today(today, daily_usd))
+    in_all = status.get("in_all")
+    if isinstance(in_all, dict):
+        yield _line("in all", _in_all(in_all))
     yield _line("turns", f"{status['turns']}, reconnects {status['reconnects']}")
     last = status["last_turn"]
     if isinstance(last, dict):
@@ -193,14 +198,33 @@ def _volume(status: Status) -> Iterator[str]:
         yield _line("muted", "the microphone is off")
 
 
-def _today(today: Mapping[str, Any]) -> str:
-    turns, cost_usd = count(today["turns"], "turn"), today["cost_usd"]
-    tokens = f"{today['prompt_tokens']:,} tokens in, {today['response_tokens']:,} out"
-    if cost_usd is None:
-        cost = "the model's price is not known"
-    else:
-        cost = f"about {cost_usd:.2f} USD" if cost_usd >= 0.01 else "less than 0.01 USD"
-    return f"{turns}, {tokens}, {cost}"
+def _today(today: Mapping[str, Any], daily_usd: float | None) -> str:
+    turns = count(today["turns"], "turn")
+    tokens_in = f"{today['prompt_tokens']:,} tokens in{_kinds(today, 'in')}"
+    tokens_out = f"{today['response_tokens']:,} out{_kinds(today, 'out')}"
+    of = f" of {daily_usd:.2f} USD" if daily_usd else ""
+    cost = "the model's price is not known" if today["cost_usd"] is None else _about(today) + of
+    return f"{turns}, {tokens_in}, {tokens_out}, {cost}"
+
+
+def _kinds(sums: Mapping[str, Any], way: str) -> str:
+    """Of what the tokens are that went this way; nothing where an older daemon does not tell."""
+    names = {kind: f"{kind}_{way}_tokens" for kind in ("audio", "text", "image")}
+    names |= {"thoughts": "thought_tokens"} if way == "out" else {}
+    found = [f"{sums[key]:,} {kind}" for kind, key in names.items() if sums.get(key)]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _about(sums: Mapping[str, Any]) -> str:
+    cost_usd = sums["cost_usd"]
+    return f"about {cost_usd:.2f} USD" if cost_usd >= 0.01 else "less than 0.01 USD"
+
+
+def _in_all(sums: Mapping[str, Any]) -> str:
+    since = f" since {sums['since']}" if sums["since"] else ""
+    unpriced = sums["unpriced_tokens"]
+    without = f", without {count(unpriced, 'token')} of unknown price" if unpriced else ""
+    return f"{count(sums['turns'], 'turn')}{since}, {_about(sums)}{without}"
 
 
 def _last_error(status: Status) -> Iterator[str]:

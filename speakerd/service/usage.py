@@ -1,21 +1,24 @@
-"""What today has cost: turns, tokens and an estimate in USD, kept across restarts."""
+"""What it has cost: tokens, and an estimate in USD, of today and in all, kept across restarts."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from speakerd.config.prices import price_of
 from speakerd.service import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
+    from speakerd.config.prices import Price
+    from speakerd.conversation.events import Usage
     from speakerd.conversation.ledger import TurnRecord
 
 _log = logging.getLogger(__name__)
@@ -25,87 +28,101 @@ FILE_NAME = "usage.json"
 #: A clock that says less has not been set yet: this program is younger.
 _EARLIEST = date(2026, 1, 1)
 _A_DAY = timedelta(days=1)
+_NO_DAY = "it is not a saved day"
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """USD for a million tokens. Thoughts are billed as text that comes out."""
-
-    audio_in: float
-    text_in: float
-    audio_out: float
-    text_out: float
-
-
-_LIVE = Price(audio_in=3.00, text_in=0.75, audio_out=12.00, text_out=4.50)
-
-#: Paid tier, from https://ai.google.dev/gemini-api/docs/pricing as of 2026-10-09.
-PRICES: dict[str, Price] = {
-    "gemini-3.8-live": _LIVE,
-    "gemini-3.1-flash-live-preview": _LIVE,
-}
-
-
-def cost_of(record: TurnRecord) -> float | None:
-    """What a turn has cost in USD, by estimate; None where its tokens or its price are not known.
-
-    Tokens that are not known to be text count as sound, which is dearer.
-    """
-    usage, price = record.usage, PRICES.get(record.model.removeprefix("models/"))
-    if usage is None or price is None:
-        return None
-    audio_in = max(0, usage.prompt_tokens - usage.prompt_text_tokens)
-    audio_out = max(0, usage.response_tokens - usage.response_text_tokens)
-    text_out = usage.response_text_tokens + usage.thought_tokens
+def cost_of(usage: Usage, price: Price) -> float:
+    """What tokens cost in USD, by estimate."""
     millionths = (
-        audio_in * price.audio_in
-        + usage.prompt_text_tokens * price.text_in
-        + audio_out * price.audio_out
-        + text_out * price.text_out
+        usage.audio_in * price.audio_in
+        + usage.text_in * price.text_in
+        + usage.image_in * price.image_in
+        + usage.audio_out * price.audio_out
+        + (usage.text_out + usage.thought_tokens) * price.text_out
     )
     return round(millionths / 1_000_000, 6)
 
 
+def by_modality(usage: Usage) -> dict[str, int]:
+    """The tokens as they are priced, for programs; those of tools are among what went in."""
+    return {
+        "audio_in_tokens": usage.audio_in,
+        "text_in_tokens": usage.text_in,
+        "image_in_tokens": usage.image_in,
+        "audio_out_tokens": usage.audio_out,
+        "text_out_tokens": usage.text_out,
+        "thought_tokens": usage.thought_tokens,
+        "tool_tokens": usage.tool_tokens,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of a day. ``cost_usd`` is None where a price was not known."""
+    """Sums. ``cost_usd`` is without the ``unpriced_tokens``, whose price was not known."""
 
     turns: int = 0
     prompt_tokens: int = 0
     response_tokens: int = 0
-    cost_usd: float | None = 0.0
+    cost_usd: float = 0.0
+    audio_in_tokens: int = 0
+    text_in_tokens: int = 0
+    image_in_tokens: int = 0
+    audio_out_tokens: int = 0
+    text_out_tokens: int = 0
+    thought_tokens: int = 0
+    tool_tokens: int = 0
+    unpriced_tokens: int = 0
 
-    def plus(self, record: TurnRecord) -> Totals:
-        """With one turn more."""
-        usage = record.usage
-        if usage is None:
-            return Totals(self.turns + 1, self.prompt_tokens, self.response_tokens, self.cost_usd)
-        cost = cost_of(record)
-        return Totals(
-            self.turns + 1,
-            self.prompt_tokens + usage.prompt_tokens,
-            self.response_tokens + usage.response_tokens,
-            None if cost is None or self.cost_usd is None else round(self.cost_usd + cost, 6),
-        )
+    def plus(self, other: Totals) -> Totals:
+        """Both together."""
+        sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
+        return Totals(**sums | {"cost_usd": round(sums["cost_usd"], 6)})
+
+
+def _totals_of(usage: Usage, price: Price | None) -> Totals:
+    """The sums of one count."""
+    return Totals(
+        prompt_tokens=usage.prompt_tokens,
+        response_tokens=usage.response_tokens,
+        cost_usd=0.0 if price is None else cost_of(usage, price),
+        unpriced_tokens=usage.prompt_tokens + usage.response_tokens if price is None else 0,
+        **by_modality(usage),
+    )
 
 
 def _local_date() -> date:
     return datetime.now().astimezone().date()
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is in the file. The days are None where no clock was ever right."""
+
+    day: date | None = None
+    today: Totals = Totals()
+    since: date | None = None  # the first day of all
+    in_all: Totals = Totals()
+
+
 class Tally:
-    """Counts the turns of the day, in ``directory`` or in memory only where that is None.
+    """Counts the day and all days, in ``directory`` or in memory only where that is None.
 
     Never raises: a disk that is full or read-only costs only the figures. A day ends at midnight
     by the local clock, ``today()``; while the clock is obviously wrong, as on a Pi that has just
-    started, the day goes on that was.
+    started, the day goes on that was. ``prices`` are one's own, as SPEAKERD_PRICES has them.
     """
 
-    def __init__(self, directory: Path | None, today: Callable[[], date] = _local_date) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        today: Callable[[], date] = _local_date,
+        *,
+        prices: Sequence[str] = (),
+    ) -> None:
         self._path = directory / FILE_NAME if directory is not None else None
         self._today = today
-        self._kept: tuple[date | None, Totals] = (None, Totals())
-        self._written: tuple[date | None, Totals] = self._kept
+        self.prices = prices
+        self._kept = self._written = _Kept()
         self._complained = False
 
     def load(self) -> None:
@@ -120,23 +137,51 @@ class Tally:
             reason = error.strerror if isinstance(error, OSError) else error
             _log.warning("%s is ignored, the day is counted anew: %s", self._path, reason)
 
+    def cost_of(self, record: TurnRecord) -> float | None:
+        """What a turn has cost in USD; None where its tokens or its price are not known."""
+        price = price_of(record.model, self.prices)
+        return None if record.usage is None or price is None else cost_of(record.usage, price)
+
     def add(self, record: TurnRecord) -> None:
         """A turn is over."""
-        day, totals = self._by_now()
-        self._kept = (day, totals.plus(record))
+        self._add(Totals(turns=1))
+        if record.usage is not None:
+            self.add_late(record.model, record.usage)
+
+    def add_late(self, model: str, usage: Usage) -> None:
+        """The tokens of a turn that is over have become known."""
+        self._add(_totals_of(usage, price_of(model, self.prices)))
+
+    def _add(self, more: Totals) -> None:
+        kept = self._by_now()
+        self._kept = replace(
+            kept,
+            today=kept.today.plus(more),
+            since=kept.since or kept.day,
+            in_all=kept.in_all.plus(more),
+        )
 
     @property
     def totals(self) -> Totals:
         """Today's."""
-        return self._by_now()[1]
+        return self._by_now().today
+
+    @property
+    def in_all(self) -> tuple[date | None, Totals]:
+        """The first day, None where it is not known, and the sums since then."""
+        return self._kept.since, self._kept.in_all
 
     def save(self) -> None:
         """Keep what has been added. Blocks; in any thread, but only in one at a time."""
         kept = self._kept
         if self._path is None or kept == self._written:
             return  # SD cards wear
-        day, totals = kept
-        content = {"day": day.isoformat() if day else None, **asdict(totals)}
+        content = {
+            "day": _iso(kept.day),
+            **asdict(kept.today),
+            "since": _iso(kept.since),
+            "in_all": asdict(kept.in_all),
+        }
         try:
             files.replace(self._path, json.dumps(content))
         except OSError as error:
@@ -151,28 +196,40 @@ class Tally:
             self._written = kept
             self._complained = False
 
-    def _by_now(self) -> tuple[date | None, Totals]:
+    def _by_now(self) -> _Kept:
         """The day and its sums; what was counted before the clock was set belongs to today."""
-        day, totals = self._kept
-        today = self._today()
+        kept, today = self._kept, self._today()
+        day = kept.day
         if today < _EARLIEST or (day is not None and day - _A_DAY <= today <= day):
-            return day, totals  # also where another time zone has put it a day back
-        return today, totals if day is None else Totals()
+            return kept  # also where another time zone has put it a day back
+        return replace(kept, day=today, today=kept.today if day is None else Totals())
 
 
-def _decoded(content: Any) -> tuple[date | None, Totals]:  # noqa: ANN401 - whatever JSON can hold
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _decoded(content: Any) -> _Kept:  # noqa: ANN401 - whatever JSON can hold
+    """What was saved; an older speakerd knew the day alone, and fewer of its sums."""
     match content:
-        case {
-            "day": str() | None as day,
-            "turns": int(turns),
-            "prompt_tokens": int(prompt),
-            "response_tokens": int(response),
-            "cost_usd": int() | float() | None as cost,
-        } if min(turns, prompt, response) >= 0 and (cost is None or _is_a_sum(cost)):
-            return date.fromisoformat(day) if day else None, Totals(turns, prompt, response, cost)
+        case {"day": str() | None as day, "turns": _, "prompt_tokens": _, "response_tokens": _}:
+            today, on = _sums(content), date.fromisoformat(day) if day else None
         case _:
-            raise ValueError("it is not a saved day")
+            raise ValueError(_NO_DAY)
+    match content:
+        case {"since": str() | None as since, "in_all": dict() as in_all}:
+            return _Kept(on, today, date.fromisoformat(since) if since else None, _sums(in_all))
+        case _:
+            return _Kept(on, today, on, today)
 
 
-def _is_a_sum(cost: float) -> bool:
-    return math.isfinite(cost) and cost >= 0
+def _sums(content: Mapping[str, Any]) -> Totals:
+    found = {field.name: content.get(field.name, field.default) for field in fields(Totals)}
+    cost = found.pop("cost_usd")
+    if not all(isinstance(number, int) and number >= 0 for number in found.values()):
+        raise ValueError(_NO_DAY)
+    if cost is None:  # so an older speakerd said that it knew no price
+        cost, found["unpriced_tokens"] = 0.0, found["prompt_tokens"] + found["response_tokens"]
+    if not isinstance(cost, int | float) or not math.isfinite(cost) or cost < 0:
+        raise ValueError(_NO_DAY)
+    return Totals(cost_usd=cost, **found)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.config.features import OPTIONS
 from speakerd.config.sources import variable_of
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
 from speakerd.conversation.status import READY, STARTING
@@ -35,6 +36,8 @@ _NOTICES: dict[Notice, str] = {
     Notice.NO_MICROPHONE: "the microphone gave no sound: see SPEAKERD_CAPTURE_DEVICE",
     Notice.MUTED: "the microphone is muted: open the switch, or speakerd mute off",
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
+    Notice.BUDGET_NEAR: "four fifths of SPEAKERD_DAILY_BUDGET are used up",
+    Notice.BUDGET_SPENT: "SPEAKERD_DAILY_BUDGET is used up: wait until midnight, or raise it",
 }
 
 #: What to do about a connection that failed; empty where there is nothing to be done.
@@ -78,6 +81,10 @@ HELD_AT_START = (
     "the button is down since the start and counts when it has been let go: "
     f"is it stuck, or is {_PIN} another pin?"
 )
+
+#: How the status line begins when the day's budget is used up, and nothing worse is the matter.
+SPENT = "The day's budget is used up"
+_UNTIL_WHEN = f"it listens again after midnight, or raise SPEAKERD_DAILY_BUDGET, {_RELOAD}"
 
 _ACTIVITIES = {"listening": "Listening", "thinking": "Thinking", "speaking": "Speaking"}
 
@@ -128,6 +135,11 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def usd(cost: float) -> str:
+    """A small sum for people: 0.0041 USD, 0.42 USD."""
+    return f"{cost:.4f} USD" if cost < 0.1 else f"{cost:.2f} USD"
+
+
 def duration(seconds: float) -> str:
     """A time span for people, in the two largest units that count: 3 h 12 min."""
     left = int(seconds)
@@ -152,6 +164,8 @@ def status_line(status: Status) -> str:
     troubles = [*_missing(status)]
     if status.trouble is not None:
         troubles.append(_without_connection(status, status.trouble))
+    if status.budget is Budget.SPENT:
+        troubles.append(f"{SPENT}: {_UNTIL_WHEN}")
     troubles = [trouble for trouble in troubles if trouble]
     if troubles:
         others = ", ".join(map(_in_brief, troubles[1:]))

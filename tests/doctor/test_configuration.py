@@ -167,6 +167,13 @@ def test_a_name_that_is_mistyped(machine: Healthy, env_file: Path) -> None:
     ]
 
 
+def test_a_budget_that_cannot_be_counted(machine: Healthy) -> None:
+    machine.env_file("SPEAKERD_MODEL=gemini-99-live\nSPEAKERD_DAILY_BUDGET=2\n")
+    (found,) = machine.faults_by(configuration.check)
+    assert found.startswith("WARN configuration: SPEAKERD_DAILY_BUDGET does not count gemini-99")
+    assert found.endswith(f" -> set SPEAKERD_PRICES, {RELOAD}")
+
+
 def test_that_whoever_runs_the_doctor_cannot_write_the_state_is_no_fault(machine: Healthy) -> None:
     machine.env_file("SPEAKERD_STATE_DIRECTORY=/nonexistent\n")
     assert machine.faults_by(configuration.check) == []

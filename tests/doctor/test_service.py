@@ -313,6 +313,15 @@ def test_a_daemon_with_a_device_missing(machine: Healthy) -> None:
     ]
 
 
+def test_a_budget_that_is_used_up_is_no_fault(machine: Healthy) -> None:
+    summary = "The day's budget is used up: it listens again after midnight"
+    machine.says({"state": "error", "summary": summary})
+    (found,) = machine.faults_by(service.check)
+    assert found == (
+        f"WARN daemon: {summary} -> wait until midnight, or raise SPEAKERD_DAILY_BUDGET"
+    )
+
+
 def test_a_daemon_that_had_an_error(machine: Healthy) -> None:
     machine.says(
         {"last_error": "1011 Internal error", "last_error_remedy": None, "last_error_ago_s": 200.0}

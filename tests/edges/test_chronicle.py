@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,7 +233,10 @@ def test_a_turn_is_a_line_with_its_tokens_and_its_cost(world: World) -> None:
     world.chronicle.turn_ended(turn(12, context=Context.RESUMED, first_sample_at=12.0))
     entry = world.last()
     assert entry["MESSAGE"].startswith("turn 12: ")
-    assert {name: entry[name] for name in ("EVENT", "TURN", "TOTAL_TOKENS", "COST_USD")} == {
+    assert ", 11000 tokens, 0.0420 USD, " in entry["MESSAGE"]
+    names = ("EVENT", "TURN", "TOTAL_TOKENS", "AUDIO_IN_TOKENS", "COST_USD")
+    assert {name: entry[name] for name in names} == {
+        "AUDIO_IN_TOKENS": "10000",
         "EVENT": "turn",
         "TURN": "12",
         "TOTAL_TOKENS": "11000",
@@ -241,7 +245,7 @@ def test_a_turn_is_a_line_with_its_tokens_and_its_cost(world: World) -> None:
     (published,) = world.published
     assert published == {
         "event": "turn",
-        **journal.ledger(turn(12, context=Context.RESUMED, first_sample_at=12.0)),
+        **journal.ledger(turn(12, context=Context.RESUMED, first_sample_at=12.0), 0.042),
     }
 
 
@@ -351,7 +355,7 @@ def test_a_change_is_told_to_systemd_and_to_subscribers_once(world: World) -> No
 
 
 def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> None:
-    world = World(under_systemd("info"), tally=Tally(None))
+    world = World(under_systemd("info"), tally=Tally(None, lambda: date(2026, 11, 23)))
     last = turn(12)
     world.chronicle.turn_ended(last)
     failure = Failure(FailureKind.KEY, "API key not valid.", 1007)
@@ -366,6 +370,20 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
     world.now += 100.0
     world.chronicle.happened(ev.ConnectionClosed(1, failure), status)
     world.now += 23.4
+    sums = {
+        "turns": 1,
+        "prompt_tokens": 10_000,
+        "response_tokens": 1000,
+        "cost_usd": 0.042,
+        "audio_in_tokens": 10_000,
+        "text_in_tokens": 0,
+        "image_in_tokens": 0,
+        "audio_out_tokens": 1000,
+        "text_out_tokens": 0,
+        "thought_tokens": 0,
+        "tool_tokens": 0,
+        "unpriced_tokens": 0,
+    }
     assert world.chronicle.as_dict(status) == {
         "state": "idle",
         "summary": "The API key is refused: sudo speakerd key",
@@ -384,13 +402,9 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
         "parts": {},
         "muted": False,
         "volume": None,
-        "last_turn": journal.ledger(last),
-        "today": {
-            "turns": 1,
-            "prompt_tokens": 10_000,
-            "response_tokens": 1000,
-            "cost_usd": 0.042,
-        },
+        "last_turn": journal.ledger(last, 0.042),
+        "today": sums,
+        "in_all": {"since": "2026-11-23", **sums},
         "version": __version__,
         "uptime_s": 123.4,
     }

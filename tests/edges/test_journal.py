@@ -349,7 +349,7 @@ def answered() -> TurnRecord:
         utterance_s=2.1,
         reply_s=3.4,
         deliveries=1,
-        usage=Usage(700, 112, 812),
+        usage=Usage(700, 112, 812, text_in=60, thought_tokens=33),
         context=Context.RESUMED,
         outcome=Outcome.ANSWERED,
     )
@@ -370,9 +370,9 @@ def unanswered(outcome: Outcome) -> TurnRecord:
 
 
 def test_an_answered_turn_is_one_readable_line() -> None:
-    assert journal.turn_line(answered()) == (
+    assert journal.turn_line(answered(), 0.00412) == (
         "turn 12: spoke 2.1 s, answered after 640 ms (sent +3 ms, first byte 610 ms), "
-        "reply 3.4 s, 812 tokens, context=resumed"
+        "reply 3.4 s, 812 tokens, 0.0041 USD, context=resumed"
     )
 
 
@@ -421,7 +421,7 @@ def test_a_turn_that_has_just_begun_has_a_line_too() -> None:
 
 
 def test_the_ledger_counts_from_the_press() -> None:
-    assert journal.ledger(answered()) == {
+    assert journal.ledger(answered(), 0.0041) == {
         "turn": 12,
         "kind": "speech",
         "outcome": "answered",
@@ -446,6 +446,14 @@ def test_the_ledger_counts_from_the_press() -> None:
         "prompt_tokens": 700,
         "response_tokens": 112,
         "total_tokens": 812,
+        "audio_in_tokens": 640,
+        "text_in_tokens": 60,
+        "image_in_tokens": 0,
+        "audio_out_tokens": 112,
+        "text_out_tokens": 0,
+        "thought_tokens": 33,
+        "tool_tokens": 0,
+        "cost_usd": 0.0041,
     }
 
 
@@ -455,7 +463,7 @@ def test_the_ledger_has_every_key_whatever_happened_and_the_fields_only_what_did
     assert ledger.keys() == journal.ledger(answered()).keys()
     assert ledger["first_reply_ms"] is None
     assert "first_reply_ms" not in journal.turn_fields(begun)
-    assert journal.turn_fields(answered()) == journal.ledger(answered())
+    assert journal.turn_fields(answered(), 0.1) == journal.ledger(answered(), 0.1)
 
 
 def test_a_turn_reaches_the_journal_as_fields(

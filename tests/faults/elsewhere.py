@@ -121,6 +121,39 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_conversation_is_forgotten_after_its_time",
         ),
     ),
+    "The day's budget": _of(
+        "tests/protocol/test_budget.py",
+        (
+            "four fifths of SPEAKERD_DAILY_BUDGET are used up",
+            "idle",
+            "in words, once a day, in the pause after the turn: it is almost used up",
+            "test_it_warns_in_the_pause_after_the_turn_that_came_near",
+        ),
+        (
+            "all of it is used up, and somebody presses",
+            "idle",
+            "in words, at once: it is used up; nothing is sent. After midnight it listens again",
+            "test_a_press_is_refused_aloud_and_nothing_is_sent",
+        ),
+        (
+            "the budget is raised, and the speaker reloaded",
+            "idle",
+            "the answer",
+            "test_a_larger_budget_counts_after_the_reload",
+        ),
+        (
+            "a restart in the middle of the day",
+            "before setup",
+            "what was spent is spent; nothing is told twice",
+            "test_a_restart_forgets_nothing_and_warns_nobody_twice",
+        ),
+        (
+            "the price of the model is not known",
+            "before setup",
+            "the answer; the journal and the doctor name SPEAKERD_PRICES",
+            "test_a_model_without_a_price_is_not_refused",
+        ),
+    ),
     "The network": [
         *_of(
             "tests/network/test_refusals.py",

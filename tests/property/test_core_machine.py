@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from speakerd.conversation import events as ev
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.link import LinkState
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, SecondButton
 from speakerd.errors import FailureKind, Feature
@@ -168,6 +169,10 @@ class CoreMachine(RuleBasedStateMachine):
     def mute(self, on: bool | None) -> None:
         self.world.tell(ev.MuteRequested(on))
 
+    @rule(left=st.sampled_from(Budget))
+    def budget(self, left: Budget) -> None:
+        self.world.spend(left)
+
     @rule(percent=st.integers(0, 100), steps=st.integers(-3, 3))
     def volume(self, percent: int, steps: int) -> None:
         self.world.tell(ev.KnobTurned(steps))
@@ -268,8 +273,8 @@ class CoreMachine(RuleBasedStateMachine):
             return
         values: dict[str, Any] = {}
         of_old_turn = "generation" not in names or data.draw(st.booleans())
-        if kind in {ev.ToolCallReceived, ev.ToolResponseSent}:
-            of_old_turn = False  # a call is the connection's matter, whosever it is
+        if kind in {ev.ToolCallReceived, ev.ToolResponseSent, ev.UsageReported}:
+            of_old_turn = False  # a call, or a cost, is the connection's matter, whosever it is
         for name in names:
             values[name] = {
                 "turn": world.turn,

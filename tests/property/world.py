@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.core import Core
 from speakerd.conversation.ledger import Outcome
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
@@ -297,6 +298,8 @@ class World:
         self.unanswered = 0  # turns in a row on resumed sessions: two of them may cost it
         self.microphone_lost = False
         self.muted = False
+        self.spent = False  # the day's budget
+        self.before = TurnState.IDLE  # the state that what happens comes into
         self.volume = 40
         self.kept_volume: int | None = None
         self.forgetting = False
@@ -345,11 +348,13 @@ class World:
             getattr(self, "do_" + type(effect).__name__)(effect)
         if self.down:
             self.last_down = self.now
+        self.before = self.core.turn_state
         self.check()
 
     def do_OpenGate(self, order: fx.OpenGate) -> None:  # noqa: N802 - named after the order
         assert self.gate is None, "two gates"
         assert not self.muted, "it listens though it is muted"
+        assert not self.spent or self.before in _CAPTURING, "it spends what it has not"
         assert self.down or self.now - self.last_down <= 0.2
         assert order.turn > self.turn
         assert order.not_before <= self.now
@@ -520,6 +525,9 @@ class World:
         elif outcome in {Outcome.ANSWERED, Outcome.SILENT}:
             self.unanswered = 0
 
+    def do_CountLate(self, order: fx.CountLate) -> None:  # noqa: N802
+        """The tally has it."""
+
     def do_ApplySettings(self, _order: fx.ApplySettings) -> None:  # noqa: N802
         assert self.is_between_turns, "a turn ends by the settings it began with"
 
@@ -538,6 +546,9 @@ class World:
 
     def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
         if any(word in order.reason for word in ("mute", "volume", "texts wait")):
+            return
+        if "budget" in order.reason:
+            assert self.spent
             return
         assert self.core.turn_state not in {TurnState.IDLE, TurnState.SETTLING}
 
@@ -726,6 +737,10 @@ class World:
             self.last_down = self.now
         self.control_down = down
         self.tell(ev.PressRequested() if down else ev.ReleaseRequested())
+
+    def spend(self, left: Budget) -> None:
+        self.spent = left is Budget.SPENT
+        self.tell(ev.BudgetChanged(left))
 
     def press_key(self, key: ev.Key | ev.PadKey, *, down: bool) -> None:
         second = key is ev.Key.SECOND and self.rules.second_button is SecondButton.FORGET

@@ -133,6 +133,8 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "link": "on-demand",
         "linger_s": 60,
         "conversation_timeout_s": 0,
+        "daily_budget": 0,
+        "prices": (),
         "control_socket": Path("/run/speakerd/control.sock"),
         "state_directory": None,
         "log_level": "info",
@@ -242,6 +244,28 @@ def test_an_option_that_does_nothing_is_told(place: Place) -> None:
     assert len(place.load().warnings) == 2
 
 
+def test_prices_are_read_however_they_are_written(place: Place) -> None:
+    place.write("SPEAKERD_PRICES=Audio_In = 2.50 ,text-out=4")
+    assert place.load().settings.prices == ("audio-in=2.50", "text-out=4")
+
+
+def test_a_budget_that_cannot_be_counted_is_told(place: Place) -> None:
+    place.write(
+        "SPEAKERD_MODEL=gemini-99-live\nSPEAKERD_FALLBACK_MODELS=gemini-3.8-live\n"
+        "SPEAKERD_DAILY_BUDGET=2\nSPEAKERD_PRICES=audio-in=3"
+    )
+    (warning,) = place.load().warnings
+    assert warning == (
+        "SPEAKERD_DAILY_BUDGET does not count gemini-99-live, whose price is not known: "
+        "name all of it in SPEAKERD_PRICES"
+    )
+    place.write("SPEAKERD_MODEL=gemini-99-live")
+    assert place.load().warnings == ()
+    prices = "audio-in=1,text-in=1,image-in=1,audio-out=1,text-out=1"
+    place.write(f"SPEAKERD_MODEL=gemini-99-live\nSPEAKERD_DAILY_BUDGET=2\nSPEAKERD_PRICES={prices}")
+    assert place.load().warnings == ()
+
+
 @pytest.mark.parametrize(
     ("options", "variable", "owner"),
     [
@@ -280,6 +304,14 @@ def test_a_pin_has_one_purpose(
         ("CAMERA_INTERVAL_S", "-1", "0, or a number of seconds from 1 to 60"),
         ("CAMERA_INTERVAL_S", "61", "0, or a number of seconds from 1 to 60"),
         ("CAMERA_INTERVAL_S", "nan", "0, or a number of seconds from 1 to 60"),
+        ("DAILY_BUDGET", "-1", "a number of US dollars from 0 to 10000"),
+        ("DAILY_BUDGET", "nan", "a number of US dollars from 0 to 10000"),
+        ("DAILY_BUDGET", "2 USD", "a number of US dollars from 0 to 10000"),
+        ("PRICES", "3.00", "audio-in=3.00 and the like, in US dollars"),
+        ("PRICES", "sound=3", "there are audio-in, text-in, image-in, audio-out, text-out"),
+        ("PRICES", "audio-in=-3", "audio-in=3.00 and the like, in US dollars"),
+        ("PRICES", "audio-in=1e9", "audio-in=3.00 and the like, in US dollars"),
+        ("PRICES", "audio-in=3,Audio_In = 4", "which has two prices for one thing"),
     ],
 )
 def test_what_the_panel_cannot_be_is_one_line(

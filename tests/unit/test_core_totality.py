@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from speakerd.conversation import events as ev
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.core import Core
 from speakerd.conversation.rules import Rules
 from speakerd.conversation.turn import TurnState
@@ -43,6 +44,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "reason": ["unplugged"],
         "turn": [turn, turn - 1, turn + 1],
         "duration_s": [0.0, 1.5],
+        "left": list(Budget),
         "generation": [generation, generation - 1, generation + 1],
         "failure": [None, *(Failure(each, "x", 1011) for each in FailureKind)],
         "time_left_s": [0.0, -5.0, float("nan"), float("inf"), 50.0],

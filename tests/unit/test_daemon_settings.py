@@ -103,6 +103,8 @@ CHOSEN = {
     "link": "always",
     "linger_s": 14,
     "conversation_timeout_s": 1500,
+    "daily_budget": 2.5,
+    "prices": "audio-in=2.5",
     "log_level": "debug",
     "log_transcripts": True,
 }
@@ -186,6 +188,8 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (devices, "Volume"),
         (eyes, "Camera"),
         (root, "LiveEdge"),
+        (root, "Tally"),
+        (root, "Purse"),
     ):
         monkeypatch.setattr(room, name, recorded(name))
     root.Daemon(settings)
@@ -226,6 +230,8 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (["rpicam-jpeg", "-n", "-o", "-", "--width", "768"], 2.5),
         {"ready": ANY, "lost": ANY},
     )
+    assert made["Tally"] == ((settings.state_directory,), {"prices": ("audio-in=2.5",)})
+    assert made["Purse"] == ((ANY, 2.5, ANY), {})
     assert made["LiveEdge"][1] == {
         "api_key": settings.gemini_api_key,
         "source": Command(("ssh", "the key", "speakerd", "token")),

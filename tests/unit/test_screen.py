@@ -122,6 +122,39 @@ def test_a_day_is_told_in_round_figures(today: dict[str, object], words: str) ->
     assert f"today         {words}" in lines
 
 
+def test_a_day_is_told_by_what_its_tokens_are_and_what_it_may_cost() -> None:
+    kinds = {
+        "audio_in_tokens": 120_000,
+        "text_in_tokens": 3456,
+        "image_in_tokens": 0,
+        "audio_out_tokens": 2345,
+        "text_out_tokens": 0,
+        "thought_tokens": 900,
+    }
+    (today,) = (
+        line
+        for line in shown(today=TODAY | kinds, budget={"daily_usd": 2.5, "left": "fine"})
+        if line.startswith("today")
+    )
+    assert today == (
+        "today         14 turns, 123,456 tokens in (120,000 audio, 3,456 text), "
+        "2,345 out (2,345 audio, 900 thoughts), about 0.40 USD of 2.50 USD"
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "unpriced", "words"),
+    [
+        ("2026-11-01", 0, "1,204 turns since 2026-11-01, about 31.20 USD"),
+        (None, 0, "1,204 turns, about 31.20 USD"),
+        (None, 7000, "1,204 turns, about 31.20 USD, without 7,000 tokens of unknown price"),
+    ],
+)
+def test_all_days_are_told_in_one_line(since: str | None, unpriced: int, words: str) -> None:
+    in_all = {"turns": 1204, "since": since, "cost_usd": 31.2, "unpriced_tokens": unpriced}
+    assert f"in all        {words}" in shown(in_all=in_all)
+
+
 def test_what_an_older_daemon_does_not_tell_is_left_out() -> None:
     new = {"summary", "today", "version", "uptime_s", "last_error_remedy", "last_error_ago_s"}
     lines = list(screen.lines({key: STATUS[key] for key in STATUS.keys() - new}))

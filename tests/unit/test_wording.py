@@ -11,6 +11,7 @@ import pytest
 
 from speakerd.config.settings import VARIABLES
 from speakerd.conversation import events as ev
+from speakerd.conversation.budget import Budget
 from speakerd.conversation.core import Core
 from speakerd.conversation.effects import Notice
 from speakerd.conversation.events import Device
@@ -50,6 +51,19 @@ def troubled(kind: FailureKind, text: str = "because", **more: str) -> Status:
             replace(READY, without=("search", "voice")),
             "Ready: hold the button and speak (without search and voice: the server refuses it)",
         ),
+        (
+            replace(READY, state="error", budget=Budget.SPENT),
+            (
+                "The day's budget is used up: it listens again after midnight, or raise"
+                " SPEAKERD_DAILY_BUDGET, then: sudo systemctl reload speakerd"
+            ),
+        ),
+        (
+            having(replace(READY, budget=Budget.SPENT), speaker="gone"),
+            "No speaker: gone (SPEAKERD_PLAYBACK_DEVICE). Also: the day's budget is used up",
+        ),
+        (replace(READY, budget=Budget.NEAR), "Ready: hold the button and speak"),
+        (replace(READY, state="speaking", budget=Budget.SPENT), "Speaking"),
         (replace(READY, state="listening"), "Listening"),
         (replace(READY, state="thinking"), "Thinking"),
         (replace(READY, state="speaking"), "Speaking"),

@@ -1,4 +1,4 @@
-"""The connection and the service."""
+"""The connection, what it costs, and the service."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pydantic import Field
 from speakerd.config.kinds import (
     AbsolutePath,
     Lowered,
+    OwnPrices,
     SocketPath,
 )
 from speakerd.config.options.area import Area, words
+from speakerd.config.prices import KINDS
 from speakerd.config.sources import DEFAULT_CONTROL_SOCKET
 
 
@@ -45,6 +47,27 @@ class TheConnection(Area):
         ge=0,
         le=604800,
         description="How long after its last turn a conversation is forgotten; with 0 it never is.",
+    )
+
+
+class TheCost(Area):
+    """The cost."""
+
+    daily_budget: float = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="What a day may cost: at 80 % it says so, at 100 % it refuses to talk until "
+        "midnight; with 0 nothing is refused.",
+        json_schema_extra=words("a number of US dollars from 0 to 10000"),
+    )
+    prices: OwnPrices = Field(
+        (),
+        description="What a million tokens cost you, where it is not what Google's list says.",
+        json_schema_extra=words(
+            "audio-in=3.00 and the like, in US dollars, with commas between them; "
+            f"there are {', '.join(KINDS)}"
+        ),
     )
 
 
