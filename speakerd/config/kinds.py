@@ -161,14 +161,6 @@ def _looks_like_a_key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _can_be_split(value: str) -> str:
-    try:
-        shlex.split(value)
-    except ValueError as error:
-        raise ValueError(f"which cannot be split into words: {error}") from None
-    return value
-
-
 def _gives_tokens(value: SecretStr) -> SecretStr:
     if reason := checks.no_token_url(value.get_secret_value()):
         raise ValueError(reason)
@@ -179,7 +171,6 @@ def _gives_tokens(value: SecretStr) -> SecretStr:
 Lowered = BeforeValidator(_lowered)
 
 ApiKey = Annotated[SecretStr, AfterValidator(_looks_like_a_key)]
-Command = Annotated[str, AfterValidator(_can_be_split)]
 #: A secret: a password may be in it.
 TokenAddress = Annotated[SecretStr, AfterValidator(_gives_tokens)]
 Model = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]

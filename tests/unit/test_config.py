@@ -628,7 +628,7 @@ def test_a_wrong_command_is_the_only_thing_that_is_wrong(place: Place) -> None:
     (line,) = place.problems()
     assert line == (
         f'SPEAKERD_TOKEN_COMMAND in {place.file} is "ssh \'key speakerd token", '
-        "which cannot be split into words: No closing quotation; "
+        "in which there is: No closing quotation; "
         "allowed: a program and its arguments; no shell reads them"
     )
 
