@@ -23,6 +23,13 @@ def duration_s(pcm_bytes: int, rate_hz: int) -> float:
     return pcm_bytes / (SAMPLE_BYTES * rate_hz)
 
 
+def peak(pcm: bytes) -> int:
+    """The loudest sample, 0 to 32768; 0 if there is none. A trailing odd byte is ignored."""
+    samples = _samples(pcm)
+    highest, lowest = max(samples, default=0), min(samples, default=0)
+    return max(highest, -lowest)
+
+
 def resample(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     """Resample by linear interpolation at the exact ratio, rounding down.
 

@@ -129,9 +129,18 @@ class Model:
     answers_text: bool = True  # realtimeInput.text is a turn
     waits_for_lost_calls: bool = False  # over a resumption
     interaction_status: bool = False  # comes with every turnComplete
+    voice_activity: bool = True  # it tells where it has detected speech
+    silence_duration: bool = True  # silenceDurationMs is heeded
+    stream_end: bool = False  # audioStreamEnd ends what is being said
 
 
-_NATIVE_AUDIO = Model(text_refusal=NO_TEXT_FROM_VOICES, feelings=True, answers_text=False)
+_NATIVE_AUDIO = Model(
+    text_refusal=NO_TEXT_FROM_VOICES,
+    feelings=True,
+    answers_text=False,
+    voice_activity=False,
+    stream_end=True,
+)
 
 #: The Live models of the Developer API at the end of 2026. Retired ones (gemini-2.0-flash-live-001,
 #: gemini-live-2.5-flash-preview) are unknown to the server.
@@ -151,7 +160,10 @@ MODELS: dict[str, Model] = {
         interaction_status=True,
     ),
     "gemini-3.1-flash-live-preview": Model(
-        levels=("MINIMAL", "LOW", "MEDIUM", "HIGH"), media_chunks=False
+        levels=("MINIMAL", "LOW", "MEDIUM", "HIGH"),
+        media_chunks=False,
+        silence_duration=False,
+        stream_end=True,
     ),
     "gemini-2.5-flash-native-audio-preview-12-2025": _NATIVE_AUDIO,
     "gemini-2.5-flash-native-audio-latest": _NATIVE_AUDIO,

@@ -160,7 +160,7 @@ class Connection:
         self._conversation = Conversation(self._wire, config, session, self._world)
         self.record.ready = self._wire.say({"setupComplete": {}})
         context = f"resumed with {len(session.history)} turns" if config.handle else "fresh"
-        mode = "automatic" if config.automatic else "manual"
+        mode = "manual" if config.detection is None else "automatic"
         self._wire.note(f"set up: {config.model}, {mode} activity, {context}")
         if session.model == config.model:
             self._conversation.begin()

@@ -6,12 +6,13 @@ Pure, as :mod:`~speakerd.simulator.connection` is, which owns it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from speakerd.simulator import messages
 from speakerd.simulator.audio import REPLY_RATE_HZ, resample
 from speakerd.simulator.calls import Calls
 from speakerd.simulator.catalogue import ABORTED, BAD_ARGUMENT, SCHEDULING, Closing, Refused
+from speakerd.simulator.detection import Detector, Sensitivity, Speech
 from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
 from speakerd.simulator.records import Outcome, Picture, Tokens, TurnRecord
@@ -55,8 +56,8 @@ class Conversation:
         self._session = session
         self._world = world
         self._options = world.options
-        self._table = AUTOMATIC_TABLE if config.automatic else TABLE
-        self._window_open = False
+        self._table = TABLE if config.detection is None else AUTOMATIC_TABLE
+        self._detector = Detector(config.detection or Sensitivity())
         self._limited = False  # by the pictures in it
         self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
         self._utterance_faults: deque[Planned] = deque()
@@ -78,7 +79,7 @@ class Conversation:
             return State.CLOSED
         if self._calls.blocking:
             return State.TOOL_PENDING
-        if self._window_open:
+        if self._heard is not None:
             return State.WINDOW
         return State.GENERATING if self._replies else State.IDLE
 
@@ -109,21 +110,45 @@ class Conversation:
     def _open(self, _value: Value) -> None:
         if self._config.interruptible:
             self._interrupt()
-        self._window_open = True
-        turn = self._begin_utterance()
+        self._heard = turn = self._new_turn("speech")
+        self._utterance_faults = deque(self._wire.script(Phase.UTTERANCE, turn))
         turn.activity_start_at = self._wire.now
         self._wire.note(f"turn {turn.number}: activityStart")
         self._act_in_utterance(turn)
 
-    def _begin_utterance(self) -> TurnRecord:
-        self._heard = turn = self._new_turn("speech")
-        self._utterance_faults = deque(self._wire.script(Phase.UTTERANCE, turn))
-        return turn
+    def _detect(self, blob: Value) -> None:
+        self._notice(self._detector.feed(*messages.audio(blob)))
+
+    def _end_stream(self, _value: Value) -> None:
+        if self._config.traits.stream_end:
+            self._notice(self._detector.flush())
+
+    def _notice(self, pieces: list[Speech]) -> None:
+        """The server has heard speech, and acts as if the client had said so."""
+        for speech in pieces:
+            if speech.began_s is not None:
+                self._tell_activity("ACTIVITY_START", speech.began_s)
+                self._open(None)
+            self._keep(bytes(speech.pcm), self._detector.rate_hz)
+            if self._wire.closed:
+                return
+            if speech.ended_s is not None:
+                self._tell_activity("ACTIVITY_END", speech.ended_s)
+                self._answer(None)
+
+    def _tell_activity(self, kind: str, offset_s: float) -> None:
+        if self._config.traits.voice_activity:
+            self._wire.say(messages.voice_activity(kind, offset_s))
 
     def _hear(self, blob: Value) -> None:
-        pcm, rate_hz = messages.audio(blob)
-        # With automatic activity detection the first audio begins the utterance.
-        turn = self._heard or self._begin_utterance()
+        self._keep(*messages.audio(blob))
+
+    def _keep(self, pcm: bytes, rate_hz: int) -> None:
+        turn = self._heard
+        if turn is None:
+            self._wire.record.discarded_chunks += 1
+            self._wire.record.discarded_bytes += len(pcm)
+            return
         turn.chunk_bytes.append(len(pcm))
         if turn.first_audio_at is None:
             turn.first_audio_at = self._wire.now
@@ -159,18 +184,9 @@ class Conversation:
         while faults and faults[0].after_s <= turn.utterance_s:
             self._wire.act_after(Planned(faults.popleft().fault))
 
-    def _discard(self, blob: Value) -> None:
-        pcm, _ = messages.audio(blob)
-        self._wire.record.discarded_chunks += 1
-        self._wire.record.discarded_bytes += len(pcm)
-
     def _answer(self, _value: Value) -> None:
-        self._window_open = False
-        turn, self._heard = self._heard, None
-        if turn is None:
-            return  # nothing was heard, with automatic activity detection
-        if self._config.automatic and self._config.interruptible:
-            self._interrupt()
+        turn = cast("TurnRecord", self._heard)  # the table answers in a window only
+        self._heard = None
         turn.activity_end_at = self._wire.now
         self._wire.note(
             f"turn {turn.number}: activityEnd after {turn.utterance_s:.2f} s of speech "
@@ -355,7 +371,7 @@ class Conversation:
     def _follow_up(self, response: Mapping[str, Any]) -> None:
         """The model talks about a result it did not wait for, unless told not to."""
         scheduling = response.get("scheduling") or response.get("response", {}).get("scheduling")
-        if scheduling == "SILENT" or self._window_open:
+        if scheduling == "SILENT" or self._heard is not None:
             return
         if scheduling in {"INTERRUPT", "INTERRUPTED"}:
             self._interrupt()
@@ -383,9 +399,10 @@ class Conversation:
     _ACTIONS: dict[Action, Callable[[Conversation, Value], None]] = {  # noqa: RUF012 - a constant
         Action.OPEN: _open,
         Action.HEAR: _hear,
-        Action.DISCARD: _discard,
+        Action.DETECT: _detect,
         Action.SEE: _see,
         Action.ANSWER: _answer,
+        Action.END_STREAM: _end_stream,
         Action.ASK: _ask,
         Action.ADD: _add,
         Action.TAKE_RESULT: _take_result,

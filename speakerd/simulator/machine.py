@@ -9,7 +9,8 @@
 
 :data:`TABLE` is total over the states in which anything is taken and all inputs; its values are
 actions of the connection or refusals. It is for manual activity, the mode in which the client
-says when an activity starts and ends; :data:`AUTOMATIC_TABLE` is for the other one.
+says when an activity starts and ends; :data:`AUTOMATIC_TABLE` is for the other one, where speech
+that is heard opens the window, and silence closes it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class State(enum.Enum):
 
     SETUP = "setup"  # no setup message has come
     IDLE = "idle"
-    WINDOW = "window open"  # between activityStart and activityEnd
+    WINDOW = "window open"  # between the start and the end of an activity
     GENERATING = "generating"
     TOOL_PENDING = "tool call pending"  # the answer waits for the client
     CLOSED = "closed"
@@ -57,10 +58,11 @@ class Action(enum.Enum):
 
     SET_UP = "check the setup, answer"
     OPEN = "open a window, interrupt what is being answered"
-    HEAR = "keep the audio; without a window, begin an utterance"
-    DISCARD = "count the audio and forget it"
+    HEAR = "keep the audio; outside a window count it and forget it"
+    DETECT = "look for the start and the end of speech, and do what they ask for"
     SEE = "keep the picture; where nothing is heard, count it and forget it"
-    ANSWER = "answer what was heard, if anything"
+    ANSWER = "answer what was heard"
+    END_STREAM = "answer what was heard, if anything, and if the model takes it so"
     ASK = "answer the text, interrupt what is being answered"
     ADD = "add to the context; if the turn is complete, answer"
     TAKE_RESULT = "take the results, go on answering"
@@ -73,7 +75,7 @@ _BEFORE_SETUP: dict[Input, Cell] = dict.fromkeys(Input, BAD_ARGUMENT)
 _AFTER_SETUP: dict[Input, Cell] = {
     Input.SETUP: BAD_ARGUMENT,
     Input.ACTIVITY_START: Action.OPEN,
-    Input.AUDIO: Action.DISCARD,
+    Input.AUDIO: Action.HEAR,
     Input.VIDEO: Action.SEE,
     Input.TEXT: Action.ASK,
     Input.ACTIVITY_END: NOT_ENABLED,
@@ -89,7 +91,6 @@ TABLE: dict[State, dict[Input, Cell]] = {
     State.WINDOW: _AFTER_SETUP
     | {
         Input.ACTIVITY_START: PRECONDITION,
-        Input.AUDIO: Action.HEAR,
         Input.ACTIVITY_END: Action.ANSWER,
         Input.TEXT: PRECONDITION,
         Input.CONTENT: PRECONDITION,
@@ -110,15 +111,20 @@ _EXPLICIT: dict[Input, Cell] = {
     Input.ACTIVITY_START: EXPLICIT_ACTIVITY,
     Input.ACTIVITY_END: EXPLICIT_ACTIVITY,
 }
-_LISTENING: dict[Input, Cell] = {
-    Input.AUDIO: Action.HEAR,
-    Input.STREAM_END: Action.ANSWER,
-}
+_LISTENING: dict[Input, Cell] = (
+    _AFTER_SETUP
+    | _EXPLICIT
+    | {
+        Input.AUDIO: Action.DETECT,
+        Input.STREAM_END: Action.END_STREAM,
+    }
+)
 
-#: With automatic activity detection, where no window is ever open.
+#: With automatic activity detection.
 AUTOMATIC_TABLE: dict[State, dict[Input, Cell]] = {
     State.SETUP: TABLE[State.SETUP],
-    State.IDLE: TABLE[State.IDLE] | _EXPLICIT | _LISTENING,
-    State.GENERATING: TABLE[State.GENERATING] | _EXPLICIT | _LISTENING,
+    State.IDLE: _LISTENING,
+    State.WINDOW: _LISTENING,
+    State.GENERATING: _LISTENING,
     State.TOOL_PENDING: TABLE[State.TOOL_PENDING] | _EXPLICIT,
 }

@@ -105,6 +105,14 @@ def transcription(side: str, text: str) -> dict[str, Any]:
     return {"serverContent": {f"{side}Transcription": {"text": text}}}
 
 
+def voice_activity(kind: str, offset_s: float) -> dict[str, Any]:
+    """Speech has begun or ended (``ACTIVITY_START``, ``ACTIVITY_END``), so far into all audio."""
+    ms = round(1000 * offset_s)
+    # As protobuf's JSON writes a duration: three digits of a second, or none.
+    offset = f"{ms / 1000:.3f}s" if ms % 1000 else f"{ms // 1000}s"
+    return {"voiceActivity": {"type": kind, "audioOffset": offset}}
+
+
 def turn_complete(turn: TurnRecord, context: Tokens) -> dict[str, Any]:
     """turnComplete; of a turn with audio with its usage, in which the whole context counts."""
     message: dict[str, Any] = {"serverContent": {"turnComplete": True}}

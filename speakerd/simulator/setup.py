@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.simulator import catalogue
 from speakerd.simulator.catalogue import Refused
+from speakerd.simulator.detection import Sensitivity
 from speakerd.simulator.messages import tokens_of
 from speakerd.simulator.tokens import PREFIX
 
@@ -42,7 +43,7 @@ class Configuration:
 
     model: str  # with its "models/"
     traits: Model
-    automatic: bool  # the server decides when an activity starts and ends
+    detection: Sensitivity | None  # None: the client tells when an activity starts and ends
     interruptible: bool  # by the start of an activity
     resumption: bool
     handle: str | None
@@ -90,12 +91,11 @@ def configure(
     _check_thinking(traits, generation.get("thinking_config", {}))
     _check_feelings(setup, traits, credential.version)
     realtime = setup.get("realtime_input_config", {})
-    detection = realtime.get("automatic_activity_detection", {})
     trigger, target = _compression(setup.get("context_window_compression"))
     return Configuration(
         model=model,
         traits=traits,
-        automatic=not detection.get("disabled", False),
+        detection=_detection(realtime.get("automatic_activity_detection", {}), traits),
         interruptible=realtime.get("activity_handling") != "NO_INTERRUPTION",
         resumption="session_resumption" in setup,
         handle=setup.get("session_resumption", {}).get("handle") or None,
@@ -144,6 +144,24 @@ def _check_feelings(setup: Mapping[str, Any], traits: Model, version: str) -> No
             raise Refused(catalogue.unknown_field(name, path))
         if field in fields and not traits.feelings:
             raise Refused(catalogue.BAD_ARGUMENT)
+
+
+def _detection(config: Mapping[str, Any], traits: Model) -> Sensitivity | None:
+    """What counts as speech: by default, and at high sensitivity, the least that may be speech."""
+    usual = Sensitivity()
+    prefix_ms = config.get("prefix_padding_ms", usual.prefix_ms)
+    silence_ms = config.get("silence_duration_ms", usual.silence_ms)
+    if prefix_ms < 0 or silence_ms < 0:
+        raise Refused(catalogue.BAD_ARGUMENT)
+    if config.get("disabled", False):
+        return None
+    start, end = config.get("start_of_speech_sensitivity"), config.get("end_of_speech_sensitivity")
+    return Sensitivity(
+        start_peak=usual.start_peak * (4 if start == "START_SENSITIVITY_LOW" else 1),
+        end_peak=usual.end_peak // (2 if end == "END_SENSITIVITY_LOW" else 1),
+        prefix_ms=prefix_ms,
+        silence_ms=silence_ms if traits.silence_duration else usual.silence_ms,
+    )
 
 
 def _compression(config: Mapping[str, Any] | None) -> tuple[int | None, int]:

@@ -58,6 +58,19 @@ def picture(data: bytes = b"\xff\xd8\xff\xd9", mime_type: str = "image/jpeg") ->
     return {"realtimeInput": {"video": blob}}
 
 
+def speech(seconds: float = 1.0, rate_hz: int = RATE_HZ) -> bytes:
+    """S16_LE mono that is loud at every sample."""
+    return b"".join(
+        ((1000 + n % 24_000) * (-1) ** n).to_bytes(2, "little", signed=True)
+        for n in range(round(seconds * rate_hz))
+    )
+
+
+def silence(seconds: float = 1.0, rate_hz: int = RATE_HZ) -> bytes:
+    """S16_LE mono without any sound."""
+    return bytes(2 * round(seconds * rate_hz))
+
+
 def tool_response(call_id: str, **fields: object) -> dict[str, Any]:
     """The result of a call."""
     response = {"id": call_id, "name": "f", "response": {"result": "ok"}} | fields

@@ -15,7 +15,7 @@ from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY, Pacing, SimulatorOptions
 from speakerd.simulator.records import Outcome
 from speakerd.simulator.server import Simulator
-from tests.protocol.simulator_driver import CHUNK, resampled
+from tests.protocol.simulator_driver import CHUNK, resampled, silence, speech
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -180,6 +180,46 @@ async def test_barge_in() -> None:
         assert [turn.outcome for turn in simulator.turns] == [Outcome.INTERRUPTED, Outcome.COMPLETE]
         assert simulator.turns[0].reply_s < 5.0
         assert simulator.turns[1].reply == resampled(CHUNK)
+
+
+async def test_a_conversation_without_a_button() -> None:
+    options = SimulatorOptions(pacing=Pacing.REALTIME, first_audio_delay_s=0.0)
+    hands_free = config(realtime_input_config=None)
+    async with (
+        Simulator(options) as simulator,
+        client(simulator).aio.live.connect(model=MODEL, config=hands_free) as session,
+    ):
+        await session.send_realtime_input(audio=blob(silence(1) + speech(3) + silence(1)))
+        told = []
+        async for message in session.receive():
+            told += [message.voice_activity] if message.voice_activity else []
+            if message.data:
+                break
+        start, end = types.VoiceActivityType.ACTIVITY_START, types.VoiceActivityType.ACTIVITY_END
+        assert [(one.voice_activity_type, one.audio_offset) for one in told] == [
+            (start, "1.150s"),
+            (end, "4.800s"),
+        ]
+        await session.send_realtime_input(audio=blob(speech(0.5)))
+        cut = [message.server_content for message in await turn(session) if message.server_content]
+        assert [content.interrupted for content in cut][-2:] == [True, None]
+        await session.send_realtime_input(audio_stream_end=True)  # it does not take this
+        await session.send_realtime_input(audio=blob(silence(1)))
+        await turn(session)
+    first, second = simulator.turns
+    assert (first.outcome, second.outcome) == (Outcome.INTERRUPTED, Outcome.COMPLETE)
+    # Of the silence before, 0.2 s are heard as well; at its end there was one.
+    assert second.utterance == silence(0.2) + speech(0.5) + silence(0.8)
+    assert second.reply == resampled(bytes(second.utterance))
+
+
+async def test_a_stream_that_ends_ends_the_sentence_of_2_5(simulator: Simulator) -> None:
+    hands_free = config(realtime_input_config=None)
+    async with client(simulator).aio.live.connect(model=NATIVE, config=hands_free) as session:
+        await session.send_realtime_input(audio=blob(speech(0.5)))
+        await session.send_realtime_input(audio_stream_end=True)
+        assert not any(message.voice_activity for message in await turn(session))
+    assert simulator.turns[0].utterance == speech(0.5)
 
 
 async def test_a_text_turn(simulator: Simulator) -> None:

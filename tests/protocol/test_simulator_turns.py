@@ -20,7 +20,6 @@ from tests.protocol.simulator_driver import (
     ACTIVITY_START,
     CHUNK,
     CONTENT,
-    STREAM_END,
     TEXT,
     Client,
     Server,
@@ -230,16 +229,6 @@ def test_content_is_gathered_until_its_turn_is_complete() -> None:
     messages = client.send(CONTENT) + client.wait(5)
     assert client.turn.text == "well hi"
     assert "turnComplete" in kinds(messages)
-
-
-def test_with_automatic_detection_the_end_of_the_stream_ends_the_utterance() -> None:
-    client = Server().set_up(realtimeInputConfig={})
-    client.send(STREAM_END)  # nothing was heard: nothing is answered
-    client.send(audio())
-    client.send(audio())
-    client.send(STREAM_END)
-    assert reply_pcm(client.wait(5)) == resampled(2 * CHUNK)
-    assert len(client.server.world.turns) == 1
 
 
 # --- pacing
@@ -945,7 +934,6 @@ _MESSAGES = [
     audio(),
     TEXT,
     CONTENT,
-    STREAM_END,
     tool_response("x"),
 ]
 
