@@ -128,7 +128,7 @@ def asked(wishes: Wishes, model: str) -> frozenset[Feature]:
 def manners(wishes: Wishes, model: str) -> Manners:
     """How this model is talked with."""
     traits = models.of(model)
-    calls = (each for each in wishes.functions if not traits.blocks(slow=each["slow"]))
+    calls = (each for each in wishes.functions if not traits.blocks(slow=_slow(wishes, each)))
     return Manners(
         text_turns=traits.text_turns,
         automatic=wishes.detection is not None,
@@ -269,16 +269,25 @@ def _tools(traits: models.Model, wishes: Wishes, has: frozenset[Feature]) -> lis
     search = [types.Tool(google_search=types.GoogleSearch())] if Feature.SEARCH in has else []
     if Feature.TOOLS not in has:
         return search
-    declarations = [_declaration(traits, each) for each in wishes.functions]
+    declarations = [
+        _declaration(traits, each, slow=_slow(wishes, each)) for each in wishes.functions
+    ]
     return [*search, types.Tool(function_declarations=declarations)]
 
 
-def _declaration(traits: models.Model, function: Mapping[str, Any]) -> types.FunctionDeclaration:
+def _slow(wishes: Wishes, function: Mapping[str, Any]) -> bool:
+    """Whether it is better not waited for: where sound goes out all the time, none may then."""
+    return bool(function["slow"]) or wishes.detection is not None
+
+
+def _declaration(
+    traits: models.Model, function: Mapping[str, Any], *, slow: bool
+) -> types.FunctionDeclaration:
     """As the Live API guide has it, "Tool use": ``parameters``, an object with at least one."""
     from google.genai import types
 
     schema = types.JSONSchema.model_validate(function["parameters"])
-    behavior = traits.behavior(slow=function["slow"])
+    behavior = traits.behavior(slow=slow)
     return types.FunctionDeclaration(
         name=function["name"],
         description=function["description"],

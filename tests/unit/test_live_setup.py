@@ -228,6 +228,14 @@ def test_the_server_hears_by_itself_when_somebody_speaks_where_that_is_wished() 
     }
 
 
+def test_where_sound_goes_out_all_the_time_no_function_is_waited_for_if_that_can_be() -> None:
+    wishes = Wishes(functions=(LAMP,), detection=Detection())
+    (tool,) = made(wishes, LIVE)["tools"]
+    assert tool["function_declarations"][0]["behavior"] == "NON_BLOCKING"
+    assert manners(wishes, LIVE).patient == {"lamp"}
+    assert manners(wishes, LATER).patient == set()
+
+
 def test_the_end_of_a_stream_is_no_end_of_a_sentence_everywhere() -> None:
     assert manners(Wishes(), NATIVE).hears_stream_end
     assert not manners(Wishes(), LIVE).hears_stream_end
