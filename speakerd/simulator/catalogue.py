@@ -128,6 +128,8 @@ class Model:
     scheduling: bool = True  # results may say when they are spoken of
     answers_text: bool = True  # realtimeInput.text is a turn
     waits_for_lost_calls: bool = False  # over a resumption
+    content: bool = True  # clientContent is taken at any time, not only as the history
+    keeps_history: bool = True  # so that a session that is resumed has it
     interaction_status: bool = False  # comes with every turnComplete
     voice_activity: bool = True  # it tells where it has detected speech
     silence_duration: bool = True  # silenceDurationMs is heeded
@@ -164,6 +166,8 @@ MODELS: dict[str, Model] = {
         media_chunks=False,
         silence_duration=False,
         stream_end=True,
+        content=False,
+        keeps_history=False,
     ),
     "gemini-2.5-flash-native-audio-preview-12-2025": _NATIVE_AUDIO,
     "gemini-2.5-flash-native-audio-latest": _NATIVE_AUDIO,

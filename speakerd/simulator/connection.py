@@ -175,7 +175,10 @@ class Connection:
         if config.handle is None:
             return Session(key, config.model)
         self.record.resumed_handle = config.handle
-        return self._world.sessions.resume(config.handle, key, self._wire.now)
+        session = self._world.sessions.resume(config.handle, key, self._wire.now)
+        if not config.traits.keeps_history:
+            session.lose_told()
+        return session
 
     def _join_by_token(self, name: str, *, fresh: bool) -> None:
         """A token lets nobody stay for longer than it lasts."""

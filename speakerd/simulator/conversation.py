@@ -28,7 +28,7 @@ from speakerd.simulator.reply import (
     Speak,
     plan,
 )
-from speakerd.simulator.sessions import PastTurn
+from speakerd.simulator.sessions import TOLD, PastTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +58,7 @@ class Conversation:
         self._options = world.options
         self._table = TABLE if config.detection is None else AUTOMATIC_TABLE
         self._detector = Detector(config.detection or Sensitivity())
+        self._waits = config.history  # for what was said before
         self._limited = False  # by the pictures in it
         self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
         self._utterance_faults: deque[Planned] = deque()
@@ -70,13 +71,16 @@ class Conversation:
         self._issue_handle()
         if self._options.handle_interval_s is not None:
             self._issue_every(self._options.handle_interval_s)
-        self._become_idle()
+        if not self._waits:
+            self._become_idle()
 
     @property
     def state(self) -> State:
         """Where it is. A window may be open while an answer goes on (``NO_INTERRUPTION``)."""
         if self.closed:
             return State.CLOSED
+        if self._waits:
+            return State.HISTORY
         if self._calls.blocking:
             return State.TOOL_PENDING
         if self._heard is not None:
@@ -211,11 +215,24 @@ class Conversation:
         self._wire.note(f"turn {turn.number}: text of {len(text)} letters")
         self._reply(turn, self._world.voice)
 
+    def _remember(self, content: Value) -> None:
+        history = self._wire.record.history
+        history += messages.contents(content, strict=True)
+        if not content.get("turn_complete"):
+            return
+        self._waits = False
+        self._wire.note(f"told a history of {len(history)} contents")
+        if history:
+            words = " ".join(text for _, text in history)
+            self._remember_turn(TOLD, Tokens(text=messages.tokens_of(words)))
+        self._become_idle()
+
     def _add(self, content: Value) -> None:
+        if not self._config.traits.content:
+            raise Refused(BAD_ARGUMENT)
         # "A message here will interrupt any current model generation" (API reference).
         self._interrupt()
-        for turn in content.get("turns", []):
-            self._texts += [part.get("text", "") for part in turn.get("parts", [])]
+        self._texts += [text for _, text in messages.contents(content)]
         if content.get("turn_complete"):
             text = " ".join(self._texts)
             self._texts.clear()
@@ -316,10 +333,14 @@ class Conversation:
         turn.outcome = outcome
         spoken = Tokens(audio=messages.tokens_spoken(turn))
         tokens = messages.tokens_heard(turn).plus(spoken)
-        self._session.remember(
-            PastTurn(turn.number, tokens), self._config.trigger_tokens, self._config.target_tokens
-        )
+        self._remember_turn(turn.number, tokens)
         self._wire.note(f"turn {turn.number}: {outcome.value}, {turn.reply_s:.2f} s of answer")
+
+    def _remember_turn(self, number: int, tokens: Tokens) -> None:
+        config = self._config
+        self._session.remember(
+            PastTurn(number, tokens), config.trigger_tokens, config.target_tokens
+        )
 
     def _interrupt(self) -> None:
         """The client cuts what is being answered and what would be answered next."""
@@ -404,6 +425,7 @@ class Conversation:
         Action.ANSWER: _answer,
         Action.END_STREAM: _end_stream,
         Action.ASK: _ask,
+        Action.REMEMBER: _remember,
         Action.ADD: _add,
         Action.TAKE_RESULT: _take_result,
         Action.ACCEPT: _accept,

@@ -26,7 +26,7 @@ class Phase(enum.Enum):
 
     UPGRADE = "upgrade"  # the HTTP request has come; nothing is counted
     SETUP = "setup"  # the setup message has come and is not answered: seconds
-    IDLE = "idle"  # after setupComplete, and after each turn: seconds
+    IDLE = "idle"  # after setupComplete and the history it announced, and after each turn: seconds
     UTTERANCE = "utterance"  # in an activity window: seconds of audio heard
     THINKING = "thinking"  # between the end of the turn's input and its answer: seconds
     REPLY = "reply"  # while the answer is sent: seconds of reply audio sent

@@ -2,6 +2,7 @@
 
 ::
 
+    SETUP ──setup──> HISTORY ──clientContent──> IDLE     if the setup has announced a history
     SETUP ──setup──> IDLE ──activityStart──> WINDOW ──activityEnd──> GENERATING ──done──> IDLE
                       └──────text, clientContent──────────────────────> │  ^
                                         toolCall of a blocking function │  │ toolResponse
@@ -31,6 +32,7 @@ class State(enum.Enum):
     """Where a connection is."""
 
     SETUP = "setup"  # no setup message has come
+    HISTORY = "waiting for the history"  # that the setup has announced
     IDLE = "idle"
     WINDOW = "window open"  # between the start and the end of an activity
     GENERATING = "generating"
@@ -64,6 +66,7 @@ class Action(enum.Enum):
     ANSWER = "answer what was heard"
     END_STREAM = "answer what was heard, if anything, and if the model takes it so"
     ASK = "answer the text, interrupt what is being answered"
+    REMEMBER = "add to the context, answer nothing; if the turn is complete, wait no longer"
     ADD = "add to the context; if the turn is complete, answer"
     TAKE_RESULT = "take the results, go on answering"
     ACCEPT = "take it, do nothing"
@@ -84,9 +87,20 @@ _AFTER_SETUP: dict[Input, Cell] = {
     Input.TOOL_RESPONSE: Action.TAKE_RESULT,
     Input.CONTEXT_UPDATE: Action.ACCEPT,
 }
+_REALTIME = (
+    Input.ACTIVITY_START,
+    Input.AUDIO,
+    Input.VIDEO,
+    Input.TEXT,
+    Input.ACTIVITY_END,
+    Input.STREAM_END,
+)
 
 TABLE: dict[State, dict[Input, Cell]] = {
     State.SETUP: _BEFORE_SETUP | {Input.SETUP: Action.SET_UP},
+    State.HISTORY: _AFTER_SETUP
+    | dict.fromkeys(_REALTIME, PRECONDITION)
+    | {Input.CONTENT: Action.REMEMBER},
     State.IDLE: _AFTER_SETUP,
     State.WINDOW: _AFTER_SETUP
     | {
@@ -96,15 +110,7 @@ TABLE: dict[State, dict[Input, Cell]] = {
         Input.CONTENT: PRECONDITION,
     },
     State.GENERATING: _AFTER_SETUP,
-    State.TOOL_PENDING: _AFTER_SETUP
-    | {
-        Input.ACTIVITY_START: NOT_ENABLED,
-        Input.AUDIO: NOT_ENABLED,
-        Input.VIDEO: NOT_ENABLED,
-        Input.TEXT: NOT_ENABLED,
-        Input.ACTIVITY_END: NOT_ENABLED,
-        Input.STREAM_END: NOT_ENABLED,
-    },
+    State.TOOL_PENDING: _AFTER_SETUP | dict.fromkeys(_REALTIME, NOT_ENABLED),
 }
 
 _EXPLICIT: dict[Input, Cell] = {
@@ -123,6 +129,7 @@ _LISTENING: dict[Input, Cell] = (
 #: With automatic activity detection.
 AUTOMATIC_TABLE: dict[State, dict[Input, Cell]] = {
     State.SETUP: TABLE[State.SETUP],
+    State.HISTORY: TABLE[State.HISTORY],
     State.IDLE: _LISTENING,
     State.WINDOW: _LISTENING,
     State.GENERATING: _LISTENING,

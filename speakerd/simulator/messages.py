@@ -91,6 +91,21 @@ def picture(blob: Mapping[str, Any]) -> tuple[bytes, str]:
     return data, mime_type
 
 
+def contents(value: Mapping[str, Any], *, strict: bool = False) -> list[tuple[str, str]]:
+    """The turns of a clientContent: the role of each, and its text.
+
+    Raises :class:`Refused` for one without a role; ``strict``: or without anything in it.
+    """
+    turns = [
+        (turn.get("role", ""), " ".join(part.get("text", "") for part in turn.get("parts", [])))
+        for turn in value.get("turns", [])
+    ]
+    for role, text in turns:
+        if role not in {"user", "model"} or (strict and not text.strip()):
+            raise Refused(BAD_ARGUMENT)
+    return turns
+
+
 def model_audio(pcm: bytes) -> dict[str, Any]:
     """A chunk of reply audio."""
     blob = {

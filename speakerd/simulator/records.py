@@ -47,7 +47,8 @@ class TurnRecord:
     number: int  # from 1, over all connections
     connection: int  # the number of its connection
     kind: str  # "speech", "text" or "tool" (the follow-up of a non-blocking call)
-    context: tuple[int, ...] = ()  # the turns the model remembered when this one began
+    #: The turns the model remembered when this one began; 0 is the history that it was told.
+    context: tuple[int, ...] = ()
     text: str = ""  # of a text turn
     utterance: bytearray = field(default_factory=bytearray)  # S16_LE mono, inside the window only
     rate_hz: int = NATIVE_RATE_HZ  # of the utterance
@@ -86,6 +87,7 @@ class ConnectionRecord:
     resumed_handle: str | None = None
     ready: bool = False  # setupComplete was sent
     handles: list[str] = field(default_factory=list)  # issued, newest last
+    history: list[tuple[str, str]] = field(default_factory=list)  # told: role and text of each turn
     received: Counter[str] = field(default_factory=Counter)  # messages by kind
     discarded_chunks: int = 0  # audio outside a window
     discarded_bytes: int = 0

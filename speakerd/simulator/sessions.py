@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Older handles are forgotten, as if expired.
 MOST_HANDLES = 10_000
+#: The number of the turn that stands for what a session was told at its beginning.
+TOLD = 0
 #: Turns further back than this are forgotten, whatever the context window.
 LONGEST_HISTORY = 1_000
 
@@ -61,6 +63,10 @@ class Session:
             while len(history) > 1 and sum(_sum(history)) > target_tokens:
                 history = history[1:]
         self.history = history
+
+    def lose_told(self) -> None:
+        """Forget what it was told at its beginning."""
+        self.history = tuple(past for past in self.history if past.number != TOLD)
 
     def end(self, now: float) -> None:
         """Its connection has ended."""

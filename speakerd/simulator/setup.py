@@ -54,6 +54,7 @@ class Configuration:
     search: bool  # Google Search is among its tools
     non_blocking: frozenset[str]  # functions the model does not wait for
     instruction_tokens: int  # the size of the system instruction, which is never forgotten
+    history: bool  # clientContent comes first, and is what was said before
 
 
 def authorize(credential: Credential, keys: Collection[str], tokens: Tokens, now: float) -> str:
@@ -109,6 +110,7 @@ def configure(
             tokens_of(part.get("text", ""))
             for part in setup.get("system_instruction", {}).get("parts", [])
         ),
+        history=setup.get("history_config", {}).get("initial_history_in_client_content", False),
     )
 
 

@@ -29,6 +29,13 @@ TEXT = {"realtimeInput": {"text": "hello"}}
 CONTENT = {
     "clientContent": {"turns": [{"role": "user", "parts": [{"text": "hi"}]}], "turnComplete": True}
 }
+HISTORY_CONFIG = {"initialHistoryInClientContent": True}
+
+
+def history(*lines: tuple[str, str], complete: bool = True) -> dict[str, Any]:
+    """What was said before, by roles."""
+    turns = [{"role": role, "parts": [{"text": text}]} for role, text in lines]
+    return {"clientContent": {"turns": turns, "turnComplete": complete}}
 
 
 def setup(**fields: object) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from tests.protocol.simulator_driver import (
     ACTIVITY_START,
     CHUNK,
     CONTENT,
+    HISTORY_CONFIG,
     STREAM_END,
     TEXT,
     Client,
     Server,
     audio,
+    history,
     kinds,
     picture,
     setup,
@@ -450,6 +452,41 @@ def test_more_pictures_than_one_a_second_for_ten_minutes_are_refused() -> None:
         client.send(picture())
     assert client.closing == ""
     client.send(picture())
+    assert client.closing == BAD_ARGUMENT
+
+
+@pytest.mark.parametrize("message", [ACTIVITY_START, audio(), TEXT, ACTIVITY_END, STREAM_END])
+@pytest.mark.parametrize("realtime", [{}, {"automaticActivityDetection": {"disabled": True}}])
+def test_realtime_input_before_the_history_that_was_announced(
+    message: dict[str, Any], realtime: dict[str, Any]
+) -> None:
+    fields = {"historyConfig": HISTORY_CONFIG, "realtimeInputConfig": realtime}
+    client = Server().set_up(**fields)
+    client.send(history(("user", "I am Ada."), complete=False))
+    client.send(message)
+    assert client.closing == PRECONDITION
+
+
+@pytest.mark.parametrize("line", [("", "hi"), ("person", "hi"), ("user", " "), ("model", "")])
+def test_a_history_without_a_role_or_words(line: tuple[str, str]) -> None:
+    client = Server().set_up(historyConfig=HISTORY_CONFIG)
+    client.send(history(("user", "I am Ada."), line))
+    assert client.closing == BAD_ARGUMENT
+
+
+def test_content_without_a_role() -> None:
+    client = Server().set_up()
+    client.send({"clientContent": {"turns": [{"parts": [{"text": "hi"}]}]}})
+    assert client.closing == BAD_ARGUMENT
+
+
+@pytest.mark.parametrize("announced", [HISTORY_CONFIG, None])
+def test_3_1_takes_content_for_its_history_only(announced: dict[str, Any] | None) -> None:
+    client = Server().set_up(model=OTHER_MODEL, historyConfig=announced)
+    if announced:
+        client.send(history(("user", "I am Ada.")))
+        assert client.closing == ""
+    client.send(CONTENT)
     assert client.closing == BAD_ARGUMENT
 
 

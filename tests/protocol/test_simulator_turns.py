@@ -20,10 +20,13 @@ from tests.protocol.simulator_driver import (
     ACTIVITY_START,
     CHUNK,
     CONTENT,
+    HISTORY_CONFIG,
+    MODEL,
     TEXT,
     Client,
     Server,
     audio,
+    history,
     kinds,
     picture,
     reply_pcm,
@@ -34,6 +37,7 @@ from tests.protocol.simulator_driver import (
 
 HANDLE = "sessionResumptionUpdate"
 ABORTED = "1008 The operation was aborted."
+OTHER_MODEL = "models/gemini-3.1-flash-live-preview"
 
 
 # --- a turn
@@ -224,11 +228,71 @@ def test_a_text_is_a_turn() -> None:
 
 def test_content_is_gathered_until_its_turn_is_complete() -> None:
     client = Server().set_up()
-    part = {"clientContent": {"turns": [{"parts": [{"text": "well"}]}]}}
+    part = {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "well"}]}]}}
     assert client.send(part) == []
     messages = client.send(CONTENT) + client.wait(5)
     assert client.turn.text == "well hi"
     assert "turnComplete" in kinds(messages)
+
+
+def test_a_history_is_taken_until_it_is_complete_and_not_answered() -> None:
+    client = Server().set_up(historyConfig=HISTORY_CONFIG)
+    assert client.send(history(("user", "I am Ada."), complete=False)) == []
+    waiting = client.core.state
+    assert client.send(history(("model", "Hello Ada."))) + client.wait(5) == []
+    assert (waiting, client.core.state) == (State.HISTORY, State.IDLE)
+    assert client.core.record.history == [("user", "I am Ada."), ("model", "Hello Ada.")]
+    client.say()
+    client.wait(5)
+    assert (client.turn.context, client.turn.outcome) == ((0,), Outcome.COMPLETE)
+
+
+def test_a_history_may_be_empty() -> None:
+    client = Server().set_up(historyConfig=HISTORY_CONFIG)
+    assert client.send({"clientContent": {"turnComplete": True}}) == []
+    assert client.core.state is State.IDLE
+
+
+def test_content_after_the_history_is_a_turn() -> None:
+    client = Server().set_up(historyConfig=HISTORY_CONFIG)
+    client.send(history(("user", "I am Ada.")))
+    client.send(CONTENT)
+    assert client.turn.text == "hi"
+
+
+@pytest.mark.parametrize(("model", "context"), [(MODEL, (0, 1)), (OTHER_MODEL, (1,))])
+def test_a_session_that_is_resumed_has_its_history_but_for_3_1(
+    model: str, context: tuple[int, ...]
+) -> None:
+    server = Server()
+    client = server.set_up(model=model, historyConfig=HISTORY_CONFIG)
+    client.send(history(("user", "I am Ada.")))
+    client.say()
+    client.wait(5)
+    client.leave()
+    again = resume(server, client.handles[-1], model=model)
+    again.say()
+    assert again.turn.context == context
+
+
+def test_a_handle_from_before_the_history_does_not_have_it() -> None:
+    server = Server()
+    client = server.set_up(historyConfig=HISTORY_CONFIG)
+    client.send(history(("user", "I am Ada.")))
+    client.leave()
+    again = resume(server, client.handles[0])
+    again.say()
+    assert again.turn.context == ()
+
+
+def test_a_session_that_is_resumed_takes_the_next_content_for_its_history() -> None:
+    server = Server()
+    client = server.set_up()
+    client.leave()
+    again = resume(server, client.handles[-1], historyConfig=HISTORY_CONFIG)
+    assert again.send(CONTENT) + again.wait(5) == []
+    assert server.world.turns == []
+    assert again.core.record.history == [("user", "hi")]
 
 
 # --- pacing
