@@ -71,6 +71,7 @@ class Feature(enum.Enum):
     TRANSCRIPTION = "transcription"
     COMPRESSION = "context compression"
     TOOLS = "tools"
+    HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("languagecode", Feature.LANGUAGE_HINTS),  # 'Unknown name "languageCodes" at ...'
     ("language code", Feature.LANGUAGE_HINTS),
     ("vocabulary", Feature.VOCABULARY),
+    ("history", Feature.HISTORY),  # 'Unknown name "historyConfig" at ...'
     ("search", Feature.SEARCH),
     ("voice", Feature.VOICE),
     ("transcription", Feature.TRANSCRIPTION),

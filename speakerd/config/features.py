@@ -19,4 +19,5 @@ OPTIONS: dict[Feature, tuple[str, ...]] = {
     Feature.TRANSCRIPTION: (),
     Feature.COMPRESSION: ("compression_trigger_tokens", "compression_target_tokens"),
     Feature.TOOLS: ("tools",),
+    Feature.HISTORY: ("history_turns",),
 }

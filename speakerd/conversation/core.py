@@ -196,8 +196,8 @@ class Core:
         dialogue, link = self._dialogue, self._link
         idle = dialogue.state is TurnState.IDLE
         if idle and self._begun and (self._forget or self._now >= self._conversation_end()):
+            self._out.append(fx.Forgotten(told=self._forget))
             if self._forget:
-                self._out.append(fx.Forgotten())
                 dialogue.cue(fx.Cue.FORGOTTEN)
             self._forget = False
             dialogue.turns.ended_at = None

@@ -498,7 +498,7 @@ class Dialogue:
         if why is TurnInput.NO_ANSWER and turn is not None and turn.interrupted:
             self._link.session_is_wedged()
         elif why is TurnInput.NO_ANSWER and turn is not None and not turn.tool_ran:
-            self._link.session.unanswered()
+            self._link.unanswered(self.now)
         self.turns.let_go(outcome)
         self.turns.close_books(outcome)
         self.hush()

@@ -227,7 +227,12 @@ class SaveHandle:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """The conversation has been forgotten, as somebody wished."""
+    """The conversation has been forgotten: nobody is to be told of it any more.
+
+    ``told``: somebody wished so, and that is news for the journal.
+    """
+
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -362,9 +362,13 @@ class NoticeEnded:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """The server has accepted the setup: the connection can be used."""
+    """The server has accepted the setup: the connection can be used.
+
+    ``told``: of so many turns before it, which its session does not know, it has been told.
+    """
 
     generation: int
+    told: int = 0
 
 
 @dataclass(frozen=True, slots=True)

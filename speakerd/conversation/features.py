@@ -29,10 +29,12 @@ _LIKELIEST = (
             Feature.SAFETY,
             Feature.LANGUAGE_HINTS,
             Feature.VOCABULARY,
+            Feature.HISTORY,
         }
     ),
     frozenset({Feature.TOOLS}),
 )
+_HISTORY = frozenset({Feature.HISTORY})
 
 
 class Features:
@@ -45,6 +47,7 @@ class Features:
         self._named: frozenset[Feature] = frozenset()
         self.left_out: frozenset[Feature] = frozenset()
         self.refused: frozenset[Feature] = frozenset()  # a setup without them was accepted
+        self._choked = 0  # connections that were told how it went before, closed in a row
 
     def leave_out(self, now: float) -> frozenset[Feature]:
         """What a setup that is made now has to do without."""
@@ -53,9 +56,14 @@ class Features:
             self.left_out &= self._named
         return self.left_out
 
-    def suspect(self, failure: Failure, now: float) -> bool:
-        """Take a refusal; whether to try once more, without what may be the reason for it."""
+    def suspect(self, failure: Failure, now: float, *, resumed: bool = False) -> bool:
+        """Take a refusal; whether to try once more, without what may be the reason for it.
+
+        ``resumed``: it was asked to resume a session, and to be told nothing.
+        """
         suspects = self._in_use & _suspects(failure)
+        if resumed:
+            suspects -= _HISTORY
         if failure.feature is None and failure.kind is FailureKind.SETUP:
             likeliest = (suspects & group - self.left_out for group in _LIKELIEST)
             suspects = next((group for group in likeliest if group), suspects)
@@ -70,6 +78,29 @@ class Features:
         self.left_out = self.refused
         self._named &= self.refused
         return False
+
+    def choked(self, failure: Failure, now: float) -> bool:
+        """Take the close of a connection that was told how it went before and answered nothing.
+
+        Whether to try once more, without telling: at once if the server has refused something, the
+        second time in a row if it has trouble, which may be of another kind.
+        """
+        if failure.code is None or failure.kind not in {FailureKind.SETUP, FailureKind.SERVER}:
+            return False
+        self._choked += 1
+        return (failure.kind is FailureKind.SETUP or self._choked > 1) and self.without_history(now)
+
+    def without_history(self, now: float) -> bool:
+        """Tell no session how it went before, for a while; whether that is anything new."""
+        is_new = Feature.HISTORY in self._in_use - self.left_out
+        if is_new:
+            self.left_out |= _HISTORY
+            self._ask_again_at = now + self._ask_again_s
+        return is_new
+
+    def answered(self) -> None:
+        """The server has answered a turn: whatever it was told, it has taken."""
+        self._choked = 0
 
     def accepted(self) -> None:
         """The setup was accepted as it was."""

@@ -160,12 +160,20 @@ class Link:
     def turn_ended(self, now: float, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: the server has answered it."""
         self._idle_since = now
+        if completed:
+            self.features.answered()
         self.session.turn_ended(out, completed=completed)
 
     def restart(self, reason: Failure, now: float, out: list[Effect]) -> None:
         """The connection does not answer: make a new one (the old one is closed first)."""
         if self.state is LinkState.READY:
             self._close(now, out, reason)
+
+    def unanswered(self, now: float) -> None:
+        """A turn was sent as often as it may be, and got no answer at all."""
+        self.session.unanswered()
+        if self.state is LinkState.READY and self.session.told:
+            self.features.without_history(now)
 
     def session_is_wedged(self) -> None:
         """The server takes whole utterances and answers nothing but ``interrupted``."""
@@ -221,8 +229,8 @@ class Link:
 
     # --- what the edge reports
 
-    def connection_opened(self, generation: int, now: float) -> None:
-        """The setup of ``generation`` was accepted."""
+    def connection_opened(self, generation: int, now: float, *, told: bool = False) -> None:
+        """The setup of ``generation`` was accepted; ``told``: it was told how it went before."""
         if generation != self.generation or self.state is not LinkState.CONNECTING:
             return
         self._move(LinkInput.OPENED, now)
@@ -230,7 +238,7 @@ class Link:
         self._verified = True
         self.refusal = None
         self.features.accepted()
-        self.session.accepted()
+        self.session.accepted(told=told)
         self._idle_since = now
         self.context = Context.RESUMED if self.session.presented else Context.FRESH
         self.changes.append(LinkChange.READY)
@@ -366,7 +374,11 @@ class Link:
         if failure.kind is not FailureKind.IDLE or self.busy:
             self.failures.append(failure)
         named = failure.feature is not None or failure.kind is FailureKind.QUOTA
-        if named and self.features.suspect(failure, now):
+        if named:
+            do_without = self.features.suspect(failure, now)
+        else:
+            do_without = self.session.told and self.features.choked(failure, now)
+        if do_without:
             self._once_more(now, out)
             return
         if failure.kind in {FailureKind.SETUP, FailureKind.HANDLE}:
@@ -380,7 +392,7 @@ class Link:
         if not failure.went_out:
             self._pace.did_not_go_out()
         self.failures.append(failure)
-        if self.features.suspect(failure, now):
+        if self.features.suspect(failure, now, resumed=self.session.presented):
             self._once_more(now, out)
             return
         self.session.refused(failure, now)

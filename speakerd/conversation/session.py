@@ -27,6 +27,7 @@ class Session:
         self.rules = rules
         self.handle: SessionHandle | None = None
         self.presented = False  # by the connection that is there, or is being made
+        self.told = False  # it was told how it went before, and has answered nothing since
         self._saved: SessionHandle | None = None
         self._behind = False  # the newest handle does not remember the last turn
         self._answered = False  # by now: the next handle will
@@ -100,6 +101,7 @@ class Session:
     def answered(self) -> None:
         """The server works on its answer or has ended it; the next handle remembers the turn."""
         self._answered = True
+        self.told = False
 
     def turn_ended(self, out: list[Effect], *, completed: bool) -> None:
         """A turn is over; ``completed``: it was answered, or with silence."""
@@ -114,8 +116,9 @@ class Session:
         """A turn was sent as often as it may be, and got no answer at all."""
         self._unanswered += self.presented
 
-    def accepted(self) -> None:
-        """The setup was accepted."""
+    def accepted(self, *, told: bool = False) -> None:
+        """The setup was accepted; ``told``: the server was told how it went before."""
+        self.told = told
         self._behind = False
         self._superseded = not self.presented and self.handle is not None
         self._resisted_at = FOREVER

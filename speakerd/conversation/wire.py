@@ -53,7 +53,8 @@ class Wire:
     # --- the connection
 
     def _connection_opened(self, event: ev.ConnectionOpened) -> None:
-        self._link.connection_opened(event.generation, self._dialogue.now)
+        told = event.told > 0
+        self._link.connection_opened(event.generation, self._dialogue.now, told=told)
 
     def _connection_closed(self, event: ev.ConnectionClosed) -> None:
         self._link.connection_closed(event.generation, event.failure, self._dialogue.now, self._out)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from speakerd.daemon.devices import Devices
     from speakerd.daemon.hands import Hands
     from speakerd.live.edge import LiveEdge
+    from speakerd.live.history import History
     from speakerd.service.chronicle import Chronicle
     from speakerd.service.state import ControlsStore, HandleStore
     from speakerd.service.usage import Tally
@@ -37,6 +38,7 @@ class Edges:
     live: LiveEdge
     hands: Hands
     chronicle: Chronicle
+    history: History
     handle: HandleStore
     controls: ControlsStore
     tally: Tally
@@ -110,7 +112,9 @@ class Orders:
     def _connect(self, order: fx.Connect) -> None:
         resuming = "resuming the conversation" if order.handle else "a fresh conversation"
         log.debug("connection %d to %s, %s", order.generation, order.model, resuming)
-        self._edges.live.connect(order.generation, order.model, order.handle, order.without)
+        self._edges.live.connect(
+            order.generation, order.model, order.handle, order.without, self._edges.history.past()
+        )
 
     def _disconnect(self, order: fx.Disconnect) -> None:
         if order.failure is not None:
@@ -122,6 +126,7 @@ class Orders:
         if order.text is not None:
             what = Text(order.text, order.read_out)
         if what is not None:
+            self._edges.history.asked(order.turn, str(what) if isinstance(what, Text) else "")
             self._edges.live.deliver(order.generation, order.turn, what)
 
     def _run_tools(self, order: fx.RunTools) -> None:
@@ -146,8 +151,10 @@ class Orders:
         if self._edges.devices.volume is not None:
             self._edges.devices.volume.step(order.percent)
 
-    def _forgotten(self, _order: fx.Forgotten) -> None:
-        self._edges.chronicle.forgotten()
+    def _forgotten(self, order: fx.Forgotten) -> None:
+        self._edges.history.forget()
+        if order.told:
+            self._edges.chronicle.forgotten()
 
     def _keep_volume(self, order: fx.KeepVolume) -> None:
         self._edges.chores.do(self._edges.controls.saving(volume=order.percent))
@@ -157,6 +164,7 @@ class Orders:
 
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._edges.chronicle.turn_ended(order.record)
+        self._edges.history.ended(order.record)
         self._edges.chores.do(self._edges.tally.save)
 
     def _count_late(self, order: fx.CountLate) -> None:

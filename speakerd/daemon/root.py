@@ -38,6 +38,7 @@ from speakerd.daemon.translate import (
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.fetching import source_of
+from speakerd.live.history import History
 from speakerd.live.transport import Timeouts
 from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
@@ -98,6 +99,7 @@ class Daemon:
             timeouts=timeouts or Timeouts(),
         )
         self._hands = Hands(settings, self._tell_core, self._known, self._live.respond)
+        self._history = History(settings.history_turns)
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
         self._chores = Chores()
@@ -130,6 +132,7 @@ class Daemon:
                 live=self._live,
                 hands=self._hands,
                 chronicle=self._chronicle,
+                history=self._history,
                 handle=self._store,
                 controls=self._controls,
                 tally=self._tally,
@@ -318,6 +321,7 @@ class Daemon:
         new = self._orders.settings = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
         self._live.reload(new.gemini_api_key, wishes_of(new), source_of(new))
+        self._history.limit(new.history_turns)
         self._hands.reload(new)
         self._tally.prices = new.prices
         self._purse.daily_usd = new.daily_budget
@@ -351,6 +355,7 @@ class Daemon:
         self._devices.speaker.feed(turn, pcm, rate_hz)
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
+        self._history.piece(side, turn, text)
         self._chronicle.transcript(side, turn, text)
 
     # --- commands

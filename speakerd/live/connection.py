@@ -12,13 +12,14 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages
 from speakerd.live.attribution import Attribution, Streamed
 from speakerd.live.fetching import TokenError
+from speakerd.live.history import NOTHING, Past
 from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Connection:
     """One socket. ``run`` is its whole life; ``send`` queues what is to be delivered.
 
     ``owed`` are the ids and names of calls that the session resumed still waits for.
+    ``past`` is what the session is told before anything else, if its setup has announced it.
     """
 
     def __init__(
@@ -123,8 +125,11 @@ class Connection:
         close_timeout_s: float = 1.0,
         manners: Manners = Manners(),  # noqa: B008 - it is frozen
         owed: Mapping[str, str] | None = None,
+        past: Past = NOTHING,
     ) -> None:
         self._generation = generation
+        self._past = past
+        self._remembers = past is NOTHING  # so do its handles
         self._close_timeout_s = close_timeout_s
         self._manners = manners
         self._owed = owed or {}
@@ -169,7 +174,6 @@ class Connection:
                 return Failure(FailureKind.SERVER, "the server did not confirm the setup")
             self.opened = True
             await self._make_good(session)
-            self._outlets.post(ev.ConnectionOpened(self._generation))
             if let_in.expires_at is not None:
                 stack.callback(self._warn_before(let_in.expires_at).cancel)
             return await self._serve(session)
@@ -182,13 +186,17 @@ class Connection:
         return loop.call_later(left_s - notice.time_left_s, self._outlets.post, notice)
 
     async def _serve(self, session: AsyncSession) -> Failure:
-        receiver = asyncio.create_task(self._receive(session), name="live receiver")
-        senders = [
-            asyncio.create_task(self._send(session, queue), name="live sender")
-            for queue in (self._turns, self._results)
-        ]
+        tasks: list[asyncio.Task[Any]] = []
         try:
-            await asyncio.wait({receiver, *senders}, return_when=asyncio.FIRST_COMPLETED)
+            await self._tell_past(session)
+            self._outlets.post(ev.ConnectionOpened(self._generation, self._past.turns))
+            receiver = asyncio.create_task(self._receive(session), name="live receiver")
+            senders = [
+                asyncio.create_task(self._send(session, queue), name="live sender")
+                for queue in (self._turns, self._results)
+            ]
+            tasks = [receiver, *senders]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for sender in senders:
                 if sender.done() and (error := sender.exception()) is not None:
                     log.error("sending failed", exc_info=error)
@@ -202,9 +210,9 @@ class Connection:
                     await session.close()
             raise
         finally:
-            for task in (receiver, *senders):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(receiver, *senders, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make_good(self, session: AsyncSession) -> None:
         """Answer the calls that the connection before has left open.
@@ -261,7 +269,9 @@ class Connection:
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()
         generation, post, attribution = self._generation, self._outlets.post, self._attribution
-        if said.handle is not None:
+        # The first handle comes with the setup, and may be older than what was told after that.
+        self._remembers = self._remembers or bool(said.audio) or said.turn_complete
+        if said.handle is not None and self._remembers:
             post(ev.HandleIssued(generation, said.handle))
         for pcm, rate_hz in said.audio:
             self._reply(attribution.audio(now), pcm, rate_hz)
@@ -329,6 +339,23 @@ class Connection:
                 self._outlets.post(received)
 
     # --- sending
+
+    async def _tell_past(self, session: AsyncSession) -> None:
+        """Tell it how it went before: ``turnComplete`` ends that, and asks for no answer.
+
+        So :class:`google.genai.types.HistoryConfig` has it. A send that fails is no news, as below.
+        """
+        from google.genai import types
+        from websockets.exceptions import ConnectionClosed
+
+        if self._past is NOTHING:
+            return
+        turns: list[types.Content | types.ContentDict] = [
+            types.Content(role=role, parts=[types.Part(text=text)])
+            for role, text in self._past.lines
+        ]
+        with contextlib.suppress(ConnectionClosed):
+            await session.send_client_content(turns=turns, turn_complete=True)
 
     async def _send(self, session: AsyncSession, queue: _Queue) -> None:
         """Deliver what is queued. A send that fails is no news: the receiver has it first."""

@@ -14,6 +14,7 @@ from speakerd.errors import Failure, FailureKind
 from speakerd.live import sdk, setup
 from speakerd.live.access import Access
 from speakerd.live.connection import Connection, Outlets, Result, Spoken, Text, Written
+from speakerd.live.history import NOTHING, Past
 from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
@@ -77,16 +78,29 @@ class LiveEdge:
         model: str,
         handle: SessionHandle | None,
         without: frozenset[Feature] = frozenset(),
+        past: Past = NOTHING,
     ) -> None:
-        """Begin connection ``generation``, without these optional parts of the setup."""
+        """Begin connection ``generation``, without these optional parts of the setup.
+
+        ``past`` is how it went before: a session that begins afresh is told, if it can be.
+        """
         manners = setup.manners(self._wishes, model)
         resumed = handle.value if handle else None
+        if not setup.takes_history(self._wishes, model, handle=resumed, without=without):
+            past = NOTHING
         owed = self._open_calls if resumed else {}
         self._open_calls = {}
-        connection = Connection(generation, self._outlets, self._timeouts.close_s, manners, owed)
+        connection = Connection(
+            generation, self._outlets, self._timeouts.close_s, manners, owed, past
+        )
         self._tell_left_out(model)
         config = functools.partial(
-            setup.config, self._wishes, model, handle=resumed, without=without
+            setup.config,
+            self._wishes,
+            model,
+            handle=resumed,
+            without=without,
+            history=past is not NOTHING,
         )
         task = asyncio.create_task(
             self._run(connection, model, config, resuming=handle is not None),

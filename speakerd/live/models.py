@@ -99,9 +99,11 @@ FAMILIES: dict[str, Model] = {
     ),
     # Both feelings: it never answers the setup. Functions are synchronous.
     "gemini-3.1-flash-live": Model(lacks=_FEELINGS, levels=("minimal", "low", "medium", "high")),
-    # Feelings: 1007 "Unknown name" in v1beta, even if they are off. A realtime text is no turn.
+    # Feelings: 1007 "Unknown name" in v1beta, even if they are off. A realtime text is no turn. A
+    # history is heeded when the next turn is a text, but not when it is spoken (thread 111617 of
+    # discuss.ai.google.dev).
     "gemini-2.5-flash-native-audio": Model(
-        lacks=frozenset({Feature.VOCABULARY}),
+        lacks=frozenset({Feature.VOCABULARY, Feature.HISTORY}),
         alpha=_FEELINGS,
         behaviors=_BOTH,
         text_turns=False,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from speakerd.conversation import events as ev
 from speakerd.conversation.features import Features
 from speakerd.conversation.rules import FOREVER
-from speakerd.errors import Failure, FailureKind
+from speakerd.errors import Failure, FailureKind, Feature
 from speakerd.live import setup
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from speakerd.errors import Feature
     from speakerd.live.fetching import Source
 
 
@@ -60,7 +59,8 @@ async def ask(
     """
     timeouts = timeouts or Timeouts()
     left_out = setup.left_out(wishes, model)
-    features = Features(setup.asked(wishes, model), FOREVER)
+    # nothing has been said that it could be told of
+    features = Features(setup.asked(wishes, model) - {Feature.HISTORY}, FOREVER)
     make_edge = functools.partial(
         LiveEdge, api_key=api_key, source=source, wishes=wishes, timeouts=timeouts
     )

@@ -55,6 +55,7 @@ class Wishes:
     trigger_tokens: int | None = None  # the context is compressed when it has grown so long
     target_tokens: int | None = None  # to so much
     detection: Detection | None = None  # None: activityStart and activityEnd say it
+    history: bool = False  # a fresh session is told how it went before
     functions: tuple[Mapping[str, Any], ...] = ()  # name, description, parameters and slow of each
 
     @classmethod
@@ -77,6 +78,7 @@ class Wishes:
             trigger_tokens=settings.compression_trigger_tokens,
             target_tokens=settings.compression_target_tokens,
             detection=_detection(settings),
+            history=settings.history_turns > 0,
             functions=functions,
         )
 
@@ -109,6 +111,7 @@ def wished(wishes: Wishes) -> frozenset[Feature]:
         Feature.LANGUAGE_HINTS: wishes.languages,
         Feature.VOCABULARY: wishes.vocabulary,
         Feature.TOOLS: wishes.functions,
+        Feature.HISTORY: wishes.history,
     }
     return _ALWAYS | {feature for feature, is_wished in each.items() if is_wished}
 
@@ -144,12 +147,29 @@ def left_out(wishes: Wishes, model: str) -> tuple[str, ...]:
     return tuple(sorted(variable_of(each) for each in fields if each not in unset))
 
 
-def config(
+def takes_history(
     wishes: Wishes, model: str, *, handle: str | None, without: frozenset[Feature] = frozenset()
+) -> bool:
+    """Whether a session made so may be told how it went before.
+
+    One that is resumed never: it knows, and would take the next text for more of it, or close again
+    and again (livekit/agents#5985).
+    """
+    return handle is None and Feature.HISTORY in asked(wishes, model) - without
+
+
+def config(
+    wishes: Wishes,
+    model: str,
+    *,
+    handle: str | None,
+    without: frozenset[Feature] = frozenset(),
+    history: bool = False,
 ) -> types.LiveConnectConfig:
     """The configuration of one connection to ``model``, without the optional parts named.
 
-    ``handle`` resumes the session that issued it; None begins a fresh one that can be resumed.
+    ``handle`` resumes the session that issued it; None begins a fresh one that can be resumed. With
+    ``history`` the server waits to be told how it went before, and takes no sound until then.
     """
     from google.genai import types
 
@@ -191,6 +211,9 @@ def config(
         if Feature.COMPRESSION in has
         else None,
         session_resumption=types.SessionResumptionConfig(handle=handle),
+        history_config=types.HistoryConfig(initial_history_in_client_content=True)
+        if history
+        else None,
     )
 
 

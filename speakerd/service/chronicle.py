@@ -105,8 +105,8 @@ class Chronicle:
                 self._missing(ev.Device.BUTTON, wording.HELD_AT_START, "held")
             case ev.PartReady() | ev.PartLost() | ev.KeyFound() | ev.KeyLost():
                 _part(event)
-            case ev.ConnectionOpened(generation):
-                self._link.opened(generation, status)
+            case ev.ConnectionOpened(generation, told):
+                self._link.opened(generation, status, told)
             case ev.ConnectionClosed(generation, failure):
                 if failure is not None and failure is status.last_failure:
                     self._erred_at = self._clock()

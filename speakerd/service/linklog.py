@@ -22,19 +22,22 @@ class LinkLog:
         self._tries = 0  # since then
         self._without: tuple[str, ...] = ()
 
-    def opened(self, generation: int, status: Status) -> None:
-        """The server has accepted the setup."""
+    def opened(self, generation: int, status: Status, told: int = 0) -> None:
+        """The server has accepted the setup, and was told of so many turns before it."""
         tries = self._tries + 1
+        turns = "turn" if told == 1 else f"{told} turns"
+        past = f", with the last {turns}" if told else ""
         after = f", after {tries} tries" if tries > 1 else ""
         self._opened, self._tries = generation, 0
         journal.log(
             "link",
-            f"connected to {status.model}, context={status.context}{after}",
+            f"connected to {status.model}, context={status.context}{past}{after}",
             link="connected",
             generation=generation,
             context=status.context,
             model=status.model,
             tries=tries,
+            told=told or None,
         )
         if status.without != self._without:
             self._without = status.without

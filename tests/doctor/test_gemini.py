@@ -182,6 +182,16 @@ async def test_a_setting_that_is_refused(
     ]
 
 
+async def test_a_history_that_is_not_told_yet_is_not_what_is_refused(
+    machine: Healthy, simulator: Simulator
+) -> None:
+    machine.env_file("SPEAKERD_HISTORY_TURNS=5\nSPEAKERD_TOOLS=volume\n")
+    refusal = faults.Close(1007, "Request contains an invalid argument.")
+    simulator.plan.add(Phase.SETUP, refusal)
+    _, refused = await found(machine)
+    assert refused.startswith(f"WARN gemini: {MODEL} refuses tools: ")
+
+
 async def test_a_consent_that_is_taken_back(machine: Healthy, simulator: Simulator) -> None:
     simulator.plan.add(Phase.IDLE, faults.Close.of(catalogue.INTERNAL))
     (line,) = await found(machine)

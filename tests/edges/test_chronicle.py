@@ -197,6 +197,12 @@ def test_a_night_without_a_network_is_a_few_lines(world: World) -> None:
     assert world.lines()[-1] == "connected to gemini-3.8-live, context=resumed, after 501 tries"
 
 
+def test_a_fresh_session_that_knows_how_it_went_says_so(world: World) -> None:
+    world.chronicle.happened(ev.ConnectionOpened(1, told=3), replace(STATUS, context="fresh"))
+    line = "connected to gemini-3.8-live, context=fresh, with the last 3 turns"
+    assert world.lines()[-1] == line
+
+
 def test_a_night_of_connections_that_do_not_last_is_a_few_lines_as_well(world: World) -> None:
     for generation in range(1, 501):
         world.chronicle.happened(ev.ConnectionOpened(generation), STATUS)
@@ -452,7 +458,7 @@ def test_the_page_has_the_fields_that_are_in_the_journal(listening: World) -> No
     told.happened(ev.PartLost("light", "busy"), STATUS)
     told.mute(on=True)
     told.happened(ev.ConnectionClosed(1, Failure(FailureKind.SERVER, "x", 1011)), STATUS)
-    told.happened(ev.ConnectionOpened(2), replace(STATUS, without=("search",)))
+    told.happened(ev.ConnectionOpened(2, told=3), replace(STATUS, without=("search",)))
     told.happened(ev.GoAwayReceived(2, 50.0), STATUS)
     told.given_up(2, REFUSED)
     told.forgotten()

@@ -44,6 +44,18 @@ def test_a_connection_that_is_made_at_once_counts_no_tries(
     assert told(caplog)[-1] == f"connected to m, context=resumed{after}"
 
 
+@pytest.mark.parametrize(
+    ("told", "said"), [(0, ""), (1, ", with the last turn"), (5, ", with the last 5 turns")]
+)
+def test_a_fresh_session_that_was_told_how_it_went_before(
+    caplog: pytest.LogCaptureFixture, told: int, said: str
+) -> None:
+    LinkLog().opened(1, replace(STATUS, context="fresh"), told)
+    (record,) = caplog.records
+    assert record.getMessage() == f"connected to m, context=fresh{said}"
+    assert fields(record).get("told") == (told or None)
+
+
 def test_what_was_given_up_counts_as_a_try(caplog: pytest.LogCaptureFixture) -> None:
     log = LinkLog()
     for generation in (1, 2):

@@ -435,6 +435,27 @@ ELSEWHERE: dict[str, list[Entry]] = {
             "test_a_state_directory_that_cannot_be_written_costs_the_context_only",
         ),
     ),
+    "A conversation that the server has lost, with SPEAKERD_HISTORY_TURNS": _of(
+        "tests/protocol/test_history.py",
+        (
+            "the handle has expired",
+            "before setup",
+            "the answer; the model knows the last turns",
+            "test_the_conversation_goes_on_where_the_server_has_lost_it",
+        ),
+        (
+            "the server closes the connection that was told of them",
+            "before the answer",
+            "the answer; the conversation begins anew",
+            "test_a_server_that_refuses_it_answers_without",
+        ),
+        (
+            "the server refuses a setup that announces them",
+            "before setup",
+            "the answer; the conversation begins anew",
+            "test_so_does_one_that_refuses_the_announcement",
+        ),
+    ),
     "Microphone, speaker and button": _of(
         "tests/faults/test_devices.py",
         (

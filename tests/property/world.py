@@ -223,6 +223,7 @@ class Connection:
 
     generation: int
     model: str
+    told: int = 0  # turns from before
     opened_at: float = FOREVER
     closed: bool = False
     deliveries: list[fx.Deliver] = field(default_factory=list)  # not wholly sent yet
@@ -469,7 +470,9 @@ class World:
             assert order.handle == trusted, "the conversation was dropped for nothing"
         self.resumed = order.handle is not None
         self.disconnected_at = -FOREVER
-        self.connection = connection = Connection(order.generation, order.model)
+        tells = Feature.HISTORY in self.rules.asked_of(order.model) - order.without
+        told = 3 if tells and not self.resumed else 0
+        self.connection = connection = Connection(order.generation, order.model, told)
         name, kind = ("works", FailureKind.NETWORK)
         if self.next_connections:
             name, kind = self.next_connections.pop(0)
@@ -522,6 +525,7 @@ class World:
             self.pending.discard(order.record.turn)
         elif outcome is Outcome.NO_ANSWER:
             self.unanswered += self.resumed
+            self.suspicions += self.connection is not None and self.connection.told > 0
         elif outcome in {Outcome.ANSWERED, Outcome.SILENT}:
             self.unanswered = 0
 
@@ -557,7 +561,7 @@ class World:
     def server_opens(self, connection: Connection) -> None:
         if self.is_up(connection) and self.disconnected_at == -FOREVER:
             connection.opened_at = self.now
-            self.tell(ev.ConnectionOpened(connection.generation))
+            self.tell(ev.ConnectionOpened(connection.generation, connection.told))
             self.issue()
 
     def server_closes(self, connection: Connection, kind: FailureKind, code: int = 0) -> None:
@@ -568,6 +572,10 @@ class World:
             self.trusted = None
         if kind in {FailureKind.KEY, FailureKind.SETUP} and connection.opened_at == FOREVER:
             code = 1007
+        choked = {FailureKind.SETUP: 1007, FailureKind.SERVER: 1011}
+        if connection.told and kind in choked:
+            code = choked[kind]
+            self.suspicions += 1
         self.suspicions += kind in {FailureKind.SETUP, FailureKind.QUOTA}
         self.close(connection, Failure(kind, f"as {kind.value}", code or None))
 

@@ -86,6 +86,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "tools": ("volume",),
         "compression_trigger_tokens": 12000,
         "compression_target_tokens": None,
+        "history_turns": 0,
         "capture_device": "default",
         "playback_device": "default",
         "prebuffer_ms": 120,

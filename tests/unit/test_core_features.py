@@ -21,6 +21,7 @@ RARE = frozenset(
         Feature.SAFETY,
         Feature.LANGUAGE_HINTS,
         Feature.VOCABULARY,
+        Feature.HISTORY,
     }
 )
 #: All that many ask for.

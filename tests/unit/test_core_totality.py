@@ -46,6 +46,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "duration_s": [0.0, 1.5],
         "left": list(Budget),
         "generation": [generation, generation - 1, generation + 1],
+        "told": [0, 3],
         "failure": [None, *(Failure(each, "x", 1011) for each in FailureKind)],
         "time_left_s": [0.0, -5.0, float("nan"), float("inf"), 50.0],
         "usage": [ev.Usage()],

@@ -56,6 +56,7 @@ CHOSEN = {
     "tools": "none",
     "compression_trigger_tokens": 9000,
     "compression_target_tokens": 4000,
+    "history_turns": 7,
     "capture_device": "microphone",
     "playback_device": "dac",
     "prebuffer_ms": 150,
@@ -190,6 +191,7 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
         (root, "LiveEdge"),
         (root, "Tally"),
         (root, "Purse"),
+        (root, "History"),
     ):
         monkeypatch.setattr(room, name, recorded(name))
     root.Daemon(settings)
@@ -252,9 +254,11 @@ def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPa
             trigger_tokens=9000,
             target_tokens=4000,
             detection=Detection("low", "high", 120, 700),
+            history=True,
         ),
         "timeouts": Timeouts(connect_s=Rules().connect_timeout_s),
     }
+    assert made["History"] == ((7,), {})
 
 
 def test_where_tokens_come_from(settings: Settings) -> None:

@@ -96,6 +96,7 @@ NAMED = [
     ),
     (1007, "Multiple tools are supported only when they are all search tools.", Feature.TOOLS),
     (1007, "Tool use is not supported for this model.", Feature.TOOLS),
+    (1007, "Unknown name \"historyConfig\" at 'setup': Cannot find field.", Feature.HISTORY),
     (1011, "You exceeded your current quota for google_search", Feature.SEARCH),
     (1007, "Request contains an invalid argument.", None),
     (1011, "Internal error in the voice backend", None),

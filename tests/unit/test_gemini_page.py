@@ -47,6 +47,10 @@ WISHES = {
         Wishes(functions=({"name": "f", "description": "", "parameters": {}, "slow": False},)),
     ),
     "compression of the context": (Feature.COMPRESSION, Wishes()),
+    "how it went before, for a session that does not know": (
+        Feature.HISTORY,
+        Wishes(history=True),
+    ),
 }
 
 

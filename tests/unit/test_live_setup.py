@@ -8,7 +8,16 @@ import pytest
 
 from speakerd.errors import Feature
 from speakerd.live.models import Thinking
-from speakerd.live.setup import Detection, Wishes, asked, config, left_out, manners, wished
+from speakerd.live.setup import (
+    Detection,
+    Wishes,
+    asked,
+    config,
+    left_out,
+    manners,
+    takes_history,
+    wished,
+)
 
 LIVE, NATIVE = "gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"
 THINKER = "gemini-3.8-live-extended-thinking"
@@ -42,6 +51,7 @@ EVERYTHING = Wishes(
     trigger_tokens=12_000,
     target_tokens=6_000,
     functions=(LAMP,),
+    history=True,
 )
 FEELINGS = {Feature.AFFECTIVE_DIALOG, Feature.PROACTIVE_AUDIO}
 #: What a feature stands for in the SDK's configuration.
@@ -130,6 +140,32 @@ def test_each_part_can_be_left_out(feature: Feature) -> None:
 def test_without_a_transcription_there_are_no_hints_for_it() -> None:
     left = made(without=frozenset({Feature.TRANSCRIPTION}))
     assert not {"input_audio_transcription", "output_audio_transcription"} & set(left)
+
+
+def test_how_it_went_before_is_announced_where_there_is_anything_to_tell() -> None:
+    assert "history_config" not in made(handle=None)
+    told = config(EVERYTHING, LIVE, handle=None, history=True)
+    assert told.model_dump(mode="json", exclude_none=True)["history_config"] == {
+        "initial_history_in_client_content": True
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "handle", "without", "takes"),
+    [
+        (LIVE, None, set[Feature](), True),
+        (LATER, None, set(), True),
+        (LIVE, "h", set(), False),
+        (LIVE, None, {Feature.HISTORY}, False),
+        (NATIVE, None, set(), False),
+    ],
+)
+def test_a_session_is_told_that_does_not_know(
+    model: str, handle: str | None, without: set[Feature], takes: bool
+) -> None:
+    parts = frozenset(without)
+    assert takes_history(EVERYTHING, model, handle=handle, without=parts) is takes
+    assert not takes_history(Wishes(), model, handle=handle, without=parts)
 
 
 def test_all_of_them_can_be_left_out() -> None:

@@ -229,3 +229,10 @@ class TheMemory(Area):
         description="How much of it is kept then; without it, half.",
         json_schema_extra=words("a whole number from 1000 to 127000, below the one above"),
     )
+    history_turns: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="How many of the last turns the model is told of where the server has lost the "
+        "conversation; they are kept as text, in memory only.",
+    )
