@@ -197,7 +197,7 @@ class Wire:
             self._dialogue.tools_done((event.call_id,))
 
     def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
-        if self._current(event.generation):
+        if event.call_ids and self._current(event.generation):
             self._out.append(fx.CancelTools(event.call_ids))
             self._dialogue.tools_done(event.call_ids)
 

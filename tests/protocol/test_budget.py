@@ -29,7 +29,8 @@ USD = f"{1_000_000 / THOUGHT_TOKENS:g}"
 PRICES = ("audio-in=0", "text-in=0", "image-in=0", "audio-out=0", f"text-out={USD}")
 WARNING, REFUSAL = earcons.render(Notice.BUDGET_NEAR), earcons.render(Notice.BUDGET_SPENT)
 #: The third answer is one too many, and the second comes near.
-BUDGET = {"prices": PRICES, "daily_budget": 2.4}
+#: Nobody presses as fast as a test: what it does within 30 ms is no bounce.
+BUDGET = {"prices": PRICES, "daily_budget": 2.4, "debounce_ms": 0}
 
 
 @pytest.fixture
