@@ -288,6 +288,7 @@ class CoreMachine(RuleBasedStateMachine):
                 "blocking": True,
                 "heard": True,
                 "speaks": True,
+                "told": 0,
                 "call_id": "c",
                 "call_ids": ("c",),
             }[name]

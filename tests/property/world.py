@@ -751,10 +751,12 @@ class World:
         self.tell(ev.BudgetChanged(left))
 
     def press_key(self, key: ev.Key | ev.PadKey, *, down: bool) -> None:
-        second = key is ev.Key.SECOND and self.rules.second_button is SecondButton.FORGET
-        if down and (second or key is ev.PadKey.FORGET):
+        does = self.rules.second_button if key is ev.Key.SECOND else None
+        if down and (does is SecondButton.FORGET or key is ev.PadKey.FORGET):
             self.trusted = None
             self.forgetting = True
+        if down and (does is SecondButton.STOP or key is ev.PadKey.STOP):
+            self.pending.clear()  # whoever wants silence gives up what is not answered
         self.tell(ev.KeyEdge(key, down))
 
     def stop(self) -> None:
