@@ -282,3 +282,23 @@ async def test_ours_is_no_session_that_ends_after_two_minutes(
                 await rig.state("idle")
         assert len(simulator.connections) == 1
         assert [len(turn.pictures) for turn in simulator.turns] == [1, 1]
+
+
+async def test_a_picture_is_seen_in_what_is_said_hands_free(
+    simulator: Simulator, tmp_path: Path, camera: FakeCamera
+) -> None:
+    made = ReloadRig(tmp_path, camera_command=camera.command, turn_taking="conversation")
+    async with made.running():
+        await made.link("ready")
+        await made.command("press")
+        await made.state("listening")
+        made.hear(SPEECH)
+        async with asyncio.timeout(20):
+            while not (simulator.turns and simulator.turns[0].pictures):
+                made.hear(SPEECH[:1280])
+                await asyncio.sleep(0.005)
+        made.hear(bytes(32_000))
+        assert (await made.turn())["outcome"] == "answered"
+        (picture,) = simulator.turns[0].pictures
+        assert picture.data == JPEG
+    await nothing_runs(camera)
