@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speakerd.camera.program import CameraError, Program
+from speakerd.camera.program import Program
+from speakerd.commands import CommandError
 from speakerd.config.dropins import CAMERA
 from speakerd.errors import ConfigError
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             _try(root, chosen.file)
     except KeyboardInterrupt:
         pass
-    except (CameraError, ConfigError) as error:
+    except (CommandError, ConfigError) as error:
         print(f"speakerd: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _try(root: Path, file: Path | None) -> None:
-    """Raises CameraError, ConfigError and OSError."""
+    """Raises CommandError, ConfigError and OSError."""
     try:
         command = shlex.split(CAMERA.wanted(root))
     except ValueError as error:

@@ -8,7 +8,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from speakerd.camera.program import CameraError, Program, missing
+from speakerd.camera.program import Program, missing
+from speakerd.commands import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +78,7 @@ class Camera:
             try:
                 show(await self._program.picture())
                 self._tell("")
-            except CameraError as error:
+            except CommandError as error:
                 self._tell(str(error))
             if not self._interval_s:
                 return

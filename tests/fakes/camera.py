@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.fakes.processes import Noted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: What begins and ends as a JPEG does; nobody here looks at what is between.
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9"
@@ -23,10 +28,11 @@ GARBAGE = 'echo "this is no picture"; exit 0'
 ENDLESS = "exec cat /dev/zero"
 
 
-class FakeCamera:
-    """The command, in ``directory``."""
+class FakeCamera(Noted):
+    """The command, in ``directory``, and its processes."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "pids")
         directory.mkdir()
         self._directory = directory
         self.program = directory / "fakecam"
@@ -51,23 +57,3 @@ class FakeCamera:
     def let_it(self) -> None:
         """Let one that waits go on."""
         (self._directory / "go").touch()
-
-    @property
-    def pids(self) -> list[int]:
-        """The processes that were started."""
-        noted = self._directory / "pids"
-        lines = noted.read_text().splitlines(keepends=True) if noted.exists() else []
-        return [int(line) for line in lines if line.endswith("\n")]
-
-    @property
-    def running(self) -> list[int]:
-        """Those of them that still run."""
-        return [pid for pid in self.pids if _runs(pid)]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"  # whose parent is init now, which may take its time

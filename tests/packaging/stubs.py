@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 COPIED = (
     *("systemd", "hardware", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"),
     *("CHANGELOG.md", "speakerd/__init__.py", "speakerd/errors.py", "speakerd/config"),
-    *("speakerd/panel", "speakerd/camera"),
+    *("speakerd/commands.py", "speakerd/panel", "speakerd/camera"),
 )
 
 _NOTE = 'echo "${0##*/} $*" >>"$STUB_LOG"\n'

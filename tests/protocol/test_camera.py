@@ -13,11 +13,12 @@ from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.records import Outcome
 from speakerd.simulator.server import Simulator
 from tests.fakes.camera import ENDLESS, FAILS, GARBAGE, HANGS, JPEG, WAITS, FakeCamera
+from tests.fakes.processes import until
 from tests.protocol.rig import SPEECH
 from tests.protocol.test_reload import ReloadRig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 HALF = len(SPEECH) // 2
@@ -40,13 +41,6 @@ async def rig(
         await made.link("ready")
         yield made
     await nothing_runs(camera)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Another process does it: it is nowhere announced."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.005)
 
 
 async def nothing_runs(camera: FakeCamera) -> None:

@@ -18,8 +18,9 @@ ALLOWED = {
     "config": {"errors"},
     "audio": {"conversation", "errors"},
     "panel": {"conversation", "errors"},
-    "camera": set(),
-    "live": {"conversation", "errors", "config", "audio"},  # audio: the utterance buffer
+    "commands": {"config"},  # redacts as all do
+    "camera": {"commands"},
+    "live": {"conversation", "errors", "config", "commands", "audio"},  # audio: utterances
     "tools": {"conversation", "errors"},
     "service": {"conversation", "errors", "config"},
     "simulator": {"errors"},
