@@ -132,8 +132,8 @@ class Connection:
         self._remembers = past is NOTHING  # so do its handles
         self._close_timeout_s = close_timeout_s
         self._manners = manners
-        self._owed = owed or {}
-        self.open_calls: dict[str, str] = {}  # the names of those that are not answered, by id
+        #: The names of the calls that are not answered, by id: those that are owed, then its own.
+        self.open_calls: dict[str, str] = dict(owed or {})
         self._outlets = outlets
         self._turns: _Queue = asyncio.Queue()
         self._results: _Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
@@ -223,16 +223,17 @@ class Connection:
         from google.genai import types
         from websockets.exceptions import ConnectionClosed
 
-        if not self._owed:
+        if not self.open_calls:
             return
         lost = {"error": "the connection was lost meanwhile: it is not known whether it was done"}
         answers = [
             types.FunctionResponse(id=call_id, name=name, response=lost)
-            for call_id, name in self._owed.items()
+            for call_id, name in self.open_calls.items()
         ]
         self._attribution.expect_empty_end()
         with contextlib.suppress(ConnectionClosed):  # the receiver has it first
             await session.send_tool_response(function_responses=answers)
+            self.open_calls.clear()
 
     # --- receiving
 

@@ -197,9 +197,10 @@ async def test_a_model_waits_for_a_function_where_it_can(
     await ears.hear(ev.TurnCompleted)
 
 
+@pytest.mark.parametrize("in_vain", [0, 1])
 @pytest.mark.parametrize("model", [LIVE, THINKER, NATIVE])
 async def test_a_call_that_a_lost_connection_left_open_swallows_nothing(
-    edge: LiveEdge, ears: Ears, simulator: Simulator, model: str
+    edge: LiveEdge, ears: Ears, simulator: Simulator, model: str, in_vain: int
 ) -> None:
     simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
     edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
@@ -209,9 +210,14 @@ async def test_a_call_that_a_lost_connection_left_open_swallows_nothing(
     await ears.hear(ev.ToolCallReceived)
     simulator.drop()
     await ears.hear(ev.ConnectionClosed)
-    edge.connect(2, model, ev.SessionHandle(handle, model))
+    for generation in range(2, 2 + in_vain):  # given up before it was there
+        edge.connect(generation, model, ev.SessionHandle(handle, model))
+        edge.disconnect(generation)
+        await ears.hear(ev.ConnectionClosed, generation)
+    last = 2 + in_vain
+    edge.connect(last, model, ev.SessionHandle(handle, model))
     await ears.hear(ev.ConnectionOpened, 2)
-    edge.deliver(2, 2, Text("Are you there?"))
+    edge.deliver(last, 2, Text("Are you there?"))
     while (await ears.hear(ev.TurnCompleted)).turn != 2:
         ears.events.remove(ears.all(ev.TurnCompleted)[0])
     assert ears.played[2] == simulator.turns[-1].reply != b""
