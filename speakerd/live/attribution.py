@@ -78,6 +78,13 @@ class Attribution:
         self._begun = turn == self._asked and not self._open
         return turn
 
+    def answer_continues(self, now: float) -> int:
+        """The turn of whose answer a part has come, and not the last one."""
+        turn = self.about(now)
+        if turn == self._asked and not self._open:
+            self._generated = False
+        return turn
+
     def interrupted(self, now: float) -> int:
         """The turn that ``interrupted`` is about."""
         turn = self.about(now)
@@ -118,13 +125,15 @@ class Attribution:
 class Streamed:
     """The same where the server hears by itself when somebody has spoken, in sound without end.
 
-    An answer belongs to what was being sent when it began.
+    An answer belongs to what was being sent when it began. What comes when all of it has come is
+    another one, also where nothing has told that its turn is complete.
     """
 
     _sent: int = 0  # the turn whose sound is being sent, or was sent last
     _answered: int = 0  # the turn whose answer comes, or 0
     _last: int = 0  # the one that was answered last
-    _ending: int = 0  # spoken into; only its end is missing
+    _generated: bool = False  # all of the answer that comes has come
+    _ending: int = 0  # spoken into, or on from; only its end is missing
     _empty_end: bool = False  # a turnComplete may come that ends nobody's turn
 
     def expect_empty_end(self) -> None:
@@ -136,6 +145,8 @@ class Streamed:
 
     def utterance_sent(self, turn: int, _now: float) -> None:
         """The sound of ``turn`` begins to be sent, or a text of it is."""
+        if self._generated:
+            self._end_later()
         self._sent = turn
 
     def is_answered(self, turn: int) -> bool:
@@ -153,17 +164,27 @@ class Streamed:
     def audio(self, _now: float) -> int:
         """The turn that reply audio belongs to."""
         self._empty_end = False
+        if self._generated and self._sent != self._answered:
+            self._end_later()
         self._answered = self._last = self._answered or self._sent
         return self._answered
+
+    def answer_continues(self, now: float) -> int:
+        """The turn of whose answer a part has come, and not the last one."""
+        turn = self.about(now)
+        if turn == self._sent:
+            self._answered, self._generated = 0, False
+        return turn
 
     def interrupted(self, _now: float) -> int:
         """The turn that ``interrupted`` is about; none of its audio comes after this."""
         turn = self._answered or self._last
-        self._ending, self._answered = self._answered, 0
+        self._end_later()
         return turn
 
     def generation_complete(self, now: float) -> int:
-        """The turn that ``generationComplete`` is about."""
+        """The turn that ``generationComplete`` is about: none of its audio comes after this."""
+        self._generated = self._answered != 0
         return self.about(now)
 
     def turn_complete(self, now: float) -> int:
@@ -171,8 +192,14 @@ class Streamed:
         if self._empty_end:
             self._empty_end = False
             return NOBODY
-        turn = self._ending or self.about(now)
-        if not self._ending:
-            self._answered = 0
-        self._ending = 0
+        if self._ending and not self._generated:
+            turn, self._ending = self._ending, 0
+            return turn
+        turn = self.about(now)
+        self._answered, self._ending, self._generated = 0, 0, False
         return turn
+
+    def _end_later(self) -> None:
+        """No more audio of the answer comes; its end may."""
+        self._ending = self._answered or self._ending
+        self._answered, self._generated = 0, False

@@ -313,7 +313,10 @@ class Connection:
     def _end_of_turn(self, said: messages.Said, now: float) -> None:
         """The usage rides with the turnComplete, and belongs to the turn that this ends."""
         generation, post, attribution = self._generation, self._outlets.post, self._attribution
-        turn = attribution.turn_complete(now) if said.turn_complete else attribution.about(now)
+        if said.turn_complete:
+            turn = attribution.turn_complete(now)
+        else:
+            turn = attribution.answer_continues(now) if said.goes_on else attribution.about(now)
         if said.usage is not None:
             post(ev.UsageReported(generation, turn, said.usage))
         if said.turn_complete:

@@ -194,3 +194,64 @@ def test_silence_for_an_answer_is_about_what_was_said() -> None:
     streamed.utterance_sent(1, 0.0)
     assert streamed.turn_complete(1.0) == 1
     assert not streamed.is_answered(1)
+
+
+def test_without_an_end_the_next_answer_is_still_the_next_turns() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.generation_complete(1.1)
+    streamed.utterance_sent(2, 3.0)  # heard to its end, and listened again
+    assert streamed.about(3.5) == 2
+    assert streamed.audio(5.0) == 2
+    assert streamed.generation_complete(5.1) == 2
+    assert streamed.turn_complete(5.2) == 2
+
+
+def test_an_end_that_trails_the_next_utterance_is_the_last_turns() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.generation_complete(1.1)
+    streamed.utterance_sent(2, 3.0)
+    assert streamed.interrupted(3.5) == 1  # spoken into what is over here, but not there
+    assert streamed.turn_complete(3.6) == 1
+    assert streamed.audio(5.0) == 2
+    assert streamed.turn_complete(5.1) == 2
+
+
+def test_beside_an_answer_that_has_come_another_one_begins() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.utterance_sent(2, 1.0)
+    streamed.generation_complete(1.1)
+    assert streamed.about(1.2) == 1
+    assert streamed.audio(2.0) == 2
+
+
+def test_another_part_of_an_answer_is_for_what_is_sent_then() -> None:
+    streamed = Streamed()
+    streamed.utterance_sent(1, 0.0)
+    streamed.audio(1.0)
+    streamed.generation_complete(1.1)
+    assert streamed.answer_continues(1.2) == 1
+    assert streamed.about(1.3) == 1  # a call, say
+    streamed.utterance_sent(2, 3.0)
+    assert streamed.about(3.1) == 2
+    assert streamed.audio(5.0) == 2
+    assert streamed.turn_complete(5.1) == 2
+
+
+def test_what_is_spoken_into_between_two_parts_may_still_go_on() -> None:
+    attribution = Attribution()
+    attribution.window_opened()
+    attribution.utterance_sent(1, 0.0)
+    attribution.audio(1.0)
+    attribution.generation_complete(1.1)
+    assert attribution.answer_continues(1.2) == 1
+    attribution.window_opened()
+    attribution.utterance_sent(2, 4.0)
+    assert attribution.audio(4.1) == 1
+    assert attribution.turn_complete(4.2) == 1
+    assert attribution.audio(4.3) == 2
