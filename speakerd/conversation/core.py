@@ -265,7 +265,7 @@ class Core:
             case Gesture.TAP if not self._over:
                 self._dialogue.tap()
             case Gesture.PRESS if hands_free and not self._over:
-                self._dialogue.step(TurnInput.CONVERSE)
+                self._dialogue.converse()
             case Gesture.PRESS if not self._over:
                 self._dialogue.press()
             case Gesture.RELEASE if hands_free:

@@ -212,6 +212,12 @@ class Dialogue:
             case _:
                 self.step(TurnInput.STOP)
 
+    def converse(self) -> None:
+        """A program opens a conversation: what a text is answered is given up for it."""
+        if self.state in {TurnState.THINKING, TurnState.SPEAKING}:
+            self.step(TurnInput.STOP)
+        self.step(TurnInput.CONVERSE)
+
     def voice(self, turn: Turn, *, speaks: bool | None = None) -> None:
         """The server has heard somebody in a turn that is streamed to it."""
         self._hands_free.voice(turn, speaks=speaks)

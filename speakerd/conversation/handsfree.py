@@ -64,10 +64,19 @@ class HandsFree:
         end = self._began_at + self._rules.conversation_length_s
         if turn is None:
             return end, TurnInput.HANG_UP
+        if not turn.captured:
+            begins_at = turn.record.pressed_at + self._rules.echo_guard_s
+            return begins_at + self._rules.capture_timeout_s, TurnInput.CAPTURE_LOST
         if not self._turns.is_on_the_way(turn):
             return turn.waiting_since + self._rules.patience_s, TurnInput.UNDELIVERED
-        busy = self._somebody_speaks or self._turns.calls
-        silent_s = FOREVER if busy else self._rules.conversation_silence_s
+        if self._somebody_speaks or self._turns.calls:
+            silent_s = FOREVER
+        elif turn.at_work:
+            silent_s = self._rules.work_timeout_s
+        else:
+            silent_s = self._rules.conversation_silence_s
+        if turn.heard and not self._somebody_speaks:  # it is about to be answered
+            end += self._rules.reply_timeout_s
         return min(end, turn.alive_at + silent_s), TurnInput.HANG_UP
 
     def voice(self, turn: Turn, *, speaks: bool | None = None) -> None:
@@ -78,8 +87,15 @@ class HandsFree:
         turn.alive_at = self._dialogue.now
         if speaks is False:
             turn.record.utterance_ended_at = self._dialogue.now
-        if turn is self._turns.following:  # and that into the answer
+        if turn is self._turns.following and (speaks or self._is_complete()):  # into the answer
             self._dialogue.step(TurnInput.INTERRUPTED)
+
+    def _is_complete(self) -> bool:
+        """Whether the server has ended the answer; before, words may be late, of what is answered.
+
+        Transcriptions come in no order (Live API guide).
+        """
+        return self._turns.current is not None and self._turns.current.turn_done
 
     # --- actions
 
@@ -113,9 +129,12 @@ class HandsFree:
             dialogue.hush()
         turns.settle(_OUTCOMES[why])
         if turns.following is None:
-            if turns.current is not None and not turns.current.answered:
-                turns.discard(turns.current)
-            self._listen(since=dialogue.now)
+            before = turns.current
+            if before is not None and not before.answered:
+                turns.discard(before)
+            turn = self._listen(since=dialogue.now)
+            if before is not None and not before.turn_done:  # the rest of it is an answer to this
+                turn.continues, turn.open_calls = before.continues, before.open_calls
         else:
             turns.current, turns.following = turns.following, None
             dialogue.expect(turns.current)
@@ -123,9 +142,14 @@ class HandsFree:
 
     def _stream_again(self) -> None:
         """The connection is lost: it is sent from its beginning over the next one."""
-        if self._turns.current is not None:
-            self._turns.current.waiting_since = self._dialogue.now
+        turn = self._turns.current
         self._somebody_speaks = False
+        if turn is None:
+            return
+        turn.waiting_since = self._dialogue.now
+        turn.continues = False
+        if turn.tool_ran:  # it would run again
+            self._dialogue.step(TurnInput.UNDELIVERED)
 
     def _listen_no_more(self) -> None:
         """What is being said is heard to its end."""
@@ -145,9 +169,10 @@ class HandsFree:
 
     # --- inside
 
-    def _listen(self, *, since: float) -> None:
+    def _listen(self, *, since: float) -> Turn:
         turn = self._turns.current = self._begin(since=since)
         self._dialogue.expect(turn)
+        return turn
 
     def _begin(self, *, since: float) -> Turn:
         """Open the gate, on what is captured from that time on, as far as it is no echo."""

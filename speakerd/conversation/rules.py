@@ -68,6 +68,7 @@ class Rules:
     full_duplex: bool = False  # the microphone does not hear the speaker: one may speak into it
     conversation_silence_s: float = 15.0  # of a conversation that nobody says anything in
     conversation_length_s: float = 300.0  # then it ends in the next pause, whoever speaks
+    capture_timeout_s: float = 3.0  # hands free: a microphone that gives nothing by then is missing
     button_mode: ButtonMode = ButtonMode.HOLD
     second_button: SecondButton = SecondButton.STOP
     debounce_s: float = 0.03  # edges this soon after another one are bounce

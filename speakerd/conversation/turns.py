@@ -78,6 +78,7 @@ class Turns:
             has_something = turn.captured or turn.text is not None
             if has_something and not (turn.answered or self.is_on_the_way(turn)):
                 turn.ordered_on = self._link.generation
+                turn.alive_at = self._clock.now
                 turn.record.deliveries += 1
                 turn.record.context = self._link.context
                 turn.record.model = self._link.model

@@ -7,6 +7,7 @@ import pytest
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.ledger import Outcome
+from speakerd.conversation.link import LinkState
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import FailureKind
 from tests.unit.story import NETWORK, Story
@@ -176,6 +177,46 @@ def test_a_microphone_that_goes_ends_it_aloud(story: Story) -> None:
     assert story.told == [fx.Notice.NO_MICROPHONE]
 
 
+def test_a_microphone_that_gives_nothing_ends_it_aloud(story: Story) -> None:
+    tap(story)
+    story.wait(story.rules.echo_guard_s + story.rules.capture_timeout_s + 0.1)
+    assert story.is_in(IDLE)
+    assert story.told == [fx.Notice.NO_MICROPHONE]
+
+
+def test_what_was_said_in_its_time_is_answered(story: Story) -> None:
+    turn = opened(story)
+    story.tell(ev.VoiceHeard(1, turn, speaks=True))
+    story.wait(story.rules.conversation_length_s - 1.0)
+    story.tell(ev.VoiceHeard(1, turn, speaks=False))
+    story.wait(3.0)
+    assert story.is_in(OPEN)
+    story.reply(turn)
+    story.plays(turn)
+    story.generated(turn)
+    story.complete(turn)
+    story.drained(turn)
+    story.captured()
+    assert story.is_in(IDLE)
+    assert story.outcomes == ["answered"]
+
+
+@pytest.mark.parametrize("state", [TurnState.THINKING, TurnState.SPEAKING])
+def test_a_program_opens_it_also_while_a_text_is_answered(story: Story, state: TurnState) -> None:
+    story.tell(ev.SayRequested("What time is it?"))
+    story.sent(story.turn)
+    if state is TurnState.SPEAKING:
+        story.reply(story.turn)
+        story.plays(story.turn)
+    assert story.is_in(state)
+    story.tell(ev.PressRequested())
+    assert story.is_in(OPEN)
+    assert story.outcomes == ["stopped"]
+    story.captured()
+    story.tell(ev.ReleaseRequested())
+    assert story.is_in(IDLE)
+
+
 # --- answers
 
 
@@ -295,6 +336,43 @@ def test_a_tool_may_be_called_before_any_sound(story: Story) -> None:
     assert story.is_in(OPEN)  # it is waited for
 
 
+def test_a_function_that_is_not_waited_for_may_take_its_time(story: Story) -> None:
+    turn = opened(story)
+    speaks(story, turn)
+    story.call(turn, blocking=False)
+    story.wait(story.rules.conversation_silence_s + 1.0)
+    assert story.is_in(OPEN)
+    story.responded(turn)
+    story.wait(story.rules.conversation_silence_s + 1.0)
+    assert story.is_in(IDLE)
+
+
+def test_so_may_one_that_was_announced(story: Story) -> None:
+    turn = answering(story)
+    story.call(turn, blocking=False)
+    story.generated(turn)
+    story.drained(turn)
+    story.captured()
+    story.complete(turn)
+    story.wait(story.rules.conversation_silence_s + 1.0)
+    assert story.is_in(OPEN)
+    story.responded(turn)
+    story.reply(turn + 1)
+    assert story.is_in(REPLYING)
+
+
+def test_the_other_part_of_an_answer_is_waited_for(story: Story) -> None:
+    turn = answering(story)
+    story.generated(turn)
+    story.tell(ev.AnswerContinues(1, turn))
+    story.drained(turn)
+    story.captured()
+    story.wait(story.rules.conversation_silence_s + 1.0)
+    assert story.is_in(OPEN)
+    story.wait(story.rules.work_timeout_s)
+    assert story.is_in(IDLE)
+
+
 # --- speaking into an answer
 
 
@@ -340,6 +418,16 @@ def test_words_of_the_answer_silence_nothing(duplex: Story) -> None:
     assert duplex.is_in(REPLYING)
 
 
+def test_what_is_heard_late_of_what_is_answered_silences_nothing(duplex: Story) -> None:
+    turn = answering(duplex)
+    duplex.tell(ev.CaptureStarted(turn + 1))
+    duplex.tell(ev.VoiceHeard(1, turn + 1, speaks=False))
+    duplex.tell(ev.TranscriptReceived(1, turn + 1))
+    assert duplex.is_in(REPLYING)
+    duplex.tell(ev.VoiceHeard(1, turn + 1, speaks=True))
+    assert duplex.is_in(OPEN)
+
+
 def test_an_answer_to_that_silences_the_one_before(duplex: Story) -> None:
     turn = answering(duplex)
     duplex.generated(turn)
@@ -373,6 +461,29 @@ def test_what_was_said_is_sent_again_over_the_next_connection(story: Story) -> N
     assert story.is_in(OPEN)
     story.open()
     assert story.last == [fx.Deliver(2, turn)]
+
+
+def test_a_connection_that_takes_its_time_is_no_silence(story: Story) -> None:
+    turn = opened(story)
+    story.close(NETWORK)
+    story.wait(story.rules.conversation_silence_s - 5.0)
+    story.close(NETWORK)
+    story.wait_for(LinkState.CONNECTING)
+    story.wait(5.0)
+    assert story.open() == [fx.Deliver(story.generation, turn)]
+    story.wait(2.0)
+    assert story.is_in(OPEN)
+
+
+def test_what_a_function_has_done_is_not_done_again(story: Story) -> None:
+    turn = opened(story)
+    speaks(story, turn)
+    story.call(turn, blocking=False)
+    story.executed(turn)
+    story.close(NETWORK)
+    assert story.is_in(IDLE)
+    assert story.told == [fx.Notice.RESULT_LOST]
+    assert story.outcomes == ["result-lost"]
 
 
 def test_without_a_connection_it_ends_aloud(story: Story) -> None:
