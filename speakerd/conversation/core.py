@@ -206,6 +206,7 @@ class Core:
             self._apply(self._reload)
         link.urgent = dialogue.state in _ASKING
         link.busy = dialogue.state is not TurnState.IDLE
+        link.paused = dialogue.pauses
         link.wake(self._now, self._out)
         for failure in link.failures:
             self._last_error = str(failure)

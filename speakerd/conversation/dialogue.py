@@ -218,6 +218,14 @@ class Dialogue:
             self.step(TurnInput.STOP)
         self.step(TurnInput.CONVERSE)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether, hands free, nobody has said anything since the last answer, and none comes."""
+        turn = self.turn
+        if self.state is not TurnState.OPEN or turn is None:
+            return False
+        return not (turn.heard or turn.at_work or self.turns.calls or self.turns.settles)
+
     def voice(self, turn: Turn, *, speaks: bool | None = None) -> None:
         """The server has heard somebody in a turn that is streamed to it."""
         self._hands_free.voice(turn, speaks=speaks)

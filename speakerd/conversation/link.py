@@ -97,7 +97,8 @@ class Link:
     """Connects, reconnects and closes.
 
     ``random()`` gives numbers in [0, 1) for the jitter. ``busy`` (a turn is under way) and
-    ``urgent`` (somebody speaks or waits for an answer) are kept true by the core.
+    ``urgent`` (somebody speaks or waits for an answer) are kept true by the core; so is ``paused``
+    (hands free: a turn is under way, and nobody has said anything in it).
     """
 
     def __init__(self, rules: Rules, random: Callable[[], float]) -> None:
@@ -106,6 +107,7 @@ class Link:
         self.state = LinkState.DOWN
         self.generation = 0
         self.busy = False
+        self.paused = False
         self.urgent = False
         self.session = Session(rules)
         self.context = Context.NONE
@@ -317,7 +319,8 @@ class Link:
 
     def _gap_at(self) -> float:
         """After a GoAway or a reload: when nobody is disturbed by a close."""
-        if self.busy or (self._go_away_at == FOREVER and not self._renew):
+        going = self._go_away_at < FOREVER or self._renew
+        if not going or (self.busy and not self.paused):
             return FOREVER
         return self._idle_since + self.session.grace_s
 

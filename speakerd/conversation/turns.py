@@ -186,6 +186,11 @@ class Turns:
         else:
             self._settling = self.current, outcome
 
+    @property
+    def settles(self) -> bool:
+        """Whether the end of the last turn is still missing, and with it a handle that knows it."""
+        return self._settling is not None
+
     def settling(self, number: int) -> Turn | None:
         """The turn of that number, if only its end is missing."""
         if self._settling is None or self._settling[0].number != number:

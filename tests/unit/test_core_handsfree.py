@@ -475,6 +475,44 @@ def test_a_connection_that_takes_its_time_is_no_silence(story: Story) -> None:
     assert story.is_in(OPEN)
 
 
+def test_a_connection_that_is_to_end_is_exchanged_in_a_pause(story: Story) -> None:
+    turn = answering(story)
+    story.go_away(50.0)
+    story.generated(turn)
+    story.complete(turn)
+    story.wait(5.0)
+    assert not story.all(fx.Disconnect)
+    story.drained(turn)
+    story.captured()
+    story.wait(story.rules.handle_grace_s)
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)]
+    story.close(None)
+    assert story.is_in(OPEN)
+    story.wait_for(LinkState.CONNECTING)
+    assert story.open() == [fx.Deliver(2, turn + 1)]
+
+
+def test_but_not_before_the_last_turn_is_known_to_be_complete(story: Story) -> None:
+    turn = answering(story)
+    story.go_away(50.0)
+    story.generated(turn)
+    story.drained(turn)
+    story.captured()
+    story.wait(5.0)
+    assert not story.all(fx.Disconnect)
+    story.complete(turn)
+    story.wait(story.rules.handle_grace_s)
+    assert story.all(fx.Disconnect) == [fx.Disconnect(1)]
+
+
+def test_but_not_while_somebody_is_heard(story: Story) -> None:
+    turn = opened(story)
+    story.tell(ev.VoiceHeard(1, turn, speaks=True))
+    story.go_away(50.0)
+    story.wait(10.0)
+    assert not story.all(fx.Disconnect)
+
+
 def test_what_a_function_has_done_is_not_done_again(story: Story) -> None:
     turn = opened(story)
     speaks(story, turn)
