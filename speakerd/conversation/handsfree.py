@@ -132,7 +132,7 @@ class HandsFree:
             before = turns.current
             if before is not None and not before.answered:
                 turns.discard(before)
-            turn = self._listen(since=dialogue.now)
+            turn = self._listen(since=dialogue.now - self._rules.preroll_s)
             if before is not None and not before.turn_done:  # the rest of it is an answer to this
                 turn.continues, turn.open_calls = before.continues, before.open_calls
         else:

@@ -373,6 +373,17 @@ def test_the_other_part_of_an_answer_is_waited_for(story: Story) -> None:
     assert story.is_in(IDLE)
 
 
+def test_whoever_has_only_paused_is_heard_on_without_a_gap(story: Story) -> None:
+    turn = opened(story)
+    speaks(story, turn)
+    story.reply(turn)  # nothing of it is heard yet
+    closed_at = story.now
+    story.wait(0.1)
+    story.interrupted(turn)
+    assert story.is_in(OPEN)
+    assert gates(story)[-1].not_before <= closed_at
+
+
 # --- speaking into an answer
 
 
