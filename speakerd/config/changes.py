@@ -72,7 +72,7 @@ def _line(option: str, old: Loaded, new: Loaded) -> str:
         if getattr(new.settings, option) is None:
             return f"{variable}: none any longer"
         return f"{variable}: another one, from the {new.provenance[variable]}"
-    was, is_now = (shown(getattr(each.settings, option)) for each in (old, new))
+    was, is_now = (shown(each.settings, option) for each in (old, new))
     if was == is_now:
         return f"{variable}: what is in {is_now}"
     fresh = "; a fresh conversation begins" if option == "model" else ""

@@ -59,27 +59,18 @@ def with_options_tables(page: str) -> str:
 def default_text(option: str) -> str:
     """The default of a field, as it would be written in an env file; empty for none."""
     field = Settings.model_fields[option]
-    if field.is_required() or field.default is None:
-        return ""
-    if isinstance(field.default, tuple):
-        return ",".join(map(str, field.default))
-    if isinstance(field.default, bool):
-        return str(field.default).lower()
-    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+    return "" if field.is_required() else _written(field.default)
 
 
-def shown(value: object) -> str:
+def shown(settings: Settings, option: str) -> str:
     """The value of a field for people, on one line: a secret is masked, nothing is ``-``."""
+    value = getattr(settings, option)
     if hasattr(value, "get_secret_value"):
         return _MASKED
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "-"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = "" if value is None else str(value)
-    return repr(text) if "\n" in text else text or "-"
+    text = _written(value)
+    if not text:  # an empty text would be the default
+        return "none" if default_text(option) else "-"
+    return text if text.isprintable() else repr(text)
 
 
 def in_effect(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
@@ -87,7 +78,7 @@ def in_effect(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     for variable, option in VARIABLES.items():
         origin = loaded.provenance[variable]
         if variable not in loaded.problems:
-            yield variable, origin, shown(getattr(loaded.settings, option))
+            yield variable, origin, shown(loaded.settings, option)
         elif origin is Origin.DEFAULT:
             yield variable, "-", "not found"
         else:
@@ -95,6 +86,17 @@ def in_effect(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     for variable, text in loaded.library.items():
         origin = loaded.provenance[variable]
         yield variable, origin, "cannot be used" if variable in loaded.problems else text
+
+
+def _written(value: object) -> str:
+    """A value as it is written in an env file; empty for none."""
+    if isinstance(value, tuple):
+        return ",".join("=".join(each) if isinstance(each, tuple) else str(each) for each in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
 
 
 def _example(option: str) -> str:
