@@ -267,6 +267,9 @@ def _token(args: argparse.Namespace) -> int:
             raise ConfigError("whether a key is stored, only root may see: sudo speakerd token")
         missing = f"{API_KEY} is missing: tokens are made where it is; see speakerd config"
         raise ConfigError(loaded.problems.get(API_KEY, missing))
+    refused = [line for name, line in loaded.problems.items() if name in loaded.library]
+    if refused:  # the key must not go there
+        raise ConfigError("\n".join(refused))
     export_library_variables(loaded)
     made = mint(key, minutes=args.minutes, uses=args.uses)
     _print([json.dumps(made.as_dict()) if args.json else made.name])

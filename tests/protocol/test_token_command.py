@@ -94,6 +94,19 @@ async def test_without_a_key(
     assert "GEMINI_API_KEY is missing: tokens are made where it is" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:9"), ("SSL_CERT_FILE", "/nowhere/ca.pem")],
+)
+async def test_the_key_goes_nowhere_by_what_the_daemon_would_refuse(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", DEFAULT_KEY)
+    monkeypatch.setenv(variable, value)
+    assert await token() == 78
+    assert capsys.readouterr().err.startswith(f"speakerd: {variable} in the environment is '")
+
+
 async def test_a_key_that_is_refused(
     simulator: Simulator,  # noqa: ARG001 - it has to be there
     monkeypatch: pytest.MonkeyPatch,
