@@ -17,6 +17,7 @@ from speakerd import config
 from speakerd.conversation.events import ButtonEdge, ButtonHeldAtStart, DeviceLost, DeviceReady
 from speakerd.doctor.account import UNIT, device_nodes, who_runs
 from speakerd.doctor.asking import silent, told_of
+from speakerd.doctor.configuration import place
 from speakerd.doctor.findings import fail, ok, warn
 from speakerd.errors import UnavailableError
 from speakerd.panel.button import GpioButton
@@ -57,7 +58,8 @@ def check_chip(system: System) -> Iterator[Finding]:
     factory = _factory(system)
     if factory == "mock":
         what = f"{_FACTORY}=mock: made-up pins, which nobody can press"
-        yield warn(_AREA, what, f"take {_FACTORY} out of {_env_file(system)}")
+        where = place(system.loaded, _FACTORY) if system.loaded else _env_file(system)
+        yield warn(_AREA, what, f"take {_FACTORY} out of {where}")
         return
     model = _model(system)
     chips = _chips(system)

@@ -61,15 +61,18 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
         remedy = f"sudo install -D -m 0640 /dev/null {path}, and see `speakerd config`"
         yield warn(AREA, what, remedy)
         return
+    if not stat.S_ISREG(status.st_mode):  # /dev/null, which is everybody's
+        yield ok(AREA, f"{path} stands for no env file")
+        return
     mode = stat.S_IMODE(status.st_mode)
-    has_key = any(loaded.provenance[name] is Origin.FILE for name in sources.SECRETS)
+    has_secret = any(loaded.provenance[name] is Origin.FILE for name in sources.SECRETS)
     give = f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}"
     account = who_runs(system)
     if account.service and not (_may(account, path, 0o4) and _may(account, path.parent, 0o1)):
         what = f"user {account.name} may not read {path} (mode {mode:04o}): it does not start"
         yield fail(AREA, what, f"sudo chmod 0755 {path.parent} && {give}")
-    elif mode & 0o007 and has_key:
-        what = f"everybody on this machine may read {path} (mode {mode:04o}), and a key is in it"
+    elif mode & 0o007 and has_secret:
+        what = f"everybody on this machine may read {path} (mode {mode:04o}), and a secret is in it"
         yield warn(AREA, what, give)
     elif mode & 0o022:
         what = f"others than root may write {path} (mode {mode:04o})"
@@ -103,7 +106,7 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
     for variable, problem in loaded.problems.items():
         if variable == sources.API_KEY:
             continue  # told with the key
-        where = _place(loaded, variable)
+        where = place(loaded, variable)
         yield fail(AREA, problem, f"change {variable} in {where}, {_RELOAD}")
     for warning in loaded.warnings:
         if warning.startswith(f"{sources.STATE_DIRECTORY} "):
@@ -116,7 +119,8 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
         yield warn(AREA, warning, f"take it out, or correct its name, {_RELOAD}")
 
 
-def _place(loaded: Loaded, variable: str) -> str:
+def place(loaded: Loaded, variable: str) -> str:
+    """Where a variable is set, in words."""
     if loaded.provenance[variable] is Origin.ENVIRONMENT:
         return "the environment"
     return str(loaded.env_file)
@@ -149,24 +153,24 @@ def _key(system: System, loaded: Loaded) -> Iterator[Finding]:
         yield fail(KEY, problem, _STORE_KEY)
         return
     yield from _mode(path)
-    place = _place(loaded, sources.API_KEY)
+    where = place(loaded, sources.API_KEY)
     if origin is Origin.CREDENTIAL:
         yield ok(KEY, f"there, from the credential {sources.CREDENTIAL}")
     elif stored is None:
-        yield ok(KEY, f"there, from {place}; whether another one is stored, only root may see")
+        yield ok(KEY, f"there, from {where}; whether another one is stored, only root may see")
     elif stored not in {"", _text_of(loaded.settings.gemini_api_key)}:
-        what = f"the one in {place} wins over another one in {path}"
-        yield warn(KEY, what, f"take {sources.API_KEY} out of {place}")
+        what = f"the one in {where} wins over another one in {path}"
+        yield warn(KEY, what, f"take {sources.API_KEY} out of {where}")
     else:
-        yield ok(KEY, f"there, from {place}")
+        yield ok(KEY, f"there, from {where}")
 
 
 def _unused(loaded: Loaded, tokens: str, path: Path, stored: str | None) -> Iterator[Finding]:
     """With tokens no key is needed, and none should lie about."""
     what = f"{tokens} is set: it is not used"
     if loaded.provenance[sources.API_KEY] in {Origin.ENVIRONMENT, Origin.FILE}:
-        place = _place(loaded, sources.API_KEY)
-        yield warn(KEY, f"one is in {place}, but {what}", f"take {sources.API_KEY} out of it")
+        where = place(loaded, sources.API_KEY)
+        yield warn(KEY, f"one is in {where}, but {what}", f"take {sources.API_KEY} out of it")
     if stored:
         yield warn(KEY, f"one is in {path}, but {what}", f"sudo rm {path}")
     elif loaded.provenance[sources.API_KEY] is Origin.DEFAULT:

@@ -110,6 +110,13 @@ def test_an_env_file_that_the_services_group_may_read(machine: Healthy, env_file
     assert machine.faults_by(configuration.check) == []
 
 
+def test_nobody_is_told_to_change_the_mode_of_a_device(machine: Healthy) -> None:
+    machine.shell["SPEAKERD_ENV_FILE"] = "/dev/null"
+    found = machine.found_by(configuration.check)
+    assert "OK configuration: /dev/null stands for no env file" in found
+    assert not any("chmod" in line for line in found)
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o666])
 def test_an_env_file_with_a_key_for_all_to_read(
     machine: Healthy, env_file: Path, mode: int
@@ -118,7 +125,7 @@ def test_an_env_file_with_a_key_for_all_to_read(
     assert machine.faults_by(configuration.check) == [
         (
             f"WARN configuration: everybody on this machine may read {env_file} (mode {mode:04o}), "
-            f"and a key is in it -> sudo chown root:speakerd {env_file}"
+            f"and a secret is in it -> sudo chown root:speakerd {env_file}"
             f" && sudo chmod 0640 {env_file}"
         )
     ]
