@@ -449,6 +449,12 @@ def test_the_page_has_every_event_with_its_id() -> None:
     assert {event: each for event, (each, _) in documented().items()} == journal.MESSAGE_IDS
 
 
+@pytest.mark.parametrize("kind", [*FailureKind, *Outcome])
+def test_the_page_has_each_word_of_a_field(kind: FailureKind | Outcome) -> None:
+    page = Path(speakerd.__file__).parents[1] / "docs" / "journal.md"
+    assert f"`{kind.value}`" in page.read_text(encoding="utf-8")
+
+
 def test_the_page_has_the_fields_that_are_in_the_journal(listening: World) -> None:
     told = listening.chronicle
     chronicle.starting(load({"GEMINI_API_KEY": KEY}))

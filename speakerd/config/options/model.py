@@ -71,7 +71,7 @@ class TheModel(Area):
     vocabulary: Words = Field(
         (),
         description="Names and words that shall be understood right.",
-        json_schema_extra=words("up to 100 words with commas between them"),
+        json_schema_extra=words("up to 100 words of up to 100 letters, with commas between them"),
     )
     thinking_level: Annotated[Literal["", "minimal", "low", "medium", "high"], Lowered] = Field(
         "",
@@ -193,7 +193,7 @@ class TheInstruction(Area):
     names: Words = Field(
         (),
         description="Who lives there, for {names}.",
-        json_schema_extra=words("up to 100 names with commas between them"),
+        json_schema_extra=words("up to 100 names of up to 100 letters, with commas between them"),
     )
 
 
