@@ -133,6 +133,7 @@ class Model:
     interaction_status: bool = False  # comes with every turnComplete
     voice_activity: bool = True  # it tells where it has detected speech
     silence_duration: bool = True  # silenceDurationMs is heeded
+    all_video: bool = True  # a turn has what was seen before it, too, with automatic detection
     stream_end: bool = False  # audioStreamEnd ends what is being said
 
 
@@ -141,6 +142,7 @@ _NATIVE_AUDIO = Model(
     feelings=True,
     answers_text=False,
     voice_activity=False,
+    all_video=False,
     stream_end=True,
 )
 

@@ -60,6 +60,7 @@ class Conversation:
         self._detector = Detector(config.detection or Sensitivity())
         self._waits = config.history  # for what was said before
         self._limited = False  # by the pictures in it
+        self._seen: list[Picture] = []  # while nobody spoke: they belong to the next turn
         self._heard: TurnRecord | None = None  # the turn whose utterance is being heard
         self._utterance_faults: deque[Planned] = deque()
         self._texts: list[str] = []  # clientContent whose turn is not complete yet
@@ -115,6 +116,8 @@ class Conversation:
         if self._config.interruptible:
             self._interrupt()
         self._heard = turn = self._new_turn("speech")
+        turn.pictures += self._seen
+        self._seen.clear()
         self._utterance_faults = deque(self._wire.script(Phase.UTTERANCE, turn))
         turn.activity_start_at = self._wire.now
         self._wire.note(f"turn {turn.number}: activityStart")
@@ -166,6 +169,9 @@ class Conversation:
         data, mime_type = messages.picture(blob)
         self._limit_session()
         turn = self._heard
+        if turn is None and self._config.detection is not None and self._config.traits.all_video:
+            self._seen = [*self._seen, Picture(data, mime_type, 0)][-MOST_PICTURES:]
+            return
         if turn is None:
             self._wire.record.discarded_pictures += 1
             return

@@ -28,6 +28,7 @@ from tests.protocol.simulator_driver import (
     Server,
     audio,
     kinds,
+    picture,
     reply_pcm,
     resampled,
     setup,
@@ -469,3 +470,17 @@ def test_a_connection_that_breaks_while_somebody_speaks(after_s: float) -> None:
     [turn] = server.world.turns  # what came after it is not heard any more
     assert turn.outcome is Outcome.LOST
     assert client.wait(10) == []
+
+
+@pytest.mark.parametrize(("model", "seen"), [("", 2), (LIVE_2_5, 1)])
+def test_what_was_seen_before_is_part_of_the_turn_where_the_model_has_it_so(
+    model: str, seen: int
+) -> None:
+    client = listening(model=model)
+    client.send(picture(b"\1"))
+    stream(client, silence(0.5) + speech(1.0))
+    client.send(picture(b"\2"))
+    stream(client, silence(1.0))
+    client.wait(5)
+    assert [each.data for each in client.turn.pictures] == [b"\1", b"\2"][-seen:]
+    assert client.core.record.discarded_pictures == 2 - seen
