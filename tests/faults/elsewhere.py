@@ -560,18 +560,18 @@ ELSEWHERE: dict[str, list[Entry]] = {
             ),
         ),
         *_of(
-            "tests/edges/test_camera.py",
+            "tests/edges/test_commands.py",
             (
                 "its driver hangs: it cannot even be killed",
                 "in mid-utterance",
                 "the answer, without pictures; the status says that it hangs",
-                "test_one_that_cannot_be_killed_is_not_started_again",
+                "test_one_that_cannot_be_ended_holds_nothing_up_and_no_other_is_started",
             ),
             (
                 "its command leaves a child behind",
                 "in mid-utterance",
                 "the answer, with the picture; the child is ended",
-                "test_a_child_that_is_left_behind_holds_nothing_up",
+                "test_what_it_leaves_running_is_ended_with_it",
             ),
         ),
     ],
