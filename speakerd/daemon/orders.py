@@ -11,7 +11,7 @@ from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import effects as fx
 from speakerd.daemon.translate import utterance_bytes_of
-from speakerd.live.connection import Text
+from speakerd.live.sending import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,9 @@ from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import sdk, setup
 from speakerd.live.access import Access
-from speakerd.live.connection import Connection, Outlets, Result, Spoken, Text, Written
+from speakerd.live.connection import Connection, Outlets
 from speakerd.live.history import NOTHING, Past
+from speakerd.live.sending import Result, Spoken, Text, Written
 from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ class LiveEdge:
         self._timeouts = timeouts or Timeouts()
         self._access = Access(api_key, source, self._timeouts)
         self._told_left_out: tuple[str, tuple[str, ...]] = ("", ())  # of which model, and what
-        self._open_calls: dict[
-            str, str
-        ] = {}  # of the connection before: the session waits for them
+        #: What the session still waits for from the connection before: names of calls by their ids.
+        self._open_calls: dict[str, str] = {}
         self._connections: dict[int, tuple[Connection, asyncio.Task[Failure]]] = {}
 
     def reload(
@@ -146,7 +146,7 @@ class LiveEdge:
     def _ended(self, generation: int, task: asyncio.Task[Failure]) -> None:
         """Report the end of a connection: once, last of all, whatever it was that ended it."""
         connection, _ = self._connections.pop(generation)
-        self._open_calls |= connection.open_calls
+        self._open_calls |= connection.calls.open
         failure: Failure | None = None  # our own close
         if not task.cancelled():
             bug = task.exception()

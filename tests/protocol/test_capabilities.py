@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from speakerd.config.settings import Settings
 from speakerd.conversation import events as ev
 from speakerd.daemon.translate import wishes_of
-from speakerd.live.connection import Text
 from speakerd.live.edge import LiveEdge
+from speakerd.live.sending import Text
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY

@@ -19,8 +19,9 @@ from pydantic import SecretStr
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live.connection import Outlets, Text
+from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.sending import Text
 from speakerd.live.setup import Wishes
 from speakerd.live.transport import Timeouts
 from speakerd.simulator import faults
