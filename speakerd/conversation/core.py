@@ -34,7 +34,6 @@ from speakerd.conversation.status import (
     link_word,
     state_word,
 )
-from speakerd.conversation.texts import Texts
 from speakerd.conversation.turn import TurnInput, TurnState
 from speakerd.conversation.wire import Wire
 
@@ -82,7 +81,6 @@ class Core:
         self._dialogue = Dialogue(self._rules, self._clock, self._link, self._button, self._out)
         self._sound = Sound(self._dialogue)
         self._wire = Wire(self._dialogue, self._link, self._out)
-        self._texts = Texts(self._dialogue)
         self._controls = Controls(
             self._rules, self._dialogue, self._out, self._stop, self._wish_to_forget
         )
@@ -182,7 +180,7 @@ class Core:
             due = self._dialogue.due()
             if due is not None:
                 moved = self._dialogue.step(due) or moved
-            if not (moved or self._texts.begin()):
+            if not (moved or self._dialogue.say()):
                 break
         if self._dialogue.state not in _HELD:
             self._button.spend(self._now)
@@ -322,8 +320,8 @@ class Core:
         if news and event.left is Budget.NEAR:
             self._dialogue.warn(fx.Notice.BUDGET_NEAR)
         self._budget = event.left
-        if event.left is Budget.SPENT and len(self._texts):
-            self._texts.clear()
+        if event.left is Budget.SPENT and len(self._dialogue.texts):
+            self._dialogue.texts.clear()
             self._dialogue.warn(fx.Notice.BUDGET_SPENT)
 
     def _button_edge(self, event: ev.ButtonEdge) -> None:
@@ -360,7 +358,7 @@ class Core:
         self._stop()
 
     def _stop(self) -> None:
-        self._texts.clear()
+        self._dialogue.texts.clear()
         self._dialogue.step(TurnInput.STOP)
 
     def _forget_requested(self, _event: ev.ForgetRequested) -> None:
@@ -378,12 +376,12 @@ class Core:
             self._refuse()
         elif self._budget is Budget.SPENT:
             self._out.append(fx.Refused(_REFUSALS[fx.Notice.BUDGET_SPENT]))
-        elif len(self._texts) >= self._rules.max_texts:
-            self._out.append(fx.Refused(f"{len(self._texts)} texts wait already: try again later"))
+        elif (waiting := len(self._dialogue.texts)) >= self._rules.max_texts:
+            self._out.append(fx.Refused(f"{waiting} texts wait already: try again later"))
         else:
-            self._texts.add(event)
-            if not self._texts.begin():
-                self._out.append(fx.Postponed(len(self._texts) - 1))
+            self._dialogue.texts.add(event)
+            if not self._dialogue.say():
+                self._out.append(fx.Postponed(len(self._dialogue.texts) - 1))
 
     def _tone_requested(self, _event: ev.ToneRequested) -> None:
         word = self._devices[ev.Device.SPEAKER]
@@ -403,7 +401,7 @@ class Core:
     def _shutdown_requested(self, _event: ev.ShutdownRequested) -> None:
         self._over = True
         self._reload = None
-        self._texts.clear()
+        self._dialogue.texts.clear()
         self._controls.close()
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)

@@ -1,7 +1,9 @@
-"""The dialogue: runs the turn machine, and carries its actions out as effects.
+"""The dialogue: runs the turn machine.
 
-What is known of each turn, and what it still needs, is in :mod:`~speakerd.conversation.turns`; what
-is told by sound in :mod:`~speakerd.conversation.telling`.
+It decides which input a fact or the time amounts to. The actions of the table are carried out, as
+effects, by :mod:`~speakerd.conversation.pushtotalk`, :mod:`~speakerd.conversation.handsfree`,
+:mod:`~speakerd.conversation.texts` and :mod:`~speakerd.conversation.answer`; what all of them stand
+on is in :mod:`~speakerd.conversation.stage`.
 """
 
 from __future__ import annotations
@@ -9,23 +11,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
+from speakerd.conversation.answer import Answer
 from speakerd.conversation.button import Touch
-from speakerd.conversation.events import SayRequested
 from speakerd.conversation.handsfree import HandsFree
-from speakerd.conversation.ledger import Kind, Outcome, TurnRecord
-from speakerd.conversation.link import Link, LinkState
-from speakerd.conversation.memory import Hold, Turn
-from speakerd.conversation.rules import FOREVER, Rules
-from speakerd.conversation.telling import Telling
-from speakerd.conversation.turn import TRANSITIONS, Action, TurnInput, TurnState
-from speakerd.conversation.turns import Turns
-from speakerd.errors import Failure, FailureKind
+from speakerd.conversation.link import LinkState
+from speakerd.conversation.pushtotalk import PushToTalk
+from speakerd.conversation.rules import FOREVER
+from speakerd.conversation.stage import Stage
+from speakerd.conversation.texts import Texts
+from speakerd.conversation.turn import TRANSITIONS, TurnInput, TurnState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from speakerd.conversation.button import Button
-    from speakerd.conversation.memory import Clock, Playing
+    from speakerd.conversation.link import Link
+    from speakerd.conversation.memory import Clock, Playing, Turn
+    from speakerd.conversation.rules import Rules
 
 
 #: The states in which the gate is open.
@@ -35,7 +35,7 @@ _ANSWERING = frozenset((TurnState.SPEAKING, TurnState.REPLYING))
 
 
 class Dialogue:
-    """The turn machine with its memory. ``out`` collects the orders."""
+    """The turn machine. ``out`` collects the orders."""
 
     def __init__(
         self, rules: Rules, clock: Clock, link: Link, button: Button, out: list[fx.Effect]
@@ -45,24 +45,16 @@ class Dialogue:
         self._link = link
         self._button = button
         self._out = out
-        self.telling = Telling(clock, out)
-        self.turns = Turns(rules, clock, link, self.telling, out)
+        self._stage = Stage(rules, clock, link, out)
+        self.telling = self._stage.telling
+        self.turns = self._stage.turns
+        self.texts = Texts(self._stage)
         self.state = TurnState.IDLE
-        self.expected: Turn | None = None  # the one whose reply the speaker may play
         self._entered = 0.0
-        self._numbers = 0
-        self._hold = Hold()  # the last one
-        self._min_press_s = rules.min_press_s  # of it
-        self._cue_at = FOREVER  # when it is told again that an answer is being waited for
-        self._said = SayRequested("")  # the text being begun
-        self.input = TurnInput.STOP  # the one being carried out
-        self._hands_free = HandsFree(self)
-        actions = self._hands_free.actions()
-        self._actions: dict[Action, Callable[[], None]] = actions | {
-            action: getattr(self, f"_{action.name.lower()}")
-            for action in Action
-            if action not in actions
-        }
+        self._min_press_s = rules.min_press_s  # of the last press
+        self._hands_free = HandsFree(self._stage)
+        parts = PushToTalk(self._stage, button), self.texts, Answer(self._stage), self._hands_free
+        self._actions = dict(row for part in parts for row in part.actions().items())
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; no turn is under way."""
@@ -79,18 +71,9 @@ class Dialogue:
         return self.turns.current
 
     @property
-    def model(self) -> str:
-        """The one of this connection, or else of the next."""
-        return self._link.model
-
-    def next_number(self) -> int:
-        """The id of a new turn."""
-        self._numbers += 1
-        return self._numbers
-
-    def order(self, effect: fx.Effect) -> None:
-        """Have something done."""
-        self._out.append(effect)
+    def expected(self) -> Turn | None:
+        """The one whose reply the speaker may play."""
+        return self._stage.expected
 
     @property
     def playing(self) -> Playing:
@@ -106,8 +89,9 @@ class Dialogue:
             return False
         self.state, action = row
         self._entered = self.now
-        self.input = event
-        self._actions[action]()
+        self._stage.input = event
+        if (next_event := self._actions[action]()) is not None:
+            self.step(next_event)
         return True
 
     def deadline(self) -> float:
@@ -125,7 +109,7 @@ class Dialogue:
         at, event = FOREVER, TurnInput.SETTLED
         match self.state:
             case TurnState.ARMED:
-                at, event = self._hold.pressed_at + self._min_press_s, TurnInput.HELD
+                at, event = self._stage.hold.pressed_at + self._min_press_s, TurnInput.HELD
             case TurnState.LISTENING:
                 at, event = self._longest_at(), TurnInput.TOO_LONG
             case TurnState.TAIL:
@@ -189,8 +173,8 @@ class Dialogue:
 
     def take_back(self) -> None:
         """The press was none, or the button is gone: what was waited for is waited for."""
-        waited = self.state is TurnState.ARMED and self._hold.after in self.turns.unanswered
-        self._hold.at_rest = False
+        waited = self.state is TurnState.ARMED and self._stage.hold.after in self.turns.unanswered
+        self._stage.hold.at_rest = False
         self.step(TurnInput.TAKEN_BACK if waited else TurnInput.RELEASE)
 
     def mute(self) -> None:
@@ -228,7 +212,8 @@ class Dialogue:
 
     def voice(self, turn: Turn, *, speaks: bool | None = None) -> None:
         """The server has heard somebody in a turn that is streamed to it."""
-        self._hands_free.voice(turn, speaks=speaks)
+        if (event := self._hands_free.voice(turn, speaks=speaks)) is not None:
+            self.step(event)
 
     def refuse_press(self, why: fx.Notice) -> None:
         """The button is pressed in vain; it silences all the same.
@@ -278,27 +263,26 @@ class Dialogue:
     def think_aloud(self) -> None:
         """Tell now and then that an answer is being waited for."""
         if self.now >= self.cue_at():
-            self._cue_at = self.now + self._rules.thinking_cue_s
+            self._stage.wait()
             self.cue(fx.Cue.THINKING)
 
     def cue_at(self) -> float:
         """When :meth:`think_aloud` has something to say; infinity for never."""
-        return self._cue_at if self.state is TurnState.THINKING else FOREVER
+        return self._stage.cue_at if self.state is TurnState.THINKING else FOREVER
 
     def _longest_at(self) -> float:
-        return self._hold.pressed_at + self._rules.max_utterance_s
+        return self._stage.hold.pressed_at + self._rules.max_utterance_s
 
-    def say(self, what: SayRequested) -> bool:
-        """Begin a turn of text; False while another one is under way."""
-        self._said = what
-        return self.step(TurnInput.SAY)
+    def say(self) -> bool:
+        """Begin the next of the texts that wait, if it may begin now; whether it has."""
+        return self.texts.may_begin(self.state) and self.step(TurnInput.SAY)
 
     # --- facts that need no transition
 
     def captured(self, number: int) -> None:
         """The utterance has its first sound."""
-        if self.state is TurnState.ARMED and number == self._numbers:
-            self._hold.captured = True
+        if self.state is TurnState.ARMED and number == self._stage.number:
+            self._stage.hold.captured = True
         elif (turn := self.turns.find(number)) is not None:
             turn.captured = True
             self.deliver()
@@ -307,8 +291,8 @@ class Dialogue:
         """The answer began to come as its connection was given up: it will be another answer."""
         turn = self.expected
         if turn is not None and turn.number == number and not turn.answered:
-            self.hush()
-            self.expect(turn)
+            self._stage.hush()
+            self._stage.expect(turn)
 
     def tools_called(self, call_ids: tuple[str, ...]) -> None:
         """Blocking calls are pending: no realtime input until they are answered."""
@@ -357,254 +341,3 @@ class Dialogue:
         """Have sent what is not on this connection yet, where an answer is still wanted."""
         if self.state not in {TurnState.IDLE, TurnState.SPEAKING, TurnState.SETTLING}:
             self.turns.deliver()
-
-    # --- actions: the gate
-
-    def _arm(self) -> None:
-        self.turns.close_books(Outcome.ANSWERED)
-        self._open_gate(at_rest=not self.playing.sounds)
-
-    def _barge_in(self) -> None:
-        self.turns.close_books(Outcome.STOPPED)
-        self._open_gate()
-
-    def _speak_on(self) -> None:
-        waited = self.turn
-        if waited is not None:
-            self.turns.unanswered.append(waited)
-        if len(self.turns.unanswered) > self._rules.max_unanswered:
-            self.turns.lose(self.turns.unanswered[0])
-        self._open_gate(after=waited)
-
-    def _take_back(self) -> None:
-        self._out.append(fx.DiscardUtterance(self._numbers))
-        turn = self.turns.unanswered.pop()
-        if not turn.sent:
-            turn.waiting_since = self.now
-        self._begin(turn)
-        if self._link.refusal is not None:
-            self.step(TurnInput.REFUSED)
-
-    def _open_gate(self, *, at_rest: bool = False, after: Turn | None = None) -> None:
-        self.hush()
-        self._hold = Hold(self.now, at_rest, after)
-        self.turns.current = None
-        number = self.next_number()
-        earliest = max(
-            self.now - self._rules.preroll_s, self.playing.ended_at + self._rules.echo_guard_s
-        )
-        self._out.append(fx.OpenGate(number, min(self.now, earliest)))
-        self.call_link(sure=False)
-
-    def _disarm(self) -> None:
-        self._out.append(fx.DiscardUtterance(self._numbers))
-        self.turns.let_go(Outcome.STOPPED)
-        if self._hold.at_rest and self.input is TurnInput.RELEASE:
-            self.cue(fx.Cue.NOTHING)
-        self.telling.tell()
-
-    def _open(self) -> None:
-        for turn in self.turns.unanswered:
-            self.turns.write(turn.record, Outcome.SPOKEN_ON)
-        self._link.held(self.now, self._out)
-        record = TurnRecord(self._numbers, self._link.model, self._hold.pressed_at)
-        self._begin(Turn(record, captured=self._hold.captured))
-
-    def _begin_tail(self) -> None:
-        if self.turn is not None:
-            self.turn.record.released_at = self.now
-
-    def _block(self) -> None:
-        self._button.spend(self.now, too_long=True)
-        self._begin_tail()
-
-    def _continue(self) -> None:
-        if self.turn is not None:
-            self.turn.record.released_at = None
-
-    def _complete(self) -> None:
-        if self.turn is None:
-            return
-        record = self.turn.record
-        released_at = self.now if record.released_at is None else record.released_at
-        record.utterance_ended_at = self.turn.waiting_since = self.now
-        self.turn.complete = True
-        self._out.append(fx.CloseGate(self.turn.number, released_at))
-        self.cue(fx.Cue.HEARD)
-        self._begin_to_wait()
-        if self._link.refusal is not None:
-            self.step(TurnInput.REFUSED)
-
-    def _fail_capture(self) -> None:
-        self._abandon(Outcome.EMPTY)
-        self.telling.tell(fx.Notice.NO_MICROPHONE)
-
-    def _mute(self) -> None:
-        self._abandon(Outcome.STOPPED)
-        self.telling.tell()
-
-    def _abandon(self, outcome: Outcome) -> None:
-        """End what is being said, and the waiting for answers to what was said before."""
-        if self.turn is None:
-            self._out.append(fx.DiscardUtterance(self._numbers))
-        self.turns.abandon(outcome)
-        self.hush()
-
-    # --- actions: delivery
-
-    def _ask(self) -> None:
-        self.turns.close_books(Outcome.ANSWERED)
-        self.hush()
-        record = TurnRecord(self.next_number(), self.model, self.now, released_at=self.now)
-        record.utterance_ended_at = self.now
-        record.kind = Kind.ANNOUNCEMENT if self._said.read_out else Kind.TEXT
-        self._begin_to_wait()
-        self.call_link()
-        self._begin(Turn(record, text=self._said.text, complete=True, waiting_since=self.now))
-
-    def _begin_to_wait(self) -> None:
-        every_s = self._rules.thinking_cue_s
-        self._cue_at = self.now + every_s if every_s > 0 else FOREVER
-
-    def call_link(self, *, sure: bool = True) -> None:
-        """Somebody needs a connection now; not ``sure``: it may have been a tap."""
-        self._link.busy = self._link.urgent = True
-        self._link.press(self.now, self._out, sure=sure)
-
-    def _begin(self, turn: Turn) -> None:
-        self.turns.current = turn
-        self.expect(turn)
-        self.deliver()
-
-    def expect(self, turn: Turn) -> None:
-        """Let the reply of ``turn`` be played, from its beginning."""
-        self.expected = turn
-        self._out.append(fx.ExpectReply(turn.number))
-
-    def _retry(self) -> None:
-        if self.turn is None:
-            return
-        if not self.turns.may_be_sent_again(self.turn):
-            self.step(TurnInput.NO_ANSWER)
-        elif self.turn.sent:
-            self.turn.sent = False
-            self.turn.waiting_since = self.now
-
-    def _reconnect(self) -> None:
-        if self.turn is not None:
-            self.turn.waiting_since = self.now
-        self._restart("no answer to what was said")
-
-    def _note_interruption(self) -> None:
-        if self.turn is not None:
-            self.turn.interrupted = True
-
-    def _give_up(self) -> None:
-        why, turn = self.input, self.turn
-        if why is TurnInput.REFUSED and self._link.refusal is not None:
-            outcome, notice = Outcome.NOT_DELIVERED, self._link.refusal
-        elif turn is not None and turn.tool_ran:
-            outcome, notice = Outcome.RESULT_LOST, fx.Notice.RESULT_LOST
-        elif why is TurnInput.NO_ANSWER:
-            outcome, notice = Outcome.NO_ANSWER, fx.Notice.NO_ANSWER
-        else:
-            outcome, notice = Outcome.NOT_DELIVERED, fx.Notice.NOT_DELIVERED
-        if why is TurnInput.NO_ANSWER and turn is not None and turn.interrupted:
-            self._link.session_is_wedged()
-        elif why is TurnInput.NO_ANSWER and turn is not None and not turn.tool_ran:
-            self._link.unanswered(self.now)
-        self.turns.let_go(outcome)
-        self.turns.close_books(outcome)
-        self.hush()
-        self.telling.tell(notice)
-        self._restart("no answer to what was said")  # the next press gets another connection
-
-    def _tell_refusal(self) -> None:
-        self.telling.tell(self._link.refusal)
-
-    # --- actions: the reply
-
-    def _hear(self) -> None:
-        if self.turn is None:
-            return
-        self.turn.answered = True
-        self.turn.record.first_reply_at = self.now
-        self.turn.silent_since = None if self.playing.reply else self.now
-        self.turns.let_go(Outcome.SPOKEN_ON)
-        if self.telling.speaker_lost:
-            self.step(TurnInput.SPEAKER_LOST)
-
-    def _finish_playback(self) -> None:
-        if self.turn is not None and not self.turn.finishing:
-            self.turn.finishing = True
-            self.turn.silent_since = None
-            self._out.append(fx.FinishPlayback(self.turn.number))
-
-    def _cut(self) -> None:
-        if self.turn is None:
-            return
-        if self.turn.generation_done or self.turn.turn_done:
-            self.turn.turn_done = True  # all of it had come
-        else:
-            self.turn.cut = True
-        self._finish_playback()
-
-    def _cut_and_reconnect(self) -> None:
-        self._cut()
-        self._restart("the answer stopped coming")
-
-    def _resume(self) -> None:
-        """Late audio: it is part of the answer, and more of it may or may not come."""
-        if self.turn is not None:
-            self.turn.cut = False
-            self._finish_playback()
-
-    def _settle(self) -> None:
-        """Nothing is heard any longer; only the books are open."""
-
-    # --- actions: the end
-
-    def _end(self) -> None:
-        self.telling.heard()
-        self.turns.close_books(Outcome.ANSWERED)
-        self.telling.tell()
-
-    def _end_silent(self) -> None:
-        self.turns.let_go(Outcome.SPOKEN_ON)
-        self.turns.close_books(Outcome.SILENT)
-        self.telling.tell(fx.Notice.NO_REPLY)
-
-    def _end_cut(self) -> None:
-        self.turns.drop_following()
-        self.turns.close_books(Outcome.CUT)
-        self.telling.tell(fx.Notice.ANSWER_CUT)
-
-    def _end_unheard(self) -> None:
-        self.turns.drop_following()
-        self.turns.close_books(Outcome.CUT)
-        self.hush()
-        self.telling.unheard()
-
-    def _end_shutdown(self) -> None:
-        self.turns.let_go(Outcome.SHUTDOWN)
-        self.turns.close_books(Outcome.SHUTDOWN)
-        self.hush()
-
-    def _stop(self) -> None:
-        self.turns.let_go(Outcome.STOPPED)
-        self.turns.close_books(Outcome.STOPPED)
-        self.hush()
-        self.telling.tell()
-
-    def _hush(self) -> None:
-        self.hush()
-
-    def hush(self) -> None:
-        """Silence at once; nothing is to be played."""
-        self.telling.hush()
-        self.expected = None
-
-    # --- inside
-
-    def _restart(self, reason: str) -> None:
-        self._link.restart(Failure(FailureKind.TIMEOUT, reason), self.now, self._out)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
-from speakerd.conversation.turn import TurnState
+from speakerd.conversation.ledger import Kind, Outcome, TurnRecord
+from speakerd.conversation.memory import Turn
+from speakerd.conversation.turn import Action, TurnState
 
 if TYPE_CHECKING:
-    from speakerd.conversation.dialogue import Dialogue
     from speakerd.conversation.events import SayRequested
+    from speakerd.conversation.stage import Stage
+    from speakerd.conversation.turn import Actions
 
 #: The states in which a turn of text may begin.
 _FREE = {TurnState.IDLE, TurnState.SETTLING}
@@ -18,9 +21,13 @@ _FREE = {TurnState.IDLE, TurnState.SETTLING}
 class Texts:
     """Waits with each for the end of a turn, and of what is being explained by sound."""
 
-    def __init__(self, dialogue: Dialogue) -> None:
-        self._dialogue = dialogue
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
         self._waiting: collections.deque[SayRequested] = collections.deque()
+
+    def actions(self) -> Actions:
+        """What it carries out for the machine."""
+        return {Action.ASK: self._ask}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -33,11 +40,19 @@ class Texts:
         """Say none of them."""
         self._waiting.clear()
 
-    def begin(self) -> bool:
-        """Begin the next one, if it may begin now; whether it has."""
-        telling = self._dialogue.telling
+    def may_begin(self, state: TurnState) -> bool:
+        """Whether there is one, and it is its time."""
+        telling = self._stage.telling
         explaining = telling.playing.explains and not telling.speaker_lost
-        if not self._waiting or self._dialogue.state not in _FREE or explaining:
-            return False
-        self._dialogue.say(self._waiting.popleft())
-        return True
+        return bool(self._waiting) and state in _FREE and not explaining
+
+    def _ask(self) -> None:
+        stage, what = self._stage, self._waiting.popleft()
+        stage.turns.close_books(Outcome.ANSWERED)
+        stage.hush()
+        number, now = stage.next_number(), stage.now
+        record = TurnRecord(number, stage.link.model, now, released_at=now, utterance_ended_at=now)
+        record.kind = Kind.ANNOUNCEMENT if what.read_out else Kind.TEXT
+        stage.wait()
+        stage.call_link()
+        stage.begin(Turn(record, text=what.text, complete=True, waiting_since=now))

@@ -17,6 +17,10 @@ and the diagrams in the docs are drawn from them.
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class TurnState(enum.Enum):
@@ -71,7 +75,7 @@ class TurnInput(enum.Enum):
 
 
 class Action(enum.Enum):
-    """What the core does on a transition; each is one method of it."""
+    """What the core does on a transition; each is one method of a part of it."""
 
     ARM = "close the books of the last turn, open the gate"
     BARGE_IN = "silence, end the answer, open the gate"
@@ -113,6 +117,9 @@ class Action(enum.Enum):
     LISTEN_NO_MORE = "close the gate where it is open"
     HANG_UP = "throw the sound away, tell that nobody listens any more"
 
+
+#: What carries actions out; each gives back the input that it amounts to itself, if any.
+Actions: TypeAlias = "Mapping[Action, Callable[[], TurnInput | None]]"
 
 _S, _I, _A = TurnState, TurnInput, Action
 

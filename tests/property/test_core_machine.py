@@ -39,22 +39,13 @@ WAITS = st.sampled_from([0.7, 1.0, 2.0, 3.0, 5.0, 10.0, 14.9, 15.0, 20.0, 31.0, 
 
 def picture(core: Core) -> dict[str, str]:
     """Everything the core knows, to be compared."""
-    link = core._link
-    parts: list[object] = [core, link, link.session, link.features, core._button, core._dialogue]
-    parts += [core._dialogue.turns, core._dialogue.telling, core._texts]
-    parts += [core._controls, core._controls._keys]
-    skipped = {"_out", "_link", "_button", "_dialogue", "_actions", "_rules", "_random"}
-    skipped |= {
-        "_controls",
-        "_keys",
-        "_forget",
-        "_contacts",
-        "_clock",
-        "_texts",
-        "turns",
-        "telling",
-        "_telling",
-    }
+    link, dialogue = core._link, core._dialogue
+    parts: list[object] = [core, link, link.session, link.features, core._button]
+    parts += [dialogue, dialogue._stage, dialogue.turns, dialogue.telling, dialogue.texts]
+    parts += [dialogue._hands_free, core._controls, core._controls._keys]
+    skipped = {"_out", "_link", "link", "_button", "_dialogue", "_stage", "_actions", "_rules"}
+    skipped |= {"_random", "_controls", "_keys", "_forget", "_contacts", "_clock", "_hands_free"}
+    skipped |= {"texts", "turns", "_turns", "telling", "_telling"}
     skipped |= {"session", "features"}
     known = {
         f"{type(part).__name__}.{name}": repr(value)

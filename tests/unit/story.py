@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
-from speakerd.conversation import handsfree
 from speakerd.conversation.core import Core
 from speakerd.conversation.rules import Rules, TurnTaking
 from speakerd.conversation.turn import TurnState
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from speakerd.conversation.link import LinkState
 
 E = TypeVar("E")
+
+#: The states in which it listens by itself, or will again.
+HANDS_FREE = {TurnState.OPEN, TurnState.REPLYING}
 
 TICK_S = 0.01  # what a call without a time takes
 CUE_S = 0.02
@@ -215,7 +217,7 @@ class Story:
             TurnState.SPEAKING: lambda: (self.reply(self.turn), self.plays(self.turn)),
             TurnState.SETTLING: lambda: (self.generated(self.turn), self.drained(self.turn)),
         }
-        if state in handsfree.STATES:
+        if state in HANDS_FREE:
             steps = {
                 TurnState.OPEN: lambda: (self.go_hands_free(), self.tell(ev.PressRequested())),
                 TurnState.REPLYING: lambda: (

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from speakerd.conversation import handsfree
 from speakerd.conversation.core import Core
 from speakerd.conversation.turn import IGNORED, TRANSITIONS, Action, TurnInput, TurnState
+from tests.unit.story import HANDS_FREE
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(TurnState, TurnInput)))
@@ -48,6 +48,6 @@ def test_every_state_is_reached_and_leads_back_to_idle() -> None:
 
 def test_a_press_opens_the_gate_in_every_state_in_which_it_is_closed() -> None:
     holding = {TurnState.ARMED, TurnState.LISTENING}
-    for state in set(TurnState) - holding - handsfree.STATES:
+    for state in set(TurnState) - holding - HANDS_FREE:
         target, _ = TRANSITIONS[state][TurnInput.PRESS]
         assert target in holding
