@@ -236,7 +236,6 @@ class Sender:
         """
         from google.genai import types
 
-        await self._calls.wait_for_model()
         if not (self._attribution.is_answered(turn) or self._manners.hears_stream_end):
             silence = types.Blob(data=bytes(CHUNK_BYTES), mime_type=MIME_TYPE)
             for _ in range(_PAUSE_CHUNKS):
