@@ -40,6 +40,13 @@ class UnavailableError(SpeakerdError):
     exit_code = 69
 
 
+def reason(error: OSError, again: str) -> str:
+    """What the system refuses, in one line; ``again``: the command that has the right to it."""
+    what = error.strerror or str(error)
+    line = f"{error.filename}: {what}" if error.filename else what
+    return f"{line}: {again}" if isinstance(error, PermissionError) else line
+
+
 class FailureKind(enum.Enum):
     """Why a connection could not be made or ended, sorted by what to do about it."""
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from speakerd.config import boards
 from speakerd.config.boards import RECORD, Board, BoardError
 from speakerd.config.envfile import EnvFileError, parse
+from speakerd.errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,11 +64,8 @@ def main(arguments: list[str]) -> int:
         print(f"speakerd: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        why = error.strerror or str(error)
-        if isinstance(error, PermissionError):
-            why = f"{why}: {' '.join(['sudo speakerd-board', *arguments])}"
-        print(f"speakerd: {where}{why}", file=sys.stderr)
+        told = reason(error, " ".join(["sudo speakerd-board", *arguments]))
+        print(f"speakerd: {told}", file=sys.stderr)
         return 1
     return 0
 

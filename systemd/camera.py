@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from speakerd.camera.program import Program
 from speakerd.commands import CommandError
 from speakerd.config.dropins import CAMERA
-from speakerd.errors import ConfigError
+from speakerd.errors import ConfigError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,15 +49,15 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         pass
     except (CommandError, ConfigError) as error:
-        print(f"speakerd: {error}", file=sys.stderr)
-        return 1
+        return _refused(str(error))
     except OSError as error:
-        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        if isinstance(error, PermissionError):
-            why = f"{why}: {' '.join(['sudo speakerd-camera', *arguments])}"
-        print(f"speakerd: {why}", file=sys.stderr)
-        return 1
+        return _refused(reason(error, " ".join(["sudo speakerd-camera", *arguments])))
     return 0
+
+
+def _refused(why: str) -> int:
+    print(f"speakerd: {why}", file=sys.stderr)
+    return 1
 
 
 def _try(root: Path, file: Path | None) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd.config.dropins import KEYPAD
-from speakerd.errors import ConfigError
+from speakerd.errors import ConfigError, reason
 from speakerd.panel import inputs
 from speakerd.panel.keypad import name_of, open_device
 
@@ -50,15 +50,15 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         pass
     except ConfigError as error:
-        print(f"speakerd: {error}", file=sys.stderr)
-        return 1
+        return _refused(str(error))
     except OSError as error:
-        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        if isinstance(error, PermissionError):
-            why = f"{why}: {' '.join(['sudo speakerd-keypad', *arguments])}"
-        print(f"speakerd: {why}", file=sys.stderr)
-        return 1
+        return _refused(reason(error, " ".join(["sudo speakerd-keypad", *arguments])))
     return 0
+
+
+def _refused(why: str) -> int:
+    print(f"speakerd: {why}", file=sys.stderr)
+    return 1
 
 
 # --- which there are

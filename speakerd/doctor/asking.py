@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speakerd.doctor.account import UNIT
-from speakerd.doctor.findings import warn
+from speakerd.doctor.findings import ok, warn
 from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -27,6 +27,22 @@ def told_of(daemon: DaemonPort, device: str) -> str:
     Raises UnavailableError.
     """
     return str(ask(daemon, "status").get(device))
+
+
+def told_of_part(daemon: DaemonPort, part: str, *, well: str, ill: str, remedy: str) -> Finding:
+    """``well``, or ``ill`` with why, by the word that the daemon has for ``part``.
+
+    The word may name a remedy itself.
+    """
+    try:
+        parts = ask(daemon, "status").get("parts")
+    except UnavailableError as error:
+        return silent(part, error)
+    word = str(parts.get(part)) if isinstance(parts, dict) else "not told of"
+    if word == "ready":
+        return ok(part, well)
+    what, _, of_its_own = word.partition("; ")
+    return warn(part, f"{ill}: {what}", of_its_own or remedy)
 
 
 def silent(area: str, error: UnavailableError) -> Finding:

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 from speakerd.config.dropins import CAMERA
 from speakerd.doctor.account import UNIT, who_runs
-from speakerd.doctor.asking import ask, silent
+from speakerd.doctor.asking import told_of_part
 from speakerd.doctor.findings import ok, warn
 from speakerd.doctor.voice import FOLDERS
-from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from speakerd.doctor.findings import Finding
-    from speakerd.doctor.system import DaemonPort, System
+    from speakerd.doctor.system import System
 
 _AREA = "camera"
 _RESTART = f"sudo systemctl restart {UNIT}"
@@ -44,7 +43,13 @@ def check(system: System) -> Iterator[Finding]:
         what = f"the service may open no camera of this machine: /{CAMERA.path} is missing"
         yield warn(_AREA, what, f"sudo speakerd-camera --apply && {_RESTART}")
     elif system.daemon is not None:
-        yield _daemons(system.daemon)
+        yield told_of_part(
+            system.daemon,
+            _AREA,
+            well="the daemon knows of no trouble with it",
+            ill="the last picture failed",
+            remedy=_TRY,
+        )
 
 
 CHECKS = (check,)
@@ -64,15 +69,3 @@ def _program(system: System, path: str, *, service: bool) -> Finding:
     package = f"sudo apt install {_PACKAGES.get(name, name)}" if name in _IN_DEBIAN else ""
     other = f"set SPEAKERD_CAMERA_COMMAND to a program that is there; {_TRY} tries it"
     return warn(_AREA, f"{path} is not there: nothing is seen", package or other)
-
-
-def _daemons(daemon: DaemonPort) -> Finding:
-    try:
-        parts = ask(daemon, "status").get("parts")
-    except UnavailableError as error:
-        return silent(_AREA, error)
-    word = str(parts.get(_AREA)) if isinstance(parts, dict) else "not told of"
-    if word == "ready":
-        return ok(_AREA, "the daemon knows of no trouble with it")
-    what, _, remedy = word.partition("; ")
-    return warn(_AREA, f"the last picture failed: {what}", remedy or _TRY)

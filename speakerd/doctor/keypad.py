@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from speakerd.config.dropins import KEYPAD
 from speakerd.doctor.account import UNIT, device_nodes, who_runs
-from speakerd.doctor.asking import ask, silent
+from speakerd.doctor.asking import told_of_part
 from speakerd.doctor.findings import fail, ok, warn
-from speakerd.errors import UnavailableError
 from speakerd.panel import inputs
 from speakerd.panel.keypad import code_of
 
@@ -17,12 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from speakerd.doctor.findings import Finding
-    from speakerd.doctor.system import DaemonPort, System
+    from speakerd.doctor.system import System
 
 _AREA = "keypad"
-#: What lets the unit read input devices.
-DROPIN = KEYPAD.path
-_APPLY = f"sudo speakerd-keypad --apply && sudo systemctl restart {UNIT}"
+_RESTART = f"sudo systemctl restart {UNIT}"
+_APPLY = f"sudo speakerd-keypad --apply && {_RESTART}"
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -38,15 +36,21 @@ def check(system: System) -> Iterator[Finding]:
         except ValueError as error:
             what, _, remedy = str(error).partition("; ")
             yield fail(_AREA, f"SPEAKERD_KEYPAD_KEYS: {what}", remedy)
-    dropin = system.root / DROPIN
+    dropin = system.root / KEYPAD.path
     account = who_runs(system)
     if account.service and not (dropin.is_symlink() or dropin.exists()):
-        what = f"the service may not read input devices: /{DROPIN} is missing"
+        what = f"the service may not read input devices: /{KEYPAD.path} is missing"
         yield fail(_AREA, what, _APPLY)
     elif not account.service and found:
         yield from device_nodes(system, _AREA, found, "input")
     elif system.daemon is not None:
-        yield _daemons(system.daemon)
+        yield told_of_part(
+            system.daemon,
+            _AREA,
+            well="the daemon listens to it",
+            ill="the daemon has none",
+            remedy=_RESTART,
+        )
 
 
 CHECKS = (check,)
@@ -58,15 +62,3 @@ def _plugged_in(system: System, wanted: str, found: list[Path]) -> Finding:
         return warn(_AREA, f"no input device is {wanted}", remedy)
     paths = ", ".join(f"/{path.relative_to(system.root)}" for path in found)
     return ok(_AREA, f"{wanted} is {paths}")
-
-
-def _daemons(daemon: DaemonPort) -> Finding:
-    try:
-        parts = ask(daemon, "status").get("parts")
-    except UnavailableError as error:
-        return silent(_AREA, error)
-    word = str(parts.get(_AREA)) if isinstance(parts, dict) else "not told of"
-    if word == "ready":
-        return ok(_AREA, "the daemon listens to it")
-    what, _, remedy = word.partition("; ")
-    return warn(_AREA, f"the daemon has none: {what}", remedy or f"sudo systemctl restart {UNIT}")

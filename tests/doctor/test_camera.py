@@ -8,7 +8,7 @@ import pytest
 
 from speakerd.doctor import camera
 from tests.doctor.made_up import INSTALLED, Daemon, Machine, lines
-from tests.packaging.test_camera import DROPIN, TARGET
+from tests.packaging.doors import CAMERA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,8 @@ def machine(tmp_path: Path) -> Machine:
     machine.run.outputs["systemctl show speakerd.service"] = INSTALLED
     machine.options["SPEAKERD_CAMERA_COMMAND"] = "rpicam-jpeg -n -o -"
     machine.write("usr/bin/rpicam-jpeg", "")
-    (tmp_path / DROPIN).parent.mkdir(parents=True)
-    (tmp_path / DROPIN).symlink_to(TARGET)
+    (tmp_path / CAMERA.dropin).parent.mkdir(parents=True)
+    (tmp_path / CAMERA.dropin).symlink_to(CAMERA.target)
     machine.daemon = Daemon()
     machine.daemon.status["parts"] = {"camera": "ready"}
     return machine
@@ -85,8 +85,8 @@ def test_the_program_is_in_somebodys_home(machine: Machine) -> None:
 
 
 def test_the_drop_in_is_missing(machine: Machine) -> None:
-    (machine.root / DROPIN).unlink()
-    what = f"the service may open no camera of this machine: /{DROPIN} is missing"
+    (machine.root / CAMERA.dropin).unlink()
+    what = f"the service may open no camera of this machine: /{CAMERA.dropin} is missing"
     remedy = f"sudo speakerd-camera --apply && {RESTART}"
     assert found(machine) == [THERE, f"WARN camera: {what} -> {remedy}"]
 
@@ -94,7 +94,7 @@ def test_the_drop_in_is_missing(machine: Machine) -> None:
 def test_where_no_service_is_installed_none_is_needed(machine: Machine) -> None:
     machine.run.outputs.clear()
     machine.daemon = None
-    (machine.root / DROPIN).unlink()
+    (machine.root / CAMERA.dropin).unlink()
     assert found(machine) == [THERE]
 
 

@@ -9,7 +9,7 @@ import pytest
 from speakerd.doctor import keypad
 from tests.doctor.made_up import INSTALLED, Daemon, Machine, lines
 from tests.fakes.inputs import FakePorts
-from tests.packaging.test_keypad import DROPIN
+from tests.packaging.doors import KEYPAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,8 @@ def machine(tmp_path: Path) -> Machine:
     machine.run.outputs["systemctl show speakerd.service"] = INSTALLED
     machine.options["SPEAKERD_KEYPAD"] = "footswitch"
     FakePorts(tmp_path).add("PCsensor FootSwitch")
-    (tmp_path / DROPIN).parent.mkdir(parents=True)
-    (tmp_path / DROPIN).symlink_to("/opt/speakerd/share/speakerd/speakerd-keypad.conf")
+    (tmp_path / KEYPAD.dropin).parent.mkdir(parents=True)
+    (tmp_path / KEYPAD.dropin).symlink_to(KEYPAD.target)
     machine.daemon = Daemon()
     machine.daemon.status["parts"] = {"keypad": "ready"}
     return machine
@@ -48,15 +48,15 @@ def test_without_one_there_is_nothing_to_say(machine: Machine) -> None:
 
 
 def test_the_drop_in_is_missing(machine: Machine) -> None:
-    (machine.root / keypad.DROPIN).unlink()
-    what = f"the service may not read input devices: /{DROPIN} is missing"
+    (machine.root / KEYPAD.dropin).unlink()
+    what = f"the service may not read input devices: /{KEYPAD.dropin} is missing"
     assert found(machine) == [THERE, f"FAIL keypad: {what} -> {APPLY}"]
 
 
 def test_where_no_service_is_installed_it_is_for_who_runs_it(machine: Machine) -> None:
     machine.run.outputs.clear()
     machine.daemon = None
-    (machine.root / DROPIN).unlink()
+    (machine.root / KEYPAD.dropin).unlink()
     (words,) = found(machine)[1:]
     assert words.startswith("OK keypad: user ")
     assert words.endswith(" may use it")
