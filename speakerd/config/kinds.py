@@ -6,6 +6,7 @@ What a validator here raises reads on from the value: ``'5,5', which names a pin
 from __future__ import annotations
 
 import shlex
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -78,6 +79,8 @@ def _read(value: object) -> object:
         return value
     path = _absolute(Path(value))
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep the start waiting
+            raise ValueError("which is no file")
         with path.open("rb") as file:
             content = file.read(_LONGEST_TEXT_BYTES + 1)
         if len(content) > _LONGEST_TEXT_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import traceback
@@ -590,6 +591,10 @@ def test_a_file_of_text_is_read_with_the_rest(place: Place, tmp_path: Path) -> N
     assert "which is not UTF-8 text" in said()
     file.write_bytes(b"x" * 65537)
     assert "which has more than 65536 bytes" in said()
+    file.unlink()
+    os.mkfifo(file)  # nobody writes into it: reading would never end
+    assert "which is no file" in said()
+    file.unlink()
     (line,) = place.problems(SPEAKERD_SYSTEM_INSTRUCTION_FILE="instruction.txt")
     assert "which does not begin with /" in line
 
