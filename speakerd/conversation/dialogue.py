@@ -14,7 +14,6 @@ from speakerd.conversation import effects as fx
 from speakerd.conversation.answer import Answer
 from speakerd.conversation.button import Touch
 from speakerd.conversation.handsfree import HandsFree
-from speakerd.conversation.link import LinkState
 from speakerd.conversation.pushtotalk import PushToTalk
 from speakerd.conversation.rules import FOREVER
 from speakerd.conversation.stage import Stage
@@ -40,11 +39,7 @@ class Dialogue:
     def __init__(
         self, rules: Rules, clock: Clock, link: Link, button: Button, out: list[fx.Effect]
     ) -> None:
-        self._rules = rules
-        self._clock = clock
-        self._link = link
         self._button = button
-        self._out = out
         self._stage = Stage(rules, clock, link, out)
         self.telling = self._stage.telling
         self.turns = self._stage.turns
@@ -56,14 +51,18 @@ class Dialogue:
         parts = PushToTalk(self._stage, button), self.texts, Answer(self._stage), self._hands_free
         self._actions = dict(row for part in parts for row in part.actions().items())
 
+    @property
+    def _rules(self) -> Rules:
+        return self._stage.rules
+
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; no turn is under way."""
-        self._rules = self.turns.rules = rules
+        self.turns.rules = rules
 
     @property
     def now(self) -> float:
         """The time."""
-        return self._clock.now
+        return self._stage.now
 
     @property
     def turn(self) -> Turn | None:
@@ -137,7 +136,7 @@ class Dialogue:
     def _thinking_due(self, turn: Turn) -> tuple[float, TurnInput]:
         if not turn.sent:
             # Ordered over this connection, and not gone out: it is the connection that is stuck.
-            stuck = turn.ordered_on == self._link.generation and self._link.state is LinkState.READY
+            stuck = self.turns.is_on_the_way(turn)
             again = stuck and turn.record.deliveries < self._rules.max_deliveries
             event = TurnInput.OVERDUE if again else TurnInput.UNDELIVERED
             return turn.waiting_since + self._rules.patience_s, event
@@ -334,7 +333,7 @@ class Dialogue:
     def link_lost(self) -> None:
         """The connection is gone, with what was pending on it."""
         if unfinished := self.turns.link_lost():
-            self._out.append(fx.CancelTools(unfinished))
+            self._stage.order(fx.CancelTools(unfinished))
         self.step(TurnInput.LINK_LOST)
 
     def deliver(self) -> None:
