@@ -37,7 +37,7 @@ class Program:
             except MissingError:
                 raise CommandError(missing(self.name)) from None
         if not printed:
-            remedy = "it has to write to its standard output"
+            remedy = "it has to write to its standard output, and may need leave: speakerd doctor"
             raise CommandError(f"{self.name} prints nothing; {remedy}")
         end = printed.rfind(_END)  # some cameras fill up what follows
         if not printed.startswith(_BEGIN) or end < 0:

@@ -98,7 +98,7 @@ class Rules:
     max_texts: int = 16  # that wait for a pause
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet
 
-    connect_timeout_s: float = 10.0  # TCP, TLS, upgrade and setupComplete together
+    connect_timeout_s: float = 10.0  # TCP, TLS, upgrade, setupComplete; with tokens 20 s more
     close_timeout_s: float = 3.0  # an edge that has not closed by then is not waited for
     linger_s: float = 60.0  # an idle connection is kept for follow-ups (on-demand only)
     conversation_timeout_s: float = 0.0  # forgotten after so long without a turn; 0: never

@@ -18,6 +18,7 @@ from speakerd.conversation.rules import (
     urgent_backoff_s,
 )
 from speakerd.daemon.devices import Part
+from speakerd.live.fetching import LIMIT_S, source_of
 from speakerd.live.setup import Wishes, asked, wished
 from speakerd.tools.toolbox import Toolbox
 
@@ -82,6 +83,7 @@ def rules_of(settings: Settings) -> Rules:
     """The core's rules."""
     models = (settings.model, *settings.fallback_models)
     wishes = wishes_of(settings)
+    fetching_s = LIMIT_S if source_of(settings) is not None else 0.0
     return Rules(
         models=models,
         features=wished(wishes),
@@ -111,6 +113,7 @@ def rules_of(settings: Settings) -> Rules:
         patience_s=settings.patience_s,
         resume_patience_s=settings.patience_s / 2,
         backoff_urgent_s=urgent_backoff_s(settings.patience_s),
+        connect_timeout_s=Rules().connect_timeout_s + fetching_s,
         linger_s=settings.linger_s,
         conversation_timeout_s=settings.conversation_timeout_s,
     )

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-#: A connection has 10 s until its setup is accepted. What is fetched late is kept for the next one.
-LIMIT_S = 8.0
+#: A small machine that has the key takes 10 s until somebody is logged in there, and Python and the
+#: SDK are loaded (the virtual Raspberry Pi); a sentence waits 20 s for a connection by default.
+LIMIT_S = 20.0
 #: A token has less than a hundred letters; JSON around it a few hundred.
 LARGEST_BYTES = 64 * 1024
 #: As much of a reason as fits into a line.

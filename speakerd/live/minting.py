@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: A shorter one is hardly fetched when it expires; the server takes less than 20 hours.
 _SHORTEST_MIN, _LONGEST_MIN = 5, 1199
-#: Whoever fetches a token by a command gives up sooner.
+#: Half of what whoever fetches a token by a command waits for it.
 _TIMEOUT_MS = 10_000
 _START = timedelta(minutes=1)  # what the server would choose
 _FORBIDDEN = {400, 401, 403}  # 400 is what a key that is not valid gets

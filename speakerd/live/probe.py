@@ -20,6 +20,7 @@ from speakerd.errors import Failure, FailureKind, Feature
 from speakerd.live import setup
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
+from speakerd.live.fetching import LIMIT_S
 from speakerd.live.transport import Timeouts
 
 if TYPE_CHECKING:
@@ -53,11 +54,13 @@ async def ask(
 ) -> Answer:
     """Ask for ``model``, with less and less of what can be done without if it is refused.
 
-    Each connection, and the server's answer on it, may take ``limit_s``; one that it closes within
-    ``settle_s`` of its consent counts as refused. Loads the SDK, which takes seconds on a small
-    Pi; raises what importing it raises.
+    Each connection, and the server's answer on it, may take ``limit_s`` (fetching a token has its
+    own limit beside that); one that it closes within ``settle_s`` of its consent counts as refused.
+    Loads the SDK, which takes seconds on a small Pi; raises what importing it raises.
     """
     timeouts = timeouts or Timeouts()
+    if source is not None:
+        limit_s += LIMIT_S
     left_out = setup.left_out(wishes, model)
     # nothing has been said that it could be told of
     features = Features(setup.asked(wishes, model) - {Feature.HISTORY}, FOREVER)

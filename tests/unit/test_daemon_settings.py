@@ -163,9 +163,15 @@ def test_the_core_lives_by_them(settings: Settings) -> None:
         patience_s=13.0,
         resume_patience_s=6.5,
         backoff_urgent_s=3.25,
+        connect_timeout_s=30.0,  # a token has to come before
         linger_s=14.0,
         conversation_timeout_s=1500.0,
     )
+
+
+def test_a_connection_with_a_key_waits_for_no_token(settings: Settings) -> None:
+    without = settings.model_copy(update={"token_command": "", "token_url": None})
+    assert rules_of(without).connect_timeout_s == Rules().connect_timeout_s == 10.0
 
 
 def test_the_edges_live_by_them(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
