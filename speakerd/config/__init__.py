@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-__all__ = ["Loaded", "Origin", "control_socket", "examine", "export_library_variables", "load"]
+__all__ = [
+    "Loaded",
+    "Origin",
+    "control_socket",
+    "examine",
+    "export_library_variables",
+    "load",
+    "refusal",
+]
 
 
 #: How alike (0 to 1) a name without our prefix has to be to the key's to count as mistyped.
@@ -47,12 +55,18 @@ class Loaded:
 def load(environ: Mapping[str, str]) -> Loaded:
     """Read the configuration from ``environ`` and from where it points.
 
-    Raises ConfigError, with one line for every problem, each naming the variable or the place.
+    Raises ConfigError, with one line for every problem, each naming the variable or the place, and
+    then one for every warning, which says that it is one.
     """
     found = examine(environ)
     if found.problems:  # a warning may tell what is behind them: a name that is mistyped
-        raise ConfigError("\n".join([*found.problems.values(), *found.warnings]))
+        raise refusal(found.problems.values(), found.warnings)
     return found
+
+
+def refusal(problems: Iterable[str], warnings: Iterable[str]) -> ConfigError:
+    """One line for each; those that are only warnings say so."""
+    return ConfigError("\n".join([*problems, *(f"warning: {line}" for line in warnings)]))
 
 
 def examine(environ: Mapping[str, str]) -> Loaded:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.audio.controls import mixer_of
 from speakerd.audio.level import Verdict, measure
-from speakerd.config import boards, control_socket, examine
+from speakerd.config import boards, control_socket, examine, refusal
 from speakerd.config.options.model import (
     TheInstruction,
     TheKey,
@@ -94,7 +94,7 @@ def configured(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str], tu
         raise
     found = examine(environ)
     if problems := [line for name, line in found.problems.items() if name in TAKEN]:
-        raise ConfigError("\n".join([*problems, *found.warnings]))
+        raise refusal(problems, found.warnings)
     texts = {name: text_of(environ, name) or text_of(in_file, name) for name in sorted(TAKEN)}
     return found.settings, {name: text for name, text in texts.items() if text}, found.warnings
 

@@ -377,9 +377,10 @@ def test_a_mistyped_name_is_told_beside_what_it_may_have_caused(place: Place) ->
         GEMINI_API_KEY="", GEMINI_API_KY="k", GEMINI_MODEL="other's", SPEAKERD_MODLE="m"
     )
     assert lines[0].startswith("GEMINI_API_KEY is missing")
+    hint = "in the environment is not an option; did you mean"
     assert lines[1:] == [
-        "GEMINI_API_KY in the environment is not an option; did you mean GEMINI_API_KEY?",
-        "SPEAKERD_MODLE in the environment is not an option; did you mean SPEAKERD_MODEL?",
+        f"warning: GEMINI_API_KY {hint} GEMINI_API_KEY?",
+        f"warning: SPEAKERD_MODLE {hint} SPEAKERD_MODEL?",
     ]
 
 

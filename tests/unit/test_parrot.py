@@ -92,7 +92,7 @@ def test_an_option_that_counts_has_to_be_right(env_file: EnvFile) -> None:
         f"SPEAKERD_BUTTON_PIN in {env_file.path} is '99'; allowed: a whole number from 0 to 53"
     )
     assert mute_pin.startswith(f"SPEAKERD_MUTE_PIN in {env_file.path} is 'none'; ")
-    assert mistyped.startswith(f"SPEAKERD_TAIL in {env_file.path} is not an option")
+    assert mistyped.startswith(f"warning: SPEAKERD_TAIL in {env_file.path} is not an option")
 
 
 def test_a_name_that_is_none_is_only_warned_of(env_file: EnvFile) -> None:
