@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +20,7 @@ from speakerd.simulator.options import DEFAULT_KEY
 from tests.protocol.test_live_edge import Ears, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from speakerd.simulator.server import Simulator
 
@@ -38,6 +38,7 @@ class Row:
     path: tuple[str, ...]
     expected: object
     takers: tuple[str, ...] = ALL
+    more: Mapping[str, object] = field(default_factory=dict)  # what else is set
 
     def find(self, setup: dict[str, Any]) -> object:
         """What is there; a name in snake_case stands for camelCase, too."""
@@ -54,10 +55,21 @@ _THINKING = (_CONFIG, "thinking_config")
 _VOICE = (_CONFIG, "speech_config", "voice_config", "prebuilt_voice_config")
 _HEARING = "input_audio_transcription"
 _LOW = "MEDIA_RESOLUTION_LOW"
+_TOLD = ("system_instruction",)
+_COMPRESSED = ("context_window_compression",)
+_LISTENING = ("realtime_input_config", "automatic_activity_detection")
+_HANDS_FREE = {"turn_taking": "conversation"}
+
+
+def told(text: str) -> dict[str, object]:
+    """The system instruction as it is sent."""
+    return {"parts": [{"text": text}], "role": "user"}
+
 
 CAPABILITIES = [
     Row("voice", "kore", _VOICE, {"voice_name": "Kore"}),
     Row("language", "de-DE,en", (_HEARING, "language_codes"), ["de-DE", "en"]),
+    Row("language", "de", _TOLD, told("Answer in the language with the BCP-47 code de.")),
     Row(
         "vocabulary",
         "speakerd",
@@ -78,18 +90,38 @@ CAPABILITIES = [
         [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
     ),
     Row("google_search", True, ("tools",), [{"googleSearch": {}}]),
-    Row(
-        "system_instruction",
-        "Be brief.",
-        ("system_instruction",),
-        {"parts": [{"text": "Be brief."}], "role": "user"},
-    ),
+    Row("system_instruction", "Be brief.", _TOLD, told("Be brief.")),
+    Row("place", "Bonn", _TOLD, told("In Bonn."), more={"system_instruction": "In {place}."}),
+    Row("names", "Ada,Alan", _TOLD, told("Ada, Alan."), more={"system_instruction": "{names}."}),
     Row(
         "compression_trigger_tokens",
         9000,
-        ("context_window_compression",),
+        _COMPRESSED,
         {"trigger_tokens": 9000, "sliding_window": {}},
     ),
+    Row(
+        "compression_target_tokens",
+        4000,
+        _COMPRESSED,
+        {"trigger_tokens": 12000, "sliding_window": {"target_tokens": 4000}},
+    ),
+    Row("turn_taking", "conversation", _LISTENING, {}),
+    Row(
+        "vad_start",
+        "high",
+        (*_LISTENING, "start_of_speech_sensitivity"),
+        "START_SENSITIVITY_HIGH",
+        more=_HANDS_FREE,
+    ),
+    Row(
+        "vad_end",
+        "low",
+        (*_LISTENING, "end_of_speech_sensitivity"),
+        "END_SENSITIVITY_LOW",
+        more=_HANDS_FREE,
+    ),
+    Row("vad_padding_ms", 120, (*_LISTENING, "prefix_padding_ms"), 120, more=_HANDS_FREE),
+    Row("vad_silence_ms", 700, (*_LISTENING, "silence_duration_ms"), 700, more=_HANDS_FREE),
 ]
 
 
@@ -120,7 +152,7 @@ async def test_an_option_reaches_the_models_that_take_it(
     model: str,
 ) -> None:
     caplog.set_level(logging.INFO, "speakerd")
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(**{row.option: row.value})))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(**{row.option: row.value}, **row.more)))
     for generation in (1, 2):
         edge.connect(generation, model, None)
         await ears.hear(ev.ConnectionOpened, generation)
@@ -195,6 +227,24 @@ async def test_a_model_waits_for_a_function_where_it_can(
     (result,) = await simulator.wait_for(lambda: simulator.turns[0].tool_responses)
     assert result["response"] == {"volume_percent": 40}
     await ears.hear(ev.TurnCompleted)
+
+
+async def test_what_comes_of_a_call_that_is_not_waited_for_is_part_of_the_turn(
+    edge: LiveEdge, ears: Ears, simulator: Simulator
+) -> None:
+    simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
+    edge.connect(1, THINKER, None)
+    await ears.hear(ev.ConnectionOpened)
+    edge.deliver(1, 1, spoken(1))
+    (call,) = (await ears.hear(ev.ToolCallReceived)).calls
+    await ears.hear(ev.TurnCompleted)
+    before = bytes(ears.played[1])
+    edge.respond(1, 1, call, {"volume_percent": 40})
+    await ears.hear(ev.TurnCompleted, 2)
+    assert before == simulator.turns[0].reply != b""
+    assert ears.played == {1: before + simulator.turns[1].reply}
+    assert simulator.turns[1].reply
 
 
 @pytest.mark.parametrize("in_vain", [0, 1])
