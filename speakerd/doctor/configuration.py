@@ -116,7 +116,11 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
         if warning.startswith(_BUDGET):
             yield warn(AREA, warning, f"set SPEAKERD_PRICES, {_RELOAD}")
             continue
-        yield warn(AREA, warning, f"take it out, or correct its name, {_RELOAD}")
+        lonely = " does nothing without " in warning or warning.endswith(" is not set")
+        remedy = (
+            "set what it needs, or take it out" if lonely else "take it out, or correct its name"
+        )
+        yield warn(AREA, warning, f"{remedy}, {_RELOAD}")
 
 
 def place(loaded: Loaded, variable: str) -> str:

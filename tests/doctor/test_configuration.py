@@ -174,6 +174,15 @@ def test_a_name_that_is_mistyped(machine: Healthy, env_file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ["SPEAKERD_VAD_START=high", "SPEAKERD_SYSTEM_INSTRUCTION=You are in {place}."]
+)
+def test_an_option_that_needs_another_one(machine: Healthy, line: str) -> None:
+    machine.env_file(f"{line}\n")
+    (found,) = machine.faults_by(configuration.check)
+    assert found.endswith(f" -> set what it needs, or take it out, {RELOAD}")
+
+
 def test_a_budget_that_cannot_be_counted(machine: Healthy) -> None:
     machine.env_file("SPEAKERD_MODEL=gemini-99-live\nSPEAKERD_DAILY_BUDGET=2\n")
     (found,) = machine.faults_by(configuration.check)
