@@ -82,17 +82,20 @@ _OF_A_CONVERSATION = (
     "vad_padding_ms",
     "vad_silence_ms",
 )
+#: And those that mean nothing in one.
+_OF_PUSH_TO_TALK = ("button_mode",)
 
 
 def doubts(settings: Settings) -> Iterator[str]:
     """One line for each that does nothing, or perhaps not what is wanted."""
     for option, needed in _do_nothing(settings):
         yield f"{variable_of(option)} does nothing without {' or '.join(map(variable_of, needed))}"
-    if settings.turn_taking != "conversation":
-        for option in _OF_A_CONVERSATION:
-            if getattr(settings, option) != type(settings).model_fields[option].default:
-                taking = f"{variable_of('turn_taking')}=conversation"
-                yield f"{variable_of(option)} does nothing without {taking}"
+    taking = f"{variable_of('turn_taking')}=conversation"
+    in_conversation = settings.turn_taking == "conversation"
+    for option in _OF_PUSH_TO_TALK if in_conversation else _OF_A_CONVERSATION:
+        if getattr(settings, option) != type(settings).model_fields[option].default:
+            how = "with" if in_conversation else "without"
+            yield f"{variable_of(option)} does nothing {how} {taking}"
     if doubt := voices.doubt(settings.voice):
         yield f"{variable_of('voice')} is {settings.voice!r}: {doubt}"
     yield from instruction.doubts(settings)

@@ -569,6 +569,13 @@ def test_what_is_for_a_conversation_does_nothing_without_one(place: Place) -> No
     assert place.load(**of_it, SPEAKERD_TURN_TAKING="conversation").warnings == ()
 
 
+def test_what_a_conversation_has_no_use_for_is_told(place: Place) -> None:
+    assert place.load(SPEAKERD_BUTTON_MODE="toggle").warnings == ()
+    assert place.load(
+        SPEAKERD_BUTTON_MODE="toggle", SPEAKERD_TURN_TAKING="conversation"
+    ).warnings == ("SPEAKERD_BUTTON_MODE does nothing with SPEAKERD_TURN_TAKING=conversation",)
+
+
 def test_less_is_kept_than_what_is_too_much(place: Place) -> None:
     (line,) = place.problems(SPEAKERD_COMPRESSION_TARGET_TOKENS="12000")
     assert line == (
