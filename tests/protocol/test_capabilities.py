@@ -168,20 +168,23 @@ async def test_an_option_reaches_the_models_that_take_it(
 async def test_the_defaults_ask_for_nothing_but_what_every_speaker_needs(
     edge: LiveEdge, ears: Ears, simulator: Simulator
 ) -> None:
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings()))
+    defaults = Settings.model_validate({"gemini_api_key": DEFAULT_KEY})
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(defaults))
     edge.connect(1, LIVE, None)
     await ears.hear(ev.ConnectionOpened)
-    assert simulator.setups == [
-        {
-            "model": f"models/{LIVE}",
-            "generationConfig": {"responseModalities": ["AUDIO"]},
-            "realtimeInputConfig": {"automatic_activity_detection": {"disabled": True}},
-            "sessionResumption": {},
-            "inputAudioTranscription": {},
-            "outputAudioTranscription": {},
-            "contextWindowCompression": {"trigger_tokens": 12000, "sliding_window": {}},
-        }
-    ]
+    (setup,) = simulator.setups
+    (tool,) = setup.pop("tools")  # the volume is the only one that is on by itself
+    names = {each["name"] for each in tool.pop("functionDeclarations")}
+    assert (names, tool) == ({"get_volume", "set_volume", "change_volume"}, {})
+    assert setup == {
+        "model": f"models/{LIVE}",
+        "generationConfig": {"responseModalities": ["AUDIO"]},
+        "realtimeInputConfig": {"automatic_activity_detection": {"disabled": True}},
+        "sessionResumption": {},
+        "inputAudioTranscription": {},
+        "outputAudioTranscription": {},
+        "contextWindowCompression": {"trigger_tokens": 12000, "sliding_window": {}},
+    }
 
 
 @pytest.mark.parametrize("model", ALL)
