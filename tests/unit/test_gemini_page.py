@@ -90,7 +90,10 @@ def test_all_voices_are_named() -> None:
 
 
 def test_every_option_about_the_model_is_on_the_page() -> None:
-    areas = (model.TheModel, model.TheInstruction, model.WhatItMayDo, model.TheMemory)
+    areas = (
+        *(model.TheModel, model.TurnTaking, model.TheInstruction),
+        *(model.WhatItMayDo, model.TheMemory),
+    )
     options = {option for area in areas for option in area.options()}
     variables = {name for name, option in VARIABLES.items() if option in options}
     assert variables <= set(re.findall(r"SPEAKERD_\w+", PAGE))
