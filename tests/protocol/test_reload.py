@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from speakerd.config import Loaded, Origin
+from speakerd.config.kinds import Text
 from speakerd.config.settings import VARIABLES
 from speakerd.daemon.devices import Devices, Part
 from speakerd.daemon.reloads import Reloads
@@ -114,6 +115,20 @@ async def test_another_voice_is_asked_for_in_the_same_conversation(
     await simulator.wait_for(lambda: len(simulator.setups) == 2)
     assert "Puck" not in str(simulator.setups[0])
     assert "Puck" in str(simulator.setups[1])
+    assert (await ask(rig))["context"] == "resumed"
+
+
+async def test_the_file_of_the_instruction_is_told_as_it_is_now(
+    rig: ReloadRig, simulator: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "instruction.txt"
+    await ask(rig)
+    for number, text in ((2, "Be brief."), (3, "Be kind.")):
+        rig.write(system_instruction_file=Text(path, text))
+        await rig.command("reload")
+        await simulator.wait_for(lambda n=number: len(simulator.setups) == n)  # type: ignore[misc]
+        (part,) = simulator.setups[-1]["systemInstruction"]["parts"]
+        assert part == {"text": text}
     assert (await ask(rig))["context"] == "resumed"
 
 
