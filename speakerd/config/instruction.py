@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_-]+)\}")
 #: What may stand in braces, and the option that it is from; none: this machine knows.
 _OPTIONS = {"place": "place", "names": "names", "time_zone": ""}
 
@@ -37,7 +37,7 @@ def doubts(settings: Settings) -> Iterator[str]:
     """One line for what does nothing, or not what it seems to."""
     used = set(_PLACEHOLDER.findall(_written(settings)))
     for name in sorted(used - _OPTIONS.keys()):
-        near = difflib.get_close_matches(name, _OPTIONS, n=1)
+        near = difflib.get_close_matches(name.lower(), _OPTIONS, n=1)
         hint = f"; did you mean {{{near[0]}}}?" if near else ""
         yield f"the system instruction has {{{name}}}, which is no placeholder{hint}"
     for name, option in _OPTIONS.items():

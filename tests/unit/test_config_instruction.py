@@ -77,6 +77,14 @@ def test_the_file_comes_after_the_text(tmp_path: Path) -> None:
             ],
         ),
         (
+            {"system_instruction": "{Place} {time-zone}"},
+            [
+                f"the system instruction has {{{name}}}, which is no placeholder; "
+                f"did you mean {{{meant}}}?"
+                for name, meant in (("Place", "place"), ("time-zone", "time_zone"))
+            ],
+        ),
+        (
             {"system_instruction": "{place}"},
             ["the system instruction has {place}, and SPEAKERD_PLACE is not set"],
         ),
