@@ -11,6 +11,8 @@ MACHINE=(
 	systemd systemd-sysv systemd-timesyncd libpam-systemd udev dbus kmod procps psmisc iproute2 netbase
 	openssh-server sudo less ca-certificates git python3 python3-venv build-essential pkg-config alsa-utils espeak-ng
 	nftables strace
+	# a camera of the kernel's own, vivid, is looked through by this
+	fswebcam
 )
 
 # Where its parts and speakerd's Debian package are built, besides what `make install` needs.
