@@ -94,7 +94,8 @@ class Wire:
             turn.record.first_audio_sent_at = self._dialogue.now
 
     def _utterance_sent(self, event: ev.UtteranceSent) -> None:
-        if (turn := self._asked(event)) is not None:
+        turn = self._asked(event)
+        if turn is not None and turn.complete:
             self._dialogue.turns.sent(turn)
             self._link.session.utterance_sent()
 

@@ -161,6 +161,17 @@ def test_after_a_drop_the_patience_begins_anew(story: Story) -> None:
     assert story.open() == [fx.Deliver(2, turn)]
 
 
+def test_nothing_is_sent_whole_before_it_is_whole(story: Story) -> None:
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    story.sent(story.turn)
+    story.close()
+    story.release()
+    story.wait(story.rules.patience_s + 1.0)
+    assert story.told == [fx.Notice.NOT_DELIVERED]
+
+
 def test_an_utterance_is_delivered_whole_twice_at_the_most(story: Story) -> None:
     turn = story.ask()
     story.close()
