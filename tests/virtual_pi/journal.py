@@ -80,6 +80,19 @@ class Journal:
                 f"not in the journal after {timeout_s:g} s: {wanted}; but\n{self.messages(since)}"
             ) from None
 
+    async def told_of(self, turns: int, *, timeout_s: float = 120.0) -> None:
+        """Wait for the lines of all ``turns`` that the daemon has counted since its start.
+
+        They come by another way than its answers, and may be late. Raises TimeoutError.
+        """
+
+        def told() -> int:
+            starts = [at for at, entry in enumerate(self.entries) if _is(entry, "start", {})]
+            return len(self.since(starts[-1], "turn")) if starts else 0
+
+        async with asyncio.timeout(timeout_s), self._said:
+            await self._said.wait_for(lambda: told() >= turns)
+
     @contextlib.asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Read along, from the beginning of this boot, until the context or the machine ends."""

@@ -192,8 +192,9 @@ class Pi:
                 await asyncio.sleep(LOOK_S)
 
     async def idle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until nothing is under way, and the journal has told of all that was."""
         await self.reach("idle")
+        await self.journal.told_of((await self.status())["turns"])
 
     async def reach(self, state: str) -> None:
         """Wait until the daemon is in this state of docs/control-socket.md."""
