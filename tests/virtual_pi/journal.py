@@ -18,6 +18,9 @@ Entry: TypeAlias = Mapping[str, str]
 
 #: The journal's own fields that a reader of a failed test wants to see beside the message
 _TIME = "__REALTIME_TIMESTAMP"
+#: Which one it is
+_CURSOR = "__CURSOR"
+_JOURNAL = "journalctl -u speakerd -b -o json"
 
 
 class Journal:
@@ -27,11 +30,22 @@ class Journal:
         self.entries: list[Entry] = []
         self._shell = shell
         self._copy = copy
+        self._read_so_far: set[str] = set()  # their cursors
         self._said = asyncio.Condition()
         self._reading = False
 
-    def __len__(self) -> int:
-        """A mark for :meth:`wait` and :meth:`since`: what is said from now on."""
+    async def mark(self, *, timeout_s: float = 120.0) -> int:
+        """For :meth:`wait` and :meth:`since`: what is said from now on.
+
+        What was said before has been read by then; it may come late. Raises TimeoutError.
+        """
+        newest = await self._shell.run(
+            f"journalctl --sync && {_JOURNAL} -q -n 1 --output-fields=PRIORITY"
+        )
+        if newest:
+            cursor = json.loads(newest)[_CURSOR]
+            async with asyncio.timeout(timeout_s), self._said:
+                await self._said.wait_for(lambda: cursor in self._read_so_far)
         return len(self.entries)
 
     def since(self, mark: int, event: str | None = None, **fields: str) -> list[Entry]:
@@ -80,24 +94,10 @@ class Journal:
                 f"not in the journal after {timeout_s:g} s: {wanted}; but\n{self.messages(since)}"
             ) from None
 
-    async def told_of(self, turns: int, *, timeout_s: float = 120.0) -> None:
-        """Wait for the lines of all ``turns`` that the daemon has counted since its start.
-
-        They come by another way than its answers, and may be late. Raises TimeoutError.
-        """
-
-        def told() -> int:
-            starts = [at for at, entry in enumerate(self.entries) if _is(entry, "start", {})]
-            return len(self.since(starts[-1], "turn")) if starts else 0
-
-        async with asyncio.timeout(timeout_s), self._said:
-            await self._said.wait_for(lambda: told() >= turns)
-
     @contextlib.asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Read along, from the beginning of this boot, until the context or the machine ends."""
-        command = "journalctl -u speakerd -b -o json --no-tail -f"
-        async with self._shell.stream(command) as lines:
+        async with self._shell.stream(f"{_JOURNAL} --no-tail -f") as lines:
             reading = asyncio.create_task(self._read(lines), name="the journal's reader")
             self._reading = True
             try:
@@ -112,12 +112,13 @@ class Journal:
             with self._copy.open("a") as copy:
                 while line := await lines.readline():
                     entry: dict[str, str] = json.loads(line)
-                    if not isinstance(entry.get("MESSAGE"), str):
-                        continue  # bytes of somebody else's, as a list of numbers
-                    copy.write(f"{int(entry[_TIME]) / 1e6:.3f} {entry['MESSAGE']}\n")
-                    copy.flush()
+                    is_text = isinstance(entry.get("MESSAGE"), str)
+                    if is_text:  # and not bytes of somebody else's, as a list of numbers
+                        copy.write(f"{int(entry[_TIME]) / 1e6:.3f} {entry['MESSAGE']}\n")
+                        copy.flush()
                     async with self._said:
-                        self.entries.append(entry)
+                        self._read_so_far.add(entry[_CURSOR])
+                        self.entries += [entry] if is_text else []
                         self._said.notify_all()
         finally:
             self._reading = False

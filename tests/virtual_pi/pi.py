@@ -158,7 +158,7 @@ class Pi:
         """Install it, name the cards and the simulator, store the key: it runs."""
         await self.install(package)
         await self.configure()
-        mark = len(self.journal)
+        mark = await self.journal.mark()
         await self.store_key()
         await self.ready(since=mark)
 
@@ -192,9 +192,8 @@ class Pi:
                 await asyncio.sleep(LOOK_S)
 
     async def idle(self) -> None:
-        """Wait until nothing is under way, and the journal has told of all that was."""
+        """Wait until nothing is under way."""
         await self.reach("idle")
-        await self.journal.told_of((await self.status())["turns"])
 
     async def reach(self, state: str) -> None:
         """Wait until the daemon is in this state of docs/control-socket.md."""
@@ -223,7 +222,7 @@ class Pi:
 
     async def restart(self) -> None:
         """Until it is ready, and its devices are."""
-        mark = len(self.journal)
+        mark = await self.journal.mark()
         again = "systemctl reset-failed speakerd; systemctl restart speakerd"
         await self.root.run(again, timeout_s=300.0)
         await self.ready(since=mark)
@@ -264,7 +263,7 @@ class Pi:
 
         ``pcm`` is S16_LE mono at 16 kHz.
         """
-        mark = len(self.journal)
+        mark = await self.journal.mark()
         await self.speak(pcm)
         return await self.journal.wait("turn", since=mark)
 

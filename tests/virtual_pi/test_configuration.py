@@ -47,7 +47,7 @@ async def test_no_key(pi: Pi) -> None:
     await start(pi)
     assert "sudo speakerd key" in await refused_to_start(pi)
 
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.store_key()
     await pi.ready(since=mark)
     assert (await pi.say(words(0.6)))["SPEAKERD_OUTCOME"] == "answered"
@@ -76,7 +76,7 @@ async def test_a_bad_value_at_a_reload_changes_nothing(pi: Pi) -> None:
 
 
 async def test_a_key_that_the_server_refuses(pi: Pi, simulator: Simulator, key: str) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run(f"rm {STORED}")
     await pi.configure(GEMINI_API_KEY="not-a-key-that-works")
     await pi.restart()

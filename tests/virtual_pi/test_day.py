@@ -84,7 +84,7 @@ async def cable(pi: Pi) -> None:
 
 async def reload(pi: Pi) -> None:
     """An option is changed, and the file read again."""
-    await pi.configure(SPEAKERD_TAIL_MS=str(200 + len(pi.journal) % 200))
+    await pi.configure(SPEAKERD_TAIL_MS=str(200 + len(pi.journal.entries) % 200))
     await pi.command("reload")
 
 
@@ -102,14 +102,14 @@ async def bounce(pi: Pi) -> None:
 
 async def text(pi: Pi) -> None:
     """Another program asks."""
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.command("say", text="What time is it?")
     await pi.journal.wait("turn", since=mark)
 
 
 async def pulled(pi: Pi) -> None:
     """The DAC is unplugged and plugged in again."""
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.pull(DAC)
     await pi.plug(DAC)
     await pi.press()  # which looks for the card at once
@@ -140,7 +140,7 @@ async def test_a_day(pi: Pi, plan: Plan, simulator: Simulator) -> None:
         if chance.random() < 1 / 3:
             phase, fault, after_s = chance.choice(SERVER)
             plan.add(phase, fault, after_s=after_s)
-        mark = len(pi.journal)
+        mark = await pi.journal.mark()
         said = words(0.3, seed=1000 + number)
         await pi.speak(said)
         if chance.random() < 1 / 10:

@@ -31,7 +31,7 @@ async def plugged(pi: Pi) -> AsyncIterator[None]:
 
 async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
     await pi.reload(SPEAKERD_EARCON_VOLUME="0")  # nothing is to be heard but the answer
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.pull(DAC)
     pid = await pi.pid()
 
@@ -40,7 +40,7 @@ async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simula
     assert turn["SPEAKERD_OUTCOME"] == "cut", turn
     assert (await pi.status())["speaker"] != "ready"
 
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.plug(DAC)
     await pi.journal.wait("device", since=mark, device="speaker", state="ready")
     async with pi.listening("speaker-back") as heard:
@@ -51,7 +51,7 @@ async def test_a_speaker_that_is_pulled_and_comes_back(pi: Pi, simulator: Simula
 
 
 async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Simulator) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     pid = await pi.pid()
     await pi.pull(MIC)
     await pi.journal.wait("device", since=mark, device="microphone", state="missing")
@@ -61,7 +61,7 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
         await pi.hears(earcons.render(Notice.NO_MICROPHONE))
         await pi.release()
 
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.plug(MIC)
     await pi.journal.wait("device", since=mark, device="microphone", state="ready")
     said = words(0.6, seed=42)
@@ -71,7 +71,7 @@ async def test_a_microphone_that_is_pulled_and_comes_back(pi: Pi, simulator: Sim
 
 
 async def test_a_boot_without_sound_cards(pi: Pi) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run(f"echo blacklist snd_aloop >{NO_CARDS}")
     await pi.reboot()
     await pi.journal.wait("ready", since=mark)
@@ -95,7 +95,7 @@ async def test_a_pin_that_somebody_else_has(pi: Pi) -> None:
     )
     await pi.root.until("journalctl -u other -o cat | grep -qx 1")
     try:
-        mark = len(pi.journal)
+        mark = await pi.journal.mark()
         await pi.root.run("systemctl start speakerd")
         await pi.journal.wait("device", since=mark, device="button", state="missing")
     finally:

@@ -29,7 +29,7 @@ async def writable(pi: Pi) -> AsyncIterator[None]:
 
 async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
     assert (await pi.say(words(0.6, seed=50)))["SPEAKERD_OUTCOME"] == "answered"
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     # root's reserve, too, and what is left of it byte by byte
     await pi.root.run(
         "fallocate -l $(df --output=avail -B1 / | tail -1) /ballast;"
@@ -55,7 +55,7 @@ async def test_a_full_disk(pi: Pi, simulator: Simulator) -> None:
 async def test_a_root_that_is_read_only(pi: Pi, simulator: Simulator) -> None:
     await pi.be_patient()
     number = await pi.say_for_good(words(0.6, seed=54))
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run("echo '/dev/vda / ext4 ro 0 0' >>/etc/fstab")
     await pi.reboot()
     assert (await pi.root.ask("touch /x")).code != 0

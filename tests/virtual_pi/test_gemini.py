@@ -48,7 +48,7 @@ async def test_what_the_camera_sees_goes_along_with_the_sentence(
 
     await pi.me.run("sudo speakerd-camera --apply", timeout_s=120.0)
     await pi.restart()
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
     async with pi.noise():
         await pi.press()
         await pi.arriving(since=before)
@@ -69,12 +69,12 @@ async def test_a_conversation_hands_free(pi: Pi, simulator: Simulator) -> None:
         SPEAKERD_CONVERSATION_SILENCE_S="100",
         SPEAKERD_PATIENCE_S="100",
     )
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
 
     await pi.root.run("button press; button release")
     for seed in (31, 32):
         await pi.reach("listening")
-        since = len(pi.journal)
+        since = await pi.journal.mark()
         said = words(2.0, seed=seed)
         await pi.speak(said, press="true", release="true")
         await pi.journal.wait("turn", since=since, outcome="answered")

@@ -76,10 +76,10 @@ async def make_it_speak(pi: Pi) -> None:
     """From the README's third step to its fifth; Gemini is the simulator."""
     await pi.root.put(pi.simulator.certificate.read_bytes(), AUTHORITY)
     await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=pi.gemini.encode())
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.store_key()
     await pi.ready(since=mark)
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     cards = f"SPEAKERD_CAPTURE_DEVICE={MICROPHONE}\nSPEAKERD_PLAYBACK_DEVICE={SPEAKER}\n"
     await pi.me.run(f"sudo tee -a {ENV_FILE} >/dev/null", given=cards.encode())
     told = await pi.me.run("sudo speakerd reload", timeout_s=120)
@@ -130,7 +130,7 @@ async def test_make_install(suite: str, simulator: Simulator) -> None:
         await make_it_speak(pi)
         number = simulator.turns[-1].number
 
-        mark, old = len(pi.journal), await pi.root.run("readlink /opt/speakerd")
+        mark, old = await pi.journal.mark(), await pi.root.run("readlink /opt/speakerd")
         await pi.me.run("echo '# newer' >>speakerd/speakerd/__init__.py")
         out = await pi.me.run("cd speakerd && sudo make install", timeout_s=BUILDING_S)
         assert "speakerd runs." in out
@@ -155,7 +155,7 @@ async def test_the_debian_package(trixie: Image, packages: Path, simulator: Simu
         await make_it_speak(pi)
         number = simulator.turns[-1].number
 
-        mark = len(pi.journal)
+        mark = await pi.journal.mark()
         await pi.install(second)
         assert (await pi.root.run("dpkg-query -W -f '${Version}' speakerd")) in second
         await pi.root.run(f"grep SPEAKERD_NEW {ENV_FILE}.example")

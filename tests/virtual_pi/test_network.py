@@ -49,7 +49,7 @@ async def half_said(pi: Pi, simulator: Simulator, said: bytes) -> AsyncIterator[
 
 async def test_a_cable_pulled_in_the_middle_of_a_sentence(pi: Pi, simulator: Simulator) -> None:
     said = words(5.0, seed=30)
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
 
     async with half_said(pi, simulator, said):
         await pi.qemu.cable(plugged=False)
@@ -64,7 +64,7 @@ async def test_packets_that_vanish_in_the_middle_of_a_sentence(
     pi: Pi, simulator: Simulator
 ) -> None:
     said = words(6.0, seed=31)
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
 
     async with half_said(pi, simulator, said):
         await pi.root.run(BLACK_HOLE)
@@ -78,7 +78,7 @@ async def test_packets_that_vanish_in_the_middle_of_a_sentence(
 async def test_a_network_that_stays_away_in_an_answer(pi: Pi, simulator: Simulator) -> None:
     """The person is told that the answer was cut off; the next press finds the conversation."""
     number = await pi.say_for_good(words(0.6, seed=29))
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.speak(words(8.0, seed=32))
     await pi.reach("speaking")
     await pi.root.run(BLACK_HOLE)
@@ -109,7 +109,7 @@ async def test_a_slow_and_lossy_network(pi: Pi, simulator: Simulator) -> None:
 async def test_a_boot_without_a_network(pi: Pi, simulator: Simulator) -> None:
     """Refused aloud while there is none; the first press when there is one is answered."""
     number = await pi.say_for_good(words(0.6, seed=37))
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.qemu.cable(plugged=False)
     simulator.drop()  # nobody tells it, and long before the machine is up again it has found out
     await pi.reboot()

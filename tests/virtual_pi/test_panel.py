@@ -167,7 +167,7 @@ async def test_a_light_that_stands_still_wakes_nobody(pi: Pi) -> None:
     await pi.parts("light")
     dark = await runs(pi)
 
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.press()
     await pi.reach("listening")
     await level(pi, 1)
@@ -189,7 +189,7 @@ async def test_a_dimmed_led(pi: Pi) -> None:
     """PWM by lgpio, on a kernel's line; none where nothing is lit."""
     await pi.reload(SPEAKERD_LED_PINS=str(LED), SPEAKERD_LED_BRIGHTNESS="50")
     await pi.parts("light")
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
 
     async with watching(pi, LED) as seen:
         await pi.press()
@@ -210,7 +210,7 @@ async def test_a_dimmed_led(pi: Pi) -> None:
 
 async def answered(pi: Pi, simulator: Simulator, said: bytes, press: str, release: str) -> None:
     """What is said between those two commands is one turn, whole, and is answered."""
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
     await pi.speak(said, press=press, release=release)
     turn = await pi.journal.wait("turn", since=mark)
     assert turn["SPEAKERD_OUTCOME"] == "answered", turn
@@ -223,7 +223,7 @@ async def stopped_by(
     pi: Pi, simulator: Simulator, tap: str, *, press: str = TAP, release: str = TAP
 ) -> None:
     """A tap into an answer ends it, and begins nothing."""
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
     async with pi.listening("stopped") as heard:
         await pi.speak(words(8.0, seed=61), press=press, release=release)
         await pi.answering()
@@ -271,7 +271,7 @@ async def test_the_second_button(pi: Pi, simulator: Simulator) -> None:
 
 async def refused_and_told(pi: Pi, simulator: Simulator) -> None:
     """A press that comes to nothing but a sound, because it is muted."""
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
     async with pi.listening("muted"):
         await pi.press()
         await pi.journal.wait("notice", since=mark, notice="muted")
@@ -283,7 +283,7 @@ async def refused_and_told(pi: Pi, simulator: Simulator) -> None:
 
 async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
     """Closed before the start: it is muted from the start, and only the switch ends that."""
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run(f"button press {SWITCH}")
     await pi.configure(SPEAKERD_MUTE_PIN=str(SWITCH), **SLOW)
     await pi.restart()
@@ -294,7 +294,7 @@ async def test_the_mute_switch(pi: Pi, simulator: Simulator) -> None:
     with pytest.raises(AssertionError, match="the mute switch is closed"):
         await pi.command("mute", on=False)
 
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run(opening(SWITCH))
     await pi.journal.wait("mute", since=mark, text="is on")
     await pi.root.until(f"grep -q RUNNING {MICROPHONE_STATUS}")

@@ -61,7 +61,7 @@ async def watched(pi: Pi, *, since: int) -> None:
 
 
 async def test_stopped(pi: Pi, simulator: Simulator, remembered: int) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.root.run(f"kill -STOP {await pi.pid()}")
 
     await watched(pi, since=mark)
@@ -69,7 +69,7 @@ async def test_stopped(pi: Pi, simulator: Simulator, remembered: int) -> None:
 
 
 async def test_a_hung_loop(pi: Pi, simulator: Simulator, remembered: int) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     async with held(pi, await pi.pid(), "epoll_wait"):
         await watched(pi, since=mark)
     await goes_on(pi, simulator, remembered, since=mark)
@@ -78,7 +78,7 @@ async def test_a_hung_loop(pi: Pi, simulator: Simulator, remembered: int) -> Non
 async def test_a_capture_thread_that_hangs_in_the_driver(
     pi: Pi, simulator: Simulator, remembered: int
 ) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     thread = await pi.root.until(CAPTURE_THREAD.format(pid=await pi.pid()))
     async with held(pi, int(thread), "ioctl"):
         await pi.journal.wait("watchdog", since=mark, text="the microphone stands still")
@@ -89,7 +89,7 @@ async def test_a_capture_thread_that_hangs_in_the_driver(
 async def test_killed_in_the_middle_of_an_answer(
     pi: Pi, simulator: Simulator, remembered: int
 ) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     pid = await pi.pid()
     await pi.speak(words(6.0, seed=11))
     await pi.reach("speaking")
@@ -100,7 +100,7 @@ async def test_killed_in_the_middle_of_an_answer(
 
 
 async def test_a_reboot(pi: Pi, simulator: Simulator, remembered: int) -> None:
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.reboot()
 
     await goes_on(pi, simulator, remembered, since=mark)
@@ -109,7 +109,7 @@ async def test_a_reboot(pi: Pi, simulator: Simulator, remembered: int) -> None:
 async def test_a_power_cut_in_the_middle_of_a_turn(
     pi: Pi, simulator: Simulator, remembered: int
 ) -> None:
-    mark, before = len(pi.journal), len(simulator.turns)
+    mark, before = await pi.journal.mark(), len(simulator.turns)
     await pi.press()
     await pi.arriving(since=before)
     await pi.cut_the_power()

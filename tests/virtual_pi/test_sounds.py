@@ -142,7 +142,7 @@ async def test_a_volume_of_software_at_its_very_first_sound(pi: Pi) -> None:
     await pi.pull(DAC)
     await pi.plug(DAC)
     await pi.configure(**MIXER, SPEAKERD_VOLUME="25")
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.restart()
     assert await volume(pi, lambda percent: percent != 100) == 25
     assert "Operation not permitted" not in pi.journal.messages(mark)
@@ -191,7 +191,7 @@ async def test_what_the_speaker_says_itself_is_never_sent(pi: Pi, simulator: Sim
         await pi.restart()
         await verdict(pi, silent=False)  # the sound of the start
         await verdict(pi, silent=True)
-        mark = len(pi.journal)
+        mark = await pi.journal.mark()
         await pi.root.run("button hold 1")
         turn = await pi.journal.wait("turn", since=mark)
 
@@ -202,7 +202,7 @@ async def test_what_the_speaker_says_itself_is_never_sent(pi: Pi, simulator: Sim
 
 async def test_without_espeak(pi: Pi) -> None:
     """One line in the journal, and short sounds in place of words."""
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
     await pi.configure(SPEAKERD_PROMPTS="true")
     await pi.root.run("mv /usr/bin/espeak-ng /usr/bin/espeak-ng.away")
     try:

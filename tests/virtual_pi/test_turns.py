@@ -55,7 +55,7 @@ async def test_a_button_that_bounces(pi: Pi, simulator: Simulator) -> None:
     """Contacts that open and close again within microseconds: one press, one release."""
     before = len(simulator.turns)
     said = words(1.0, seed=4)
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
 
     await pi.speak(said, press="button bounce 16", release="button bounce 16 && button release")
 
@@ -67,7 +67,7 @@ async def test_a_button_that_bounces(pi: Pi, simulator: Simulator) -> None:
 
 async def test_a_press_into_the_answer_silences_it(pi: Pi, simulator: Simulator) -> None:
     said = words(1.0, seed=5)
-    mark = len(pi.journal)
+    mark = await pi.journal.mark()
 
     async with pi.listening("spoken-on") as heard:
         await pi.speak(words(4.0, seed=6))
