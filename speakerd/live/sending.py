@@ -210,8 +210,6 @@ class Sender:
 
     async def _sound(self, turn: int, utterance: Utterance) -> None:
         """Send the sound of an utterance as it grows, with its pictures, to its end."""
-        from google.genai import types
-
         position_bytes = shown = 0
         while True:
             await utterance.wait_for(position_bytes, CHUNK_BYTES)
@@ -222,11 +220,22 @@ class Sender:
             chunk = utterance.read(position_bytes, CHUNK_BYTES)
             if not chunk:
                 return
-            blob = types.Blob(data=chunk, mime_type=MIME_TYPE)
-            await self._session.send_realtime_input(audio=blob)
+            await self._send(chunk)
             if position_bytes == 0:
                 self._post(ev.FirstAudioSent(self._generation, turn))
             position_bytes += len(chunk)
+
+    async def _send(self, pcm: bytes) -> None:
+        """Send a chunk of sound; others have their turn before the next one.
+
+        What the socket takes at once suspends nobody: the backlog of a minute would keep the loop
+        busy for as long as it takes, which on a slow machine is longer than the watchdog waits.
+        """
+        from google.genai import types
+
+        blob = types.Blob(data=pcm, mime_type=MIME_TYPE)
+        await self._session.send_realtime_input(audio=blob)
+        await asyncio.sleep(0)
 
     async def _pause(self, turn: int) -> None:
         """Let the server know that no more comes for now.
@@ -234,12 +243,9 @@ class Sender:
         What was being said must not wait there for what is said next: where audioStreamEnd is not
         heeded (openclaw/openclaw#152830), silence ends it, as far as it was not answered yet.
         """
-        from google.genai import types
-
         if not (self._attribution.is_answered(turn) or self._manners.hears_stream_end):
-            silence = types.Blob(data=bytes(CHUNK_BYTES), mime_type=MIME_TYPE)
             for _ in range(_PAUSE_CHUNKS):
-                await self._session.send_realtime_input(audio=silence)
+                await self._send(bytes(CHUNK_BYTES))
         await self._session.send_realtime_input(audio_stream_end=True)
 
     async def _show(self, utterance: Utterance, shown: int, position_bytes: int) -> int:

@@ -133,6 +133,22 @@ async def test_what_follows_at_once_is_no_pause(rig: Rig) -> None:
     assert rig.session.sent == [AUDIO, AUDIO, AUDIO, AUDIO, STREAM_END]
 
 
+async def test_while_a_backlog_is_sent_others_have_their_turn(rig: Rig) -> None:
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while STREAM_END not in rig.session.sent:
+            turns += 1
+            await asyncio.sleep(0)
+
+    rig.turns.put_nowait(Spoken(1, spoken(1, chunks=80)))
+    async with rig.sending():
+        await another()
+    assert rig.session.sent.count(AUDIO) == 80
+    assert turns >= 80
+
+
 async def test_a_call_that_a_connection_has_left_open_is_made_good_once() -> None:
     rig = Rig(Calls({CALL.id: CALL.name}))
     await rig.sender.make_good()
