@@ -80,6 +80,7 @@ class Answer:
             link.session_is_wedged()
         elif why is TurnInput.NO_ANSWER and turn is not None and not turn.tool_ran:
             link.unanswered(self._stage.now)
+        self._turns.cancel_calls()
         self._turns.let_go(outcome)
         self._turns.close_books(outcome)
         self._stage.hush()
@@ -156,6 +157,7 @@ class Answer:
         self._stage.hush()
 
     def _stop(self) -> None:
+        self._turns.cancel_calls()
         self._turns.let_go(Outcome.STOPPED)
         self._turns.close_books(Outcome.STOPPED)
         self._stage.hush()

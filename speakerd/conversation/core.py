@@ -13,6 +13,7 @@ machine has to tell the other. :mod:`~speakerd.conversation.sound` and
 
 from __future__ import annotations
 
+import dataclasses
 import random as _random
 from typing import TYPE_CHECKING, Any
 
@@ -371,6 +372,13 @@ class Core:
         if not self._over:
             self._reload = event
 
+    def _tools_changed(self, event: ev.ToolsChanged) -> None:
+        self._rules = self._rules.offering(tools=event.offered)
+        if self._reload is not None:
+            rules = self._reload.rules.offering(tools=event.offered)
+            self._reload = dataclasses.replace(self._reload, rules=rules)
+        self._link.renew(self._rules)
+
     def _say_requested(self, event: ev.SayRequested) -> None:
         if self._over:
             self._refuse()
@@ -449,6 +457,7 @@ class Core:
         ev.ToneRequested: _tone_requested,
         ev.BudgetChanged: _budget_changed,
         ev.ReloadRequested: _reload_requested,
+        ev.ToolsChanged: _tools_changed,
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,
         ev.DeviceLost: _device_lost,

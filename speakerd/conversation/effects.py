@@ -210,9 +210,13 @@ class RunTools:
 
 @dataclass(frozen=True, slots=True)
 class CancelTools:
-    """Leave these calls alone, as far as they are not carried out: nobody gets their results."""
+    """Leave these calls alone, as far as they are not carried out: nobody wants their results.
+
+    ``told``: the model waits for them, and is told; each ends in ToolResponseSent then.
+    """
 
     call_ids: tuple[str, ...]
+    told: bool = False
 
 
 # --- service

@@ -244,6 +244,13 @@ class ReloadRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsChanged:
+    """The model is to be ``offered`` other tools than before, or none, at the next connection."""
+
+    offered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShutdownRequested:
     """The daemon is ending: close what is open, keep what must be kept."""
 
@@ -558,6 +565,7 @@ Event = (
     | ToneRequested
     | BudgetChanged
     | ReloadRequested
+    | ToolsChanged
     | ShutdownRequested
     | DeviceReady
     | DeviceLost

@@ -117,6 +117,8 @@ class HandsFree:
         stage, turns, why = self._stage, self._turns, self._stage.input
         if why in {TurnInput.INTERRUPTED, TurnInput.CUT_IN}:
             stage.hush()
+        if why is TurnInput.CUT_IN:
+            turns.cancel_calls()
         turns.settle(_OUTCOMES[why])
         if turns.following is None:
             before = turns.current

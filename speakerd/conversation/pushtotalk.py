@@ -48,6 +48,7 @@ class PushToTalk:
         self._open_gate(at_rest=not self._stage.playing.sounds)
 
     def _barge_in(self) -> None:
+        self._turns.cancel_calls()
         self._turns.close_books(Outcome.STOPPED)
         self._open_gate()
 
@@ -80,6 +81,8 @@ class PushToTalk:
     def _disarm(self) -> None:
         stage = self._stage
         stage.order(fx.DiscardUtterance(stage.number))
+        if stage.hold.after is not None:
+            self._turns.cancel_calls()
         self._turns.let_go(Outcome.STOPPED)
         if stage.hold.at_rest and stage.input is TurnInput.RELEASE:
             self._telling.cue(fx.Cue.NOTHING)
@@ -92,6 +95,7 @@ class PushToTalk:
         for turn in self._turns.unanswered:
             self._turns.write(turn.record, Outcome.SPOKEN_ON)
         stage.press_is_sure()
+        self._turns.cancel_calls(all_of_them=False)  # no sound can go out before they are answered
         record = TurnRecord(stage.number, stage.link.model, stage.hold.pressed_at)
         stage.begin(Turn(record, captured=stage.hold.captured))
 
@@ -129,6 +133,7 @@ class PushToTalk:
 
     def _abandon(self, outcome: Outcome) -> None:
         """End what is being said, and the waiting for answers to what was said before."""
+        self._turns.cancel_calls()
         if self._turns.current is None:
             self._stage.order(fx.DiscardUtterance(self._stage.number))
         self._turns.abandon(outcome)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from speakerd.errors import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from speakerd.errors import Feature
 
 #: The deadline of what is never due.
 FOREVER = float("inf")
@@ -113,6 +113,11 @@ class Rules:
     quota_backoff_s: float = 60.0  # at least, and up to twice as long
     max_connects_per_minute: int = 10  # that have left this machine, whatever happens
     connects_for_presses: int = 2  # that many of them only after a press
+
+    def offering(self, *, tools: bool) -> Rules:
+        """The same, where the model is offered ``tools``, or is not."""
+        others = self.features - {Feature.TOOLS}
+        return replace(self, features=others | {Feature.TOOLS} if tools else others)
 
     def asked_of(self, model: str) -> frozenset[Feature]:
         """What that model is asked for, and may refuse."""

@@ -113,6 +113,16 @@ class Turns:
                 self.lose(turn)
         return unfinished
 
+    def cancel_calls(self, *, all_of_them: bool = True) -> None:
+        """The person has other wishes: leave alone what the model waits for.
+
+        With ``all_of_them`` also what it does not wait for.
+        """
+        wanted = [call_id for turn in self.waiting() for call_id in sorted(turn.open_calls)]
+        call_ids = (*self.calls, *(wanted if all_of_them else ()))
+        if call_ids:
+            self._out.append(fx.CancelTools(call_ids, told=True))
+
     def tools_due(self) -> float:
         """When the oldest pending call is overdue; infinity for never."""
         return min(self.calls.values(), default=FOREVER) + self.rules.tool_timeout_s

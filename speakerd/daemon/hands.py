@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
-from speakerd.tools.toolbox import Toolbox, cancelled
+from speakerd.tools.tool import LIMIT_S, Scheduling
+from speakerd.tools.toolbox import cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import TypeAlias
 
     from speakerd.config.settings import Settings
     from speakerd.conversation.status import Status
+    from speakerd.tools.toolbox import Toolbox
 
-    Answer = Mapping[str, object]
-    Respond = Callable[[int, int, ev.ToolCall, Answer], None]
+    Answer: TypeAlias = Mapping[str, object]
+    Respond: TypeAlias = Callable[[int, int, ev.ToolCall, Answer, Scheduling], None]
 
 log = logging.getLogger(__name__)
 
-#: What takes longer is given up; the core does not wait for longer either.
-LIMIT_S = 30.0
+#: An answer is part of the conversation from then on, and paid for in each turn: no longer one.
+_MOST_BYTES = 16 * 1024
+#: So many answers are remembered, for a server that asks the same once more.
+_REMEMBERED = 64
 
 
 class Hands:
     """Executes calls by the tools of ``settings``; slow ones beside everything else.
 
     ``tell`` hands the core an event, and gives what came of it; ``respond(generation, turn, call,
-    answer)`` sends an answer to the server. ``toolbox`` makes the tools.
+    answer, scheduling)`` sends an answer to the server. ``toolbox`` has the tools of settings.
     """
 
     def __init__(
@@ -40,67 +49,162 @@ class Hands:
         status: Callable[[], Status],
         respond: Respond,
         *,
-        toolbox: Callable[[Iterable[str]], Toolbox] = Toolbox,
-        limit_s: float = LIMIT_S,
+        toolbox: Callable[[Settings], Toolbox],
     ) -> None:
         self._tell = tell
         self._status = status
         self._respond = respond
         self._make_toolbox = toolbox
-        self._limit_s = limit_s
-        self._working: dict[str, asyncio.Task[None]] = {}  # by the id of the call
+        self._working: dict[str, tuple[_Work, asyncio.Task[None]]] = {}  # by the id of the call
+        self._answered: OrderedDict[str, tuple[ev.ToolCall, Answer]] = OrderedDict()  # so too
         self.reload(settings)
 
     def reload(self, settings: Settings) -> None:
         """Have other tools from now on."""
-        self._toolbox = self._make_toolbox(settings.tools)
+        self._toolbox = self._make_toolbox(settings)
         self._highest_volume = settings.volume_max
 
-    def run(self, order: fx.RunTools) -> None:
-        """Carry out each call that is still wanted, and answer all of them, sooner or later."""
-        for call in order.calls:
-            if not order.execute:
-                self._respond(order.generation, order.turn, call, cancelled(call))
-                continue
-            reach = _Reach(self._tell, self._status, self._highest_volume, order, call)
-            answer = self._toolbox.call(call, reach)
-            if isinstance(answer, Awaitable):
-                self._working[call.id] = asyncio.create_task(
-                    self._wait_for(answer, order, call), name=f"tool {call.name}"
-                )
-            else:
-                self._answer(order, call, answer)
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools that there are now."""
+        return self._toolbox
 
-    def cancel(self, call_ids: Iterable[str]) -> None:
-        """Leave these calls alone, as far as they are not carried out."""
+    def run(self, order: fx.RunTools) -> None:
+        """Carry out each call that is still wanted, and answer all of them, sooner or later.
+
+        One that was carried out is not so once more: whoever asks again gets the same answer.
+        """
+        for call in order.calls:
+            work = _Work(order, call, self._toolbox, time.monotonic())
+            before, answer = self._answered.get(call.id, (None, {}))
+            if call.id in self._working:
+                work.log("asked for again, and not done twice")
+            elif call == before:
+                work.log("asked for again, and not done twice")
+                self._send(work, answer)
+            elif not order.execute:
+                self._send(work, cancelled(call))
+                work.log("not done: nobody waits for it any longer")
+            else:
+                self._begin(work)
+
+    def cancel(self, call_ids: Iterable[str], *, told: bool = False) -> None:
+        """Leave these calls alone, as far as they are not carried out.
+
+        ``told``: the model still waits for them, and is told so.
+        """
         for call_id in call_ids:
-            if (working := self._working.pop(call_id, None)) is not None:
-                working.cancel()
+            if (working := self._working.pop(call_id, None)) is None:
+                continue
+            work, task = working
+            task.cancel()
+            work.log("cancelled")
+            if told:
+                self._send(work, cancelled(work.call, begun=True))
 
     def close(self) -> None:
         """Leave all of them alone."""
         self.cancel(tuple(self._working))
 
-    async def _wait_for(
-        self, work: Awaitable[Answer], order: fx.RunTools, call: ev.ToolCall
-    ) -> None:
-        answer: Answer
+    def _begin(self, work: _Work) -> None:
+        call = work.call
+        log.debug("the model calls %s with %r", work.name, dict(call.args))
+        reach = _Reach(self._tell, self._status, self._highest_volume, work)
+        if work.slow:
+            waiting = asyncio.create_task(self._wait_for(work, reach), name=f"tool {work.name}")
+            self._working[call.id] = work, waiting
+            return
         try:
-            async with asyncio.timeout(self._limit_s):
-                answer = await work
-        except TimeoutError:
-            answer = {"error": f"it took longer than {self._limit_s:g} s, and was given up"}
+            answer = _finished(work.toolbox.call(call, reach))
         except Exception:
-            log.exception("the tool %s failed", call.name)
-            answer = {"error": "it failed; the journal of the speaker says why"}
-        if self._working.pop(call.id, None) is not None:
-            self._answer(order, call, answer)
+            log.exception("the tool %s failed", work.name)
+            answer = _FAILED
+        self._answer(work, answer)
 
-    def _answer(self, order: fx.RunTools, call: ev.ToolCall, answer: Answer) -> None:
-        # whatever the server calls one that is not there does not go to a terminal
-        name = call.name if call.name in self._toolbox else "a tool that is not there"
-        log.info("the model calls %s: %s", name, "not done" if "error" in answer else "done")
-        self._respond(order.generation, order.turn, call, answer)
+    async def _wait_for(self, work: _Work, reach: _Reach) -> None:
+        answer: Answer
+        limit = asyncio.timeout(work.limit_s)
+        try:
+            async with limit:
+                doing = work.toolbox.call(work.call, reach)
+                answer = await doing if isinstance(doing, Awaitable) else doing
+        except Exception:
+            if limit.expired():
+                answer = {"error": f"it took longer than {work.limit_s:g} s, and was given up"}
+            else:
+                log.exception("the tool %s failed", work.name)
+                answer = _FAILED
+        if self._working.pop(work.call.id, None) is not None:
+            self._answer(work, answer)
+
+    def _answer(self, work: _Work, answer: Answer) -> None:
+        answer = _fitting(answer, work)
+        work.log("not done" if "error" in answer else "done")
+        self._answered[work.call.id] = work.call, answer
+        while len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+        self._send(work, answer)
+
+    def _send(self, work: _Work, answer: Answer) -> None:
+        order = work.order
+        self._respond(order.generation, order.turn, work.call, answer, work.scheduling)
+
+
+_FAILED: Answer = {"error": "it failed; the journal of the speaker says why"}
+
+
+def _finished(answer: Answer | Awaitable[Answer]) -> Answer:
+    if isinstance(answer, Awaitable):
+        raise TypeError("it has to be awaited, and does not say that it is slow")
+    return answer
+
+
+def _fitting(answer: Answer, work: _Work) -> Answer:
+    """The answer, if it is one that can be sent."""
+    size_bytes = 0
+    try:
+        for piece in json.JSONEncoder(allow_nan=False).iterencode(dict(answer)):
+            size_bytes += len(piece)
+            if size_bytes > _MOST_BYTES:
+                return {"error": f"its result is longer than {_MOST_BYTES // 1024} KiB"}
+    except (TypeError, ValueError, RecursionError) as error:
+        log.warning("the result of the tool %s is not fit for JSON: %s", work.name, error)
+        return _FAILED
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One call, from when it came on."""
+
+    order: fx.RunTools
+    call: ev.ToolCall
+    toolbox: Toolbox
+    came_at: float
+
+    @property
+    def name(self) -> str:
+        """For the journal: what the server calls one that is not there does not go to it."""
+        return self.call.name if self.toolbox.find(self.call.name) else "a tool that is not there"
+
+    @property
+    def slow(self) -> bool:
+        tool = self.toolbox.find(self.call.name)
+        return tool is not None and tool.slow
+
+    @property
+    def limit_s(self) -> float:
+        tool = self.toolbox.find(self.call.name)
+        return LIMIT_S if tool is None else tool.limit_s
+
+    @property
+    def scheduling(self) -> Scheduling:
+        tool = self.toolbox.find(self.call.name)
+        return Scheduling.WHEN_IDLE if tool is None else tool.scheduling
+
+    def log(self, outcome: str) -> None:
+        took_ms = (time.monotonic() - self.came_at) * 1000
+        log.info("the model calls %s: %s (%.0f ms)", self.name, outcome, took_ms)
 
 
 class _Reach:
@@ -111,13 +215,12 @@ class _Reach:
         tell: Callable[[ev.Event], Iterable[fx.Effect]],
         status: Callable[[], Status],
         highest_volume: int,
-        order: fx.RunTools,
-        call: ev.ToolCall,
+        work: _Work,
     ) -> None:
         self._tell = tell
         self._status = status
-        self._executed = ev.ToolExecuted(order.generation, order.turn, call.id)
-        self._acted = False  # what was asked must not be sent again
+        self._executed = ev.ToolExecuted(work.order.generation, work.order.turn, work.call.id)
+        self._acted = False
         self.highest_volume = highest_volume
 
     @property
@@ -129,7 +232,12 @@ class _Reach:
         """Hand the core a wish; why it is refused, or None."""
         refused = (effect for effect in self._tell(event) if isinstance(effect, fx.Refused))
         reason = next((effect.reason for effect in refused), None)
-        if reason is None and not self._acted:
+        if reason is None:
+            self.acts()
+        return reason
+
+    def acts(self) -> None:
+        """What was asked must not be sent again."""
+        if not self._acted:
             self._acted = True
             self._tell(self._executed)
-        return reason

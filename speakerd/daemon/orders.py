@@ -133,7 +133,7 @@ class Orders:
         self._edges.hands.run(order)
 
     def _cancel_tools(self, order: fx.CancelTools) -> None:
-        self._edges.hands.cancel(order.call_ids)
+        self._edges.hands.cancel(order.call_ids, told=order.told)
 
     def _save_handle(self, order: fx.SaveHandle) -> None:
         self._edges.chores.do(functools.partial(self._edges.handle.save, order.handle))

@@ -45,6 +45,7 @@ from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
 from speakerd.service.state import ControlsStore, HandleStore
 from speakerd.service.usage import Tally
+from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from speakerd.config.changes import Changes
     from speakerd.config.settings import Settings
     from speakerd.conversation.status import Status
+    from speakerd.tools.tool import Scheduling
 
 
 log = logging.getLogger(__name__)
@@ -87,7 +89,11 @@ class Daemon:
     ) -> None:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
-        self._core = core or Core(rules_of(settings))
+        self._hands = Hands(
+            settings, self._tell_core, self._known, self._respond, toolbox=self._toolbox_of
+        )
+        functions = self._hands.toolbox.declarations()
+        self._core = core or Core(rules_of(settings, functions))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._devices = Devices(devices, settings, self.post)
@@ -95,10 +101,9 @@ class Daemon:
             Outlets(self.post, self._feed, self._transcript),
             api_key=settings.gemini_api_key,
             source=source_of(settings),
-            wishes=wishes_of(settings),
+            wishes=wishes_of(settings, functions),
             timeouts=timeouts or Timeouts(),
         )
-        self._hands = Hands(settings, self._tell_core, self._known, self._live.respond)
         self._history = History(settings.history_turns)
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
@@ -320,9 +325,10 @@ class Daemon:
         old, self._settings = self._settings, changes.loaded.settings
         new = self._orders.settings = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
-        self._live.reload(new.gemini_api_key, wishes_of(new), source_of(new))
-        self._history.limit(new.history_turns)
         self._hands.reload(new)
+        wishes = wishes_of(new, self._hands.toolbox.declarations())
+        self._live.reload(new.gemini_api_key, wishes, source_of(new))
+        self._history.limit(new.history_turns)
         self._tally.prices = new.prices
         self._purse.daily_usd = new.daily_budget
         if remade := remade_by(changes.options):
@@ -340,6 +346,28 @@ class Daemon:
             self._chores.do(functools.partial(earcons.prepare, new.earcon_volume))
         self._chronicle.log_transcripts = new.log_transcripts
         self._chronicle.reloaded(changes.lines, changes.restart)
+
+    def _toolbox_of(self, settings: Settings) -> Toolbox:
+        """What the model may do by these settings, as things are."""
+        return Toolbox.of(settings.tools)
+
+    def _tools_changed(self) -> None:
+        """The next connection offers what there is now."""
+        self._hands.reload(self._settings)
+        functions = self._hands.toolbox.declarations()
+        wishes = wishes_of(self._settings, functions)
+        self._live.reload(self._settings.gemini_api_key, wishes, source_of(self._settings))
+        self._tell_core(ev.ToolsChanged(offered=bool(functions)))
+
+    def _respond(
+        self,
+        generation: int,
+        turn: int,
+        call: ev.ToolCall,
+        answer: Mapping[str, object],
+        scheduling: Scheduling,
+    ) -> None:
+        self._live.respond(generation, turn, call, answer, scheduling.value)
 
     def _tell_status(self) -> None:
         status = self._core.status
@@ -376,7 +404,8 @@ class Daemon:
         return answer
 
     def _request_reload(self, changes: Changes) -> None:
-        rules = rules_of(changes.loaded.settings)
+        settings = changes.loaded.settings
+        rules = rules_of(settings, self._toolbox_of(settings).declarations())
         setup = changes_setup(changes.options)
         reopened = devices_of(remade_by(changes.options))
         self._dispatch(ev.ReloadRequested(rules, setup, reopened), time.monotonic())

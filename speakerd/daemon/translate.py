@@ -20,10 +20,11 @@ from speakerd.conversation.rules import (
 from speakerd.daemon.devices import Part
 from speakerd.live.fetching import LIMIT_S, source_of
 from speakerd.live.setup import Wishes, asked, wished
-from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
+    from typing import Any
 
     from speakerd.config.settings import Settings
 
@@ -79,10 +80,10 @@ _OF_THE_SETUP = {
 }
 
 
-def rules_of(settings: Settings) -> Rules:
-    """The core's rules."""
+def rules_of(settings: Settings, functions: tuple[Mapping[str, Any], ...] = ()) -> Rules:
+    """The core's rules, where the model is offered these ``functions``."""
     models = (settings.model, *settings.fallback_models)
-    wishes = wishes_of(settings)
+    wishes = wishes_of(settings, functions)
     fetching_s = LIMIT_S if source_of(settings) is not None else 0.0
     return Rules(
         models=models,
@@ -119,10 +120,10 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def wishes_of(settings: Settings) -> Wishes:
-    """What a connection asks of the model."""
+def wishes_of(settings: Settings, functions: tuple[Mapping[str, Any], ...] = ()) -> Wishes:
+    """What a connection asks of the model, and which ``functions`` it offers."""
     zone = time_zone(Path("/"), os.environ.get("TZ", ""))
-    return Wishes.of(settings, Toolbox(settings.tools).declarations(), zone)
+    return Wishes.of(settings, functions, zone)
 
 
 def secrets_of(*all_settings: Settings) -> list[str]:

@@ -147,7 +147,7 @@ def ask(
     google-genai cannot be imported.
     """
     zone = time_zone(Path("/"), os.environ.get("TZ", ""))
-    wishes = Wishes.of(settings, Toolbox(settings.tools).declarations(), zone)
+    wishes = Wishes.of(settings, Toolbox.of(settings.tools).declarations(), zone)
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:
         # a name server that does not answer must not hold up the end

@@ -123,11 +123,21 @@ class LiveEdge:
             self._connections[generation][0].send(item)
 
     def respond(
-        self, generation: int, turn: int, call: ToolCall, response: Mapping[str, object]
+        self,
+        generation: int,
+        turn: int,
+        call: ToolCall,
+        response: Mapping[str, object],
+        scheduling: str = "WHEN_IDLE",
     ) -> None:
-        """Send the result of a tool call."""
+        """Send the result of a tool call.
+
+        ``scheduling`` says when the model, if it has not waited, speaks of it: WHEN_IDLE,
+        INTERRUPT or SILENT (Live API guide, "Asynchronous function calling").
+        """
         if generation in self._connections:
-            self._connections[generation][0].send(Result(turn, call.id, call.name, response))
+            result = Result(turn, call.id, call.name, response, scheduling)
+            self._connections[generation][0].send(result)
 
     async def close(self) -> None:
         """Close whatever is open; returns when it is, after the close time-out at the latest."""

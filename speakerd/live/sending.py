@@ -76,6 +76,7 @@ class Result:
     call_id: str
     name: str
     response: Mapping[str, object]
+    scheduling: str  # when the model, if it has not waited, speaks of it
 
 
 Item: TypeAlias = Spoken | Written | Result
@@ -188,8 +189,8 @@ class Sender:
                         await self._speak(turn, utterance)
                     case Written(turn, text):
                         await self._write(turn, str(text))
-                    case Result(turn, call_id, name, response):
-                        await self._answer(turn, call_id, name, response)
+                    case Result() as result:
+                        await self._answer(result)
 
     async def _speak(self, turn: int, utterance: Utterance) -> None:
         """Send an utterance in a window of its own, which is closed however it ended."""
@@ -274,12 +275,16 @@ class Sender:
             await self._session.send_client_content(turns=content, turn_complete=True)
         self._post(ev.UtteranceSent(self._generation, turn))
 
-    async def _answer(
-        self, turn: int, call_id: str, name: str, response: Mapping[str, object]
-    ) -> None:
+    async def _answer(self, result: Result) -> None:
         from google.genai import types
 
-        answer = types.FunctionResponse(id=call_id, name=name, response=dict(response))
+        told = self._manners.scheduling and result.name in self._manners.patient
+        answer = types.FunctionResponse(
+            id=result.call_id,
+            name=result.name,
+            response=dict(result.response),
+            scheduling=types.FunctionResponseScheduling(result.scheduling) if told else None,
+        )
         await self._session.send_tool_response(function_responses=answer)
-        self._calls.settle({call_id})
-        self._post(ev.ToolResponseSent(self._generation, turn, call_id))
+        self._calls.settle({result.call_id})
+        self._post(ev.ToolResponseSent(self._generation, result.turn, result.call_id))

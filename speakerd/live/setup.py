@@ -91,6 +91,7 @@ class Manners:
     automatic: bool = False  # it hears by itself when somebody has spoken
     hears_stream_end: bool = True  # audioStreamEnd ends what is being said, as silence does
     patient: frozenset[str] = frozenset()  # the functions for which it does not wait
+    scheduling: bool = False  # it can be told when to speak of the result of one of these
 
 
 #: Asked of every model, whatever the wishes: what a speaker likes to have and can do without.
@@ -137,6 +138,7 @@ def manners(wishes: Wishes, model: str) -> Manners:
         automatic=wishes.detection is not None,
         hears_stream_end=traits.hears_stream_end,
         patient=frozenset(each["name"] for each in calls),
+        scheduling=traits.scheduling,
     )
 
 

@@ -1,16 +1,18 @@
-"""A tool: a typed function with a docstring, and what is made of it.
+"""A tool: what the model is told of it, and what is done when it is called.
 
-The function's first parameter is the speaker, which the model knows nothing of. The others are the
-arguments of a call; their types, ranges (``pydantic.Field``) and descriptions, with the docstring,
-are what the model is told. What it returns is what the model gets for an answer.
+Most are made of a typed function with a docstring. Its first parameter is the speaker, which the
+model knows nothing of. The others are the arguments of a call; their types, ranges
+(``pydantic.Field``) and descriptions, with the docstring, are what the model is told. What it
+returns is what the model gets for an answer.
 """
 
 from __future__ import annotations
 
+import enum
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -21,6 +23,22 @@ if TYPE_CHECKING:
 
 #: What a call has come to, fit for JSON; with an ``error`` where nothing was done, or not yet.
 Result: TypeAlias = Mapping[str, object]
+
+#: A slow call is given up after so long, in seconds, unless its tool says otherwise.
+LIMIT_S = 30.0
+#: No tool may say more: the core waits for little longer.
+LONGEST_LIMIT_S = 55.0
+
+
+class Scheduling(enum.Enum):
+    """When the model speaks of a result that it has not waited for, where it can be told that.
+
+    The values are those of the Live API (``FunctionResponse.scheduling``).
+    """
+
+    WHEN_IDLE = "WHEN_IDLE"  # after what it is saying
+    INTERRUPT = "INTERRUPT"  # at once
+    SILENT = "SILENT"  # not at all; it knows it from then on
 
 
 class SpeakerPort(Protocol):
@@ -40,57 +58,104 @@ class SpeakerPort(Protocol):
         """Hand the core a wish; why it is refused, or None."""
         ...
 
+    def acts(self) -> None:
+        """Something is done from here on that may not be done twice.
+
+        What was asked is not sent again then, should its connection be lost; the person is told
+        instead. Wishes that :meth:`ask` grants need not be told.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One of them. ``parameters`` is the JSON schema of its arguments."""
+    """One of them. ``parameters`` is the JSON schema of its arguments.
+
+    ``do(speaker, args)`` does it, whatever the arguments; those that do not fit come back as an
+    ``error``, which the model reads. If it is ``slow`` what it gives is awaited, for ``limit_s``
+    seconds at most, and the model need not wait for it where it can do without; ``scheduling`` says
+    when it speaks of the result then.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
-    slow: bool  # it is a coroutine function: the model need not wait for it where it can do without
-    _function: Callable[..., Result | Awaitable[Result]]
-    _arguments: type[BaseModel]
+    do: Callable[[SpeakerPort, Mapping[str, object]], Result | Awaitable[Result]]
+    slow: bool = False
+    limit_s: float = LIMIT_S
+    scheduling: Scheduling = Scheduling.WHEN_IDLE
 
     @classmethod
     def of(cls, function: Callable[..., Result | Awaitable[Result]]) -> Tool:
-        """The tool that ``function`` is."""
-        hints = get_type_hints(function, include_extras=True)
-        _, *parameters = inspect.signature(function).parameters.values()
-        fields: dict[str, Any] = {
-            each.name: (hints[each.name], ... if each.default is each.empty else each.default)
-            for each in parameters
-        }
-        strict = ConfigDict(extra="forbid")
-        arguments = create_model(function.__name__, __config__=strict, **fields)
+        """The tool that ``function`` is, slow if it is a coroutine function."""
+        arguments = _arguments_of(function)
         schema = arguments.model_json_schema()
+        manner: _Manner = getattr(function, _MANNER, _USUAL)
+
+        def do(speaker: SpeakerPort, args: Mapping[str, object]) -> Result | Awaitable[Result]:
+            try:
+                given = arguments.model_validate(dict(args))
+            except ValidationError as error:
+                return {"error": told(error)}
+            values = {name: getattr(given, name) for name in arguments.model_fields}
+            return function(speaker, **values)
+
         return cls(
             name=function.__name__,
             description=" ".join((function.__doc__ or "").split()),
-            parameters={
-                "type": "object",
-                "properties": {
-                    name: {key: value for key, value in told.items() if key != "title"}
-                    for name, told in schema["properties"].items()
-                },
-                "required": schema.get("required", []),
-            },
+            parameters=plain(schema),
+            do=do,
             slow=inspect.iscoroutinefunction(function),
-            _function=function,
-            _arguments=arguments,
+            limit_s=manner.limit_s,
+            scheduling=manner.scheduling,
         )
 
-    def call(self, speaker: SpeakerPort, args: Mapping[str, object]) -> Result | Awaitable[Result]:
-        """Do it; a slow one has to be awaited.
 
-        Arguments that do not fit come back as an ``error``, which the model reads.
-        """
-        try:
-            given = self._arguments.model_validate(dict(args))
-        except ValidationError as error:
-            problems = (
-                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-            )
-            return {"error": "; ".join(problems)}
-        values = {name: getattr(given, name) for name in self._arguments.model_fields}
-        return self._function(speaker, **values)
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    limit_s: float = LIMIT_S
+    scheduling: Scheduling = Scheduling.WHEN_IDLE
+
+
+_USUAL = _Manner()
+_MANNER = "__speakerd_manner__"
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+def handled(
+    *, limit_s: float = LIMIT_S, scheduling: Scheduling = Scheduling.WHEN_IDLE
+) -> Callable[[_Function], _Function]:
+    """Mark a function whose calls are to be treated otherwise than usual, see :class:`Tool`."""
+
+    def mark(function: _Function) -> _Function:
+        setattr(function, _MANNER, _Manner(min(limit_s, LONGEST_LIMIT_S), scheduling))
+        return function
+
+    return mark
+
+
+def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the schema that pydantic makes of a model, what the model of the speaker needs."""
+    return {
+        "type": "object",
+        "properties": {
+            name: {key: value for key, value in about.items() if key != "title"}
+            for name, about in schema["properties"].items()
+        },
+        "required": schema.get("required", []),
+    }
+
+
+def told(error: ValidationError) -> str:
+    """What is wrong with arguments, in one line for whoever gave them."""
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+
+
+def _arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
+    hints = get_type_hints(function, include_extras=True)
+    _, *parameters = inspect.signature(function).parameters.values()
+    fields: dict[str, Any] = {
+        each.name: (hints[each.name], ... if each.default is each.empty else each.default)
+        for each in parameters
+    }
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)

@@ -8,23 +8,31 @@ from speakerd.tools import volume
 from speakerd.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from speakerd.conversation.events import ToolCall
     from speakerd.tools.tool import Result, SpeakerPort
 
 #: What each value of SPEAKERD_TOOLS brings.
-SETS = {"volume": volume.TOOLS}
+SETS: Mapping[str, Iterable[Callable[..., Any]]] = {"volume": volume.TOOLS}
 
 
 class Toolbox:
-    """The tools of these ``sets``, which are ``known`` by their names."""
+    """Tools by their names; of two with one name it has the first."""
 
-    def __init__(
-        self, sets: Iterable[str], known: Mapping[str, Iterable[Callable[..., Any]]] = SETS
-    ) -> None:
-        tools = (Tool.of(function) for name in sets for function in known[name])
-        self._tools = {tool.name: tool for tool in tools}
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            self._tools.setdefault(tool.name, tool)
+
+    @classmethod
+    def of(cls, sets: Iterable[str], more: Iterable[Tool] = ()) -> Toolbox:
+        """The tools of these sets, then ``more``."""
+        built_in = (Tool.of(function) for name in sets for function in SETS[name])
+        return cls((*built_in, *more))
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._tools.values())
 
     def declarations(self) -> tuple[Mapping[str, Any], ...]:
         """For each its name, description and parameters (a JSON schema), and whether it is slow."""
@@ -38,17 +46,19 @@ class Toolbox:
             for tool in self._tools.values()
         )
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._tools
+    def find(self, name: str) -> Tool | None:
+        """The tool of that name, if it is there."""
+        return self._tools.get(name)
 
     def call(self, call: ToolCall, speaker: SpeakerPort) -> Result | Awaitable[Result]:
         """The answer to a call, an ``error`` where nothing was done; a slow one is awaited."""
         tool = self._tools.get(call.name)
         if tool is None:
             return {"error": f"there is no tool {call.name!r}"}
-        return tool.call(speaker, call.args)
+        return tool.do(speaker, call.args)
 
 
-def cancelled(call: ToolCall) -> Result:
-    """The answer to a call that is not executed: what the model is told."""
-    return {"error": f"{call.name!r} was cancelled: nobody waits for it any longer"}
+def cancelled(call: ToolCall, *, begun: bool = False) -> Result:
+    """The answer to a call that is not executed, or not to its end: what the model is told."""
+    known = "; it is not known what of it was done" if begun else ""
+    return {"error": f"{call.name!r} was cancelled: nobody waits for it any longer{known}"}

@@ -11,6 +11,7 @@ import dataclasses
 import heapq
 import itertools
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
@@ -507,6 +508,12 @@ class World:
 
     def do_CancelTools(self, order: fx.CancelTools) -> None:  # noqa: N802
         assert order.call_ids  # and some are too far gone to be left alone
+        connection = self.connection
+        if not order.told or connection is None:
+            return
+        for call_id in order.call_ids:
+            answer = partial(self.respond, connection.generation, self.turn or 0, call_id)
+            self.later(0.01, answer)
 
     def do_RunTools(self, order: fx.RunTools) -> None:  # noqa: N802
         if order.execute:

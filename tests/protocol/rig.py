@@ -21,6 +21,7 @@ from speakerd.daemon.devices import Makers
 from speakerd.daemon.translate import rules_of
 from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import DEFAULT_KEY
+from speakerd.tools.toolbox import Toolbox
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class Rig:
             **(QUICK | options),
         )
         self.events: list[dict[str, Any]] = []
+        offered = Toolbox.of(self.settings.tools).declarations()
+        lived = dataclasses.replace(rules_of(self.settings, offered), **rules)
         self.daemon = Daemon(
             self.settings,
             devices=self._makers(),
             devices_timeout_s=devices_timeout_s,
-            core=self._make_core(lived := dataclasses.replace(rules_of(self.settings), **rules)),
+            core=self._make_core(lived),
             timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
             reading=self._reading(self.settings),
         )

@@ -17,6 +17,7 @@ from speakerd.live.sending import Text
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import DEFAULT_KEY
+from speakerd.tools.toolbox import Toolbox
 from tests.protocol.test_live_edge import Ears, spoken
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Row:
         return found
 
 
+VOLUME = Toolbox.of(["volume"]).declarations()
 _CONFIG = "generation_config"
 _THINKING = (_CONFIG, "thinking_config")
 _VOICE = (_CONFIG, "speech_config", "voice_config", "prebuilt_voice_config")
@@ -169,7 +171,7 @@ async def test_the_defaults_ask_for_nothing_but_what_every_speaker_needs(
     edge: LiveEdge, ears: Ears, simulator: Simulator
 ) -> None:
     defaults = Settings.model_validate({"gemini_api_key": DEFAULT_KEY})
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(defaults))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(defaults, VOLUME))
     edge.connect(1, LIVE, None)
     await ears.hear(ev.ConnectionOpened)
     (setup,) = simulator.setups
@@ -220,7 +222,7 @@ async def test_a_model_waits_for_a_function_where_it_can(
     edge: LiveEdge, ears: Ears, simulator: Simulator, model: str, blocking: bool
 ) -> None:
     simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(), VOLUME))
     edge.connect(1, model, None)
     await ears.hear(ev.ConnectionOpened)
     edge.deliver(1, 1, spoken(1))
@@ -236,7 +238,7 @@ async def test_what_comes_of_a_call_that_is_not_waited_for_is_part_of_the_turn(
     edge: LiveEdge, ears: Ears, simulator: Simulator
 ) -> None:
     simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(), VOLUME))
     edge.connect(1, THINKER, None)
     await ears.hear(ev.ConnectionOpened)
     edge.deliver(1, 1, spoken(1))
@@ -256,7 +258,7 @@ async def test_a_call_that_a_lost_connection_left_open_swallows_nothing(
     edge: LiveEdge, ears: Ears, simulator: Simulator, model: str, in_vain: int
 ) -> None:
     simulator.plan.add(Phase.THINKING, faults.ToolCall("get_volume"))
-    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(tools="volume")))
+    edge.reload(SecretStr(DEFAULT_KEY), wishes_of(settings(), VOLUME))
     edge.connect(1, model, None)
     handle = (await ears.hear(ev.HandleIssued)).handle
     edge.deliver(1, 1, spoken(1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from functools import partial
+import logging
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +14,14 @@ from speakerd.config.settings import Settings
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.daemon.hands import Hands
+from speakerd.tools.tool import Tool
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from speakerd.conversation.status import Status
-    from speakerd.tools.tool import Result, SpeakerPort
+    from speakerd.tools.tool import Result, Scheduling, SpeakerPort
 
 
 @dataclass
@@ -37,7 +39,12 @@ class World:
         return [fx.Refused(self.refuses)] if self.refuses else []
 
     def respond(
-        self, _generation: int, _turn: int, call: ev.ToolCall, answer: Mapping[str, object]
+        self,
+        _generation: int,
+        _turn: int,
+        call: ev.ToolCall,
+        answer: Mapping[str, object],
+        _scheduling: Scheduling,
     ) -> None:
         self.answers.append((call.id, answer))
 
@@ -57,14 +64,13 @@ class World:
         def status() -> Status:
             raise NotImplementedError
 
-        known = {"volume": [_bound(self)]}
+        tool = replace(Tool.of(_bound(self)), **options)
         return Hands(
             Settings(gemini_api_key="k"),
             self.tell,
             status,
             self.respond,
-            toolbox=partial(Toolbox, known=known),
-            **options,
+            toolbox=lambda _: Toolbox([tool]),
         )
 
 
@@ -162,12 +168,95 @@ async def test_what_is_not_wanted_is_not_begun(world: World) -> None:
 
 
 async def test_slow_ones_are_declared_so(world: World) -> None:
-    toolbox = Toolbox(["volume"], known={"volume": [_bound(world)]})
-    (declared,) = toolbox.declarations()
+    (declared,) = Toolbox([Tool.of(_bound(world))]).declarations()
     assert declared["slow"] is True
-    assert all(not each["slow"] for each in Toolbox(["volume"]).declarations())
+    assert all(not each["slow"] for each in Toolbox.of(["volume"]).declarations())
 
 
-async def test_arguments_that_do_not_fit_are_answered_at_once(world: World) -> None:
+async def test_arguments_that_do_not_fit_are_answered(world: World) -> None:
     world.hands().run(fx.RunTools(1, 7, (ev.ToolCall("1", "fetch", {}),)))
+    await turns_of_the_loop()
     assert world.answers == [("1", {"error": "what: Field required"})]
+
+
+async def test_what_is_asked_for_again_is_not_done_again(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.run(order(("1", "a pear")))  # while it works
+    world.may_end.set()
+    await turns_of_the_loop()
+    hands.run(order(("1", "a pear")))  # and after it
+    assert world.answers == [("1", {"fetched": "a pear"})] * 2
+    assert world.told.count(ev.VolumeStepped(1)) == 1
+
+
+async def test_another_call_by_an_old_name_is_another_call(world: World) -> None:
+    world.may_end.set()
+    hands = world.hands()
+    for what in ("a pear", "a plum"):
+        hands.run(order(("1", what)))
+        await turns_of_the_loop()
+    assert world.answers == [("1", {"fetched": "a pear"}), ("1", {"fetched": "a plum"})]
+
+
+async def test_one_that_is_cancelled_while_the_model_waits_is_answered(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.cancel(["1"], told=True)
+    ((_, answer),) = world.answers
+    assert str(answer["error"]).startswith("'fetch' was cancelled")
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert len(world.answers) == 1
+
+
+@pytest.mark.parametrize("result", [{"x": "y" * 10_000_000}, {"x": object()}, {"x": float("nan")}])
+async def test_a_result_that_cannot_be_sent_is_an_error(
+    world: World, result: dict[str, object]
+) -> None:
+    hands = world.hands(do=lambda _speaker, _args: result, slow=False)
+    hands.run(order(("1", "a pear")))
+    ((_, answer),) = world.answers
+    assert set(answer) == {"error"}
+
+
+async def test_one_that_fails_at_once_is_answered_too(world: World) -> None:
+    def fail(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+        raise RuntimeError("out of order")
+
+    world.hands(do=fail, slow=False).run(order(("1", "a pear")))
+    assert world.answers == [("1", {"error": "it failed; the journal of the speaker says why"})]
+
+
+async def test_a_timeout_of_its_own_is_a_failure_like_any_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def late() -> Result:
+        raise TimeoutError("the lamp does not answer")
+
+    world.hands(do=lambda _speaker, _args: late()).run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"error": "it failed; the journal of the speaker says why"})]
+    assert "the lamp does not answer" in caplog.text
+
+
+async def test_the_journal_has_every_call_and_what_became_of_it_but_not_what_was_said(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    world.may_end.set()
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.run(fx.RunTools(1, 7, (ev.ToolCall("2", "fetch\x1b[2J", {}),)))
+    world.may_end.clear()
+    hands.run(order(("3", "a plum")))
+    hands.cancel(["3"])
+    lines = [re.sub(r"\d+ ms", "N ms", line) for line in caplog.messages]
+    assert lines == [
+        "the model calls fetch: done (N ms)",
+        "the model calls a tool that is not there: not done (N ms)",
+        "the model calls fetch: cancelled (N ms)",
+    ]

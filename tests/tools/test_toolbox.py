@@ -29,6 +29,9 @@ class FakeSpeaker:
         self.refusal = refusal
         self.asked: list[Event] = []
 
+    def acts(self) -> None:
+        raise NotImplementedError
+
     def ask(self, event: Event) -> str | None:
         assert isinstance(event, VolumeRequested | VolumeStepped)  # and none that unmutes
         if not self.refusal:
@@ -73,11 +76,11 @@ def test_a_function_declares_itself() -> None:
 def test_a_call_has_the_arguments_that_were_declared(
     args: dict[str, object], answer: dict[str, object]
 ) -> None:
-    assert Tool.of(lamp).call(FakeSpeaker(), args) == answer
+    assert Tool.of(lamp).do(FakeSpeaker(), args) == answer
 
 
 def call(speaker: FakeSpeaker, name: str, **args: Any) -> Result:  # noqa: ANN401 - as the model
-    answer = Toolbox(["volume"]).call(ToolCall("id", name, args), speaker)
+    answer = Toolbox.of(["volume"]).call(ToolCall("id", name, args), speaker)
     assert isinstance(answer, Mapping)
     return answer
 
@@ -154,7 +157,7 @@ def test_whatever_the_model_says_the_volume_stays_in_its_bounds(
     name: str, args: dict[str, Any]
 ) -> None:
     speaker = FakeSpeaker()
-    assert isinstance(Toolbox(["volume"]).call(ToolCall("id", name, args), speaker), dict)
+    assert isinstance(Toolbox.of(["volume"]).call(ToolCall("id", name, args), speaker), dict)
     for event in speaker.asked:
         if isinstance(event, VolumeRequested):
             assert 0 <= event.percent <= 80
@@ -171,11 +174,11 @@ def test_every_set_can_be_chosen() -> None:
 
 
 def test_nothing_that_is_not_switched_on_is_declared_or_done() -> None:
-    assert Toolbox([]).declarations() == ()
-    answer = Toolbox([]).call(ToolCall("id", "set_volume", {"percent": 3}), FakeSpeaker())
+    assert Toolbox.of([]).declarations() == ()
+    answer = Toolbox.of([]).call(ToolCall("id", "set_volume", {"percent": 3}), FakeSpeaker())
     assert answer == {"error": "there is no tool 'set_volume'"}
 
 
 def test_no_tool_undoes_a_mute() -> None:
-    told = Toolbox(toolbox.SETS).declarations()
+    told = Toolbox.of(toolbox.SETS).declarations()
     assert not [each for each in told if "mute" in str(each).lower()]

@@ -325,3 +325,60 @@ def test_after_the_shutdown_nothing_is_reloaded() -> None:
     story.connected()
     story.tell(ev.ShutdownRequested())
     assert reload(story, setup=True, models=("another",)) == []
+
+
+@pytest.mark.parametrize("policy", list(LinkPolicy))
+def test_other_tools_are_offered_by_a_new_connection_when_nobody_is_disturbed(
+    policy: LinkPolicy,
+) -> None:
+    story = Story(policy=policy)
+    story.connected(HANDLE)
+    turn = story.bring_to(TurnState.THINKING)
+    story.tell(ev.ToolsChanged(offered=True))
+    story.wait(1.0)
+    assert not story.ordered(fx.Disconnect)
+    story.reply(turn)
+    story.complete(turn)
+    story.drained(turn)
+    story.wait(story.rules.handle_grace_s)
+    assert story.ordered(fx.Disconnect)
+    story.close(None)
+    if policy is LinkPolicy.ON_DEMAND:
+        story.press()
+    assert story.all(fx.Connect)[-1].handle is not None, "the conversation goes on"
+
+
+def test_where_there_is_no_connection_other_tools_make_none() -> None:
+    story = Story()
+    story.connected(HANDLE)
+    story.wait(story.rules.linger_s)
+    story.close(None)
+    assert story.core.link_state is LinkState.DOWN
+    story.tell(ev.ToolsChanged(offered=True))
+    story.wait(100.0)
+    assert len(story.all(fx.Connect)) == 1
+
+
+def test_tools_that_were_refused_are_offered_again_when_there_are_others() -> None:
+    story = Story(features=frozenset({Feature.TOOLS}))
+    story.tell(ev.Started())
+    story.close(Failure(FailureKind.SETUP, "no function", 1007, feature=Feature.TOOLS))
+    assert story.one(fx.Connect).without == {Feature.TOOLS}
+    story.open()
+    story.tell(ev.ToolsChanged(offered=True))
+    story.wait(story.rules.handle_grace_s)
+    story.close(None)
+    story.press()
+    assert story.all(fx.Connect)[-1].without == frozenset()
+
+
+def test_a_reload_that_waits_offers_what_there_is_by_then() -> None:
+    story = Story(policy=LinkPolicy.ALWAYS)
+    story.connected(HANDLE)
+    story.bring_to(TurnState.LISTENING)
+    reload(story, tail_s=3.0)
+    story.tell(ev.ToolsChanged(offered=True))
+    story.tell(ev.StopRequested())
+    assert story.ordered(fx.ApplySettings)
+    assert story.core._rules.features == {Feature.TOOLS}
+    assert story.core._rules.tail_s == 3.0

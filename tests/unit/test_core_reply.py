@@ -577,3 +577,56 @@ def test_calls_that_the_server_cancels_are_left_alone(story: Story) -> None:
     story.call(turn, "a", blocking=False)
     effects = story.tell(ev.ToolCallsCancelled(story.generation, ("a",)))
     assert fx.CancelTools(("a",)) in effects
+
+
+def test_a_press_that_is_sure_does_not_wait_for_a_call_that_the_model_waits_for(
+    story: Story,
+) -> None:
+    turn = story.ask()
+    story.call(turn, "a")
+    story.call(turn, "b", blocking=False)
+    story.press()
+    story.captured()
+    assert not story.ordered(fx.CancelTools)
+    story.wait(story.rules.min_press_s)
+    assert story.one(fx.CancelTools) == fx.CancelTools(("a",), told=True)
+    assert not story.ordered(fx.Deliver), "no sound before the call is answered"
+    story.tell(ev.ToolResponseSent(story.generation, turn, "a"))
+    assert story.one(fx.Deliver).turn == turn + 1
+
+
+@pytest.mark.parametrize("how", [ev.ButtonEdge(True), ev.StopRequested()])
+def test_a_barge_in_and_a_stop_leave_all_calls_of_the_answer_alone(
+    story: Story, how: ev.Event
+) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.tell(how)
+    assert story.one(fx.CancelTools) == fx.CancelTools(("a",), told=True)
+
+
+def test_a_tap_into_the_waiting_leaves_the_call_alone(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, "a", blocking=False)
+    story.tap()
+    assert story.all(fx.CancelTools) == [fx.CancelTools(("a",), told=True)]
+
+
+def test_once_all_was_heard_a_press_does_not_undo_what_is_being_done(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.complete(turn)
+    story.drained(turn)
+    story.press()
+    story.captured()
+    story.wait(1.0)
+    assert not story.all(fx.CancelTools)
+
+
+def test_what_takes_too_long_is_left_alone_when_the_turn_is_given_up(story: Story) -> None:
+    turn = story.ask()
+    story.call(turn, "a")
+    story.tell(ev.ToolExecuted(story.generation, turn, "a"))
+    story.wait(story.rules.tool_timeout_s)
+    assert fx.CancelTools(("a",), told=True) in story.last
+    assert story.told == [fx.Notice.RESULT_LOST]

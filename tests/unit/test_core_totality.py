@@ -45,6 +45,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "turn": [turn, turn - 1, turn + 1],
         "duration_s": [0.0, 1.5],
         "left": list(Budget),
+        "offered": [True, False],
         "generation": [generation, generation - 1, generation + 1],
         "told": [0, 3],
         "failure": [None, *(Failure(each, "x", 1011) for each in FailureKind)],

@@ -61,7 +61,7 @@ class Rig:
         self.sender = Sender(session, 1, events.append, manners, Streamed(), calls)
 
     def answer(self) -> None:
-        self.results.put_nowait(Result(1, CALL.id, CALL.name, {"on": True}))
+        self.results.put_nowait(Result(1, CALL.id, CALL.name, {"on": True}, "SILENT"))
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
