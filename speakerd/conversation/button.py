@@ -50,6 +50,7 @@ class Touch(enum.Enum):
     DOWN_IN_ANSWER = "down in an answer"  # or in an explanation
     DOWN_IN_THOUGHT = "down in thought"  # an answer is awaited
     DOWN_IN_TAIL = "down in the tail"
+    DOWN_IN_RING = "down in ringing"  # of a timer
     DOWN_AGAIN = "down again"  # so soon after it has ended something that a tap belongs to that
     GLITCH = "glitch"  # up again, sooner than any hand
     TAP = "tap"  # up again, and it was down for less than a tap may last
@@ -75,6 +76,8 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_THOUGHT): (_P.HELD, _G.PRESS),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_RING): (_P.UP, _G.STOP),
+        (_P.UP, _T.DOWN_AGAIN): (_P.HELD, _G.PRESS),
         (_P.HELD, _T.GLITCH): (_P.UP, _G.TAKE_BACK),
         (_P.HELD, _T.TAP): (_P.UP, _G.RELEASE),
         (_P.HELD, _T.LIFT): (_P.UP, _G.RELEASE),
@@ -85,6 +88,7 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.UP, _G.STOP),
         (_P.UP, _T.DOWN_IN_THOUGHT): (_P.STOPPING, None),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.HELD, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_RING): (_P.UP, _G.STOP),
         (_P.UP, _T.DOWN_AGAIN): (_P.UP, None),
         (_P.HELD, _T.LIFT): (_P.LATCHED, None),
         (_P.STOPPING, _T.GLITCH): (_P.UP, None),
@@ -97,6 +101,7 @@ MODES: dict[ButtonMode, dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]]]
         (_P.UP, _T.DOWN_IN_ANSWER): (_P.INTERRUPTING, _G.PRESS),
         (_P.UP, _T.DOWN_IN_THOUGHT): (_P.INTERRUPTING, _G.PRESS),
         (_P.UP, _T.DOWN_IN_TAIL): (_P.RESUMED, _G.PRESS),
+        (_P.UP, _T.DOWN_IN_RING): (_P.UP, _G.STOP),
         (_P.UP, _T.DOWN_AGAIN): (_P.DOUBTED, _G.PRESS),
         (_P.RESUMED, _T.GLITCH): (_P.UP, _G.RELEASE),
         (_P.RESUMED, _T.TAP): (_P.UP, _G.RELEASE),
@@ -115,6 +120,7 @@ HANDS_FREE: dict[tuple[Phase, Touch], tuple[Phase, Gesture | None]] = {
     (_P.UP, _T.DOWN): (_P.TAPPING, None),
     (_P.UP, _T.DOWN_IN_ANSWER): (_P.TAPPING, None),
     (_P.UP, _T.DOWN_IN_THOUGHT): (_P.TAPPING, None),
+    (_P.UP, _T.DOWN_IN_RING): (_P.UP, _G.STOP),
     (_P.UP, _T.DOWN_AGAIN): (_P.UP, None),
     (_P.TAPPING, _T.GLITCH): (_P.UP, None),
     (_P.TAPPING, _T.TAP): (_P.UP, _G.TAP),
@@ -234,7 +240,7 @@ class Button:
         before, phase = self.held, self._phase
         if not self._down:
             touch = self._let_go(now)
-        elif phase is Phase.UP and now < self._deaf_until:
+        elif phase is Phase.UP and now < self._deaf_until and down is not Touch.DOWN_IN_RING:
             if down is Touch.DOWN_IN_ANSWER:  # it is not given up for a tap that came twice
                 self._spend_contacts()
                 return None

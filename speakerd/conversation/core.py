@@ -35,6 +35,7 @@ from speakerd.conversation.status import (
     link_word,
     state_word,
 )
+from speakerd.conversation.timers import Timers
 from speakerd.conversation.turn import TurnInput, TurnState
 from speakerd.conversation.wire import Wire
 
@@ -53,6 +54,8 @@ _ASKING = {
 }
 #: In which the control socket may hold the button.
 _HELD = CAPTURING | {TurnState.REPLYING}
+#: What ends the ringing of a timer, and is nothing else then.
+_SILENCING = {Gesture.PRESS, Gesture.TAP, Gesture.STOP}
 #: What a program is told that presses in vain.
 _REFUSALS = {
     fx.Notice.MUTED: "the microphone is muted: speakerd mute off",
@@ -85,6 +88,7 @@ class Core:
         self._controls = Controls(
             self._rules, self._dialogue, self._out, self._stop, self._wish_to_forget
         )
+        self._timers = Timers(self._rules, self._dialogue, self._out)
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._last_failure: Failure | None = None
@@ -116,6 +120,7 @@ class Core:
             self._button.deadline(),
             self._controls.deadline(),
             self._dialogue.deadline(),
+            FOREVER if self._over else self._timers.deadline(),
             self._dialogue.cue_at(),
             self._link.deadline(),
             self._conversation_end(),
@@ -128,7 +133,9 @@ class Core:
         dialogue, link = self._dialogue, self._link
         hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         return Status(
-            state=state_word(dialogue.state, link.state, self._devices, self._budget),
+            state="ringing"
+            if self._timers.rings
+            else state_word(dialogue.state, link.state, self._devices, self._budget),
             link=link_word(link.state),
             context=link.context.value,
             model=link.model,
@@ -144,6 +151,8 @@ class Core:
             budget=self._budget,
             last_failure=self._last_failure,
             trouble=self._trouble,
+            timers=self._timers.pending,
+            missed=self._timers.missed,
             last_turn=dialogue.turns.last_record,
         )
 
@@ -181,7 +190,9 @@ class Core:
             due = self._dialogue.due()
             if due is not None:
                 moved = self._dialogue.step(due) or moved
-            if not (moved or self._dialogue.say()):
+            if not self._over:
+                moved = self._timers.wake() or moved
+            if not (moved or (not self._timers.rings and self._dialogue.say())):
                 break
         if self._dialogue.state not in _HELD:
             self._button.spend(self._now)
@@ -248,6 +259,7 @@ class Core:
         self._dialogue.reload(new.rules)
         self._button.reload(new.rules)
         self._controls.reload(new.rules)
+        self._timers.reload(new.rules)
         self._link.reload(new.rules, self._now, self._out, setup=new.setup)
 
     def _conversation_end(self) -> float:
@@ -258,6 +270,8 @@ class Core:
         return dialogue.turns.ended_at + limit_s
 
     def _gesture(self, gesture: Gesture | None) -> None:
+        if gesture in _SILENCING and self._timers.silence():
+            return
         hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         match gesture:
             case Gesture.PRESS | Gesture.TAP if self._refusal is not None and not self._over:
@@ -304,6 +318,8 @@ class Core:
     @property
     def _touch(self) -> Touch:
         """What it is to press the button now: in vain, it is no reason to give an answer up."""
+        if self._timers.rings:
+            return Touch.DOWN_IN_RING
         if self._refusal is not None and self._dialogue.state is TurnState.THINKING:
             return Touch.DOWN
         return self._dialogue.touch
@@ -348,7 +364,7 @@ class Core:
             self._controls.handle(event)
 
     def _press_requested(self, _event: ev.PressRequested) -> None:
-        if (why := self._refusal) is not None:
+        if (why := self._refusal) is not None and not self._timers.rings:
             self._out.append(fx.Refused(_REFUSALS[why]))
         self._gesture(self._button.control(pressed=True))
 
@@ -360,7 +376,8 @@ class Core:
 
     def _stop(self) -> None:
         self._dialogue.texts.clear()
-        self._dialogue.step(TurnInput.STOP)
+        if not self._timers.silence():
+            self._dialogue.step(TurnInput.STOP)
 
     def _forget_requested(self, _event: ev.ForgetRequested) -> None:
         self._wish_to_forget()
@@ -371,6 +388,10 @@ class Core:
     def _reload_requested(self, event: ev.ReloadRequested) -> None:
         if not self._over:
             self._reload = event
+
+    def _about_timers(self, event: ev.Event) -> None:
+        if not self._over:
+            self._timers.handle(event)
 
     def _tools_changed(self, event: ev.ToolsChanged) -> None:
         self._rules = self._rules.offering(tools=event.offered)
@@ -388,7 +409,7 @@ class Core:
             self._out.append(fx.Refused(f"{waiting} texts wait already: try again later"))
         else:
             self._dialogue.texts.add(event)
-            if not self._dialogue.say():
+            if self._timers.rings or not self._dialogue.say():
                 self._out.append(fx.Postponed(len(self._dialogue.texts) - 1))
 
     def _tone_requested(self, _event: ev.ToneRequested) -> None:
@@ -457,6 +478,11 @@ class Core:
         ev.ToneRequested: _tone_requested,
         ev.BudgetChanged: _budget_changed,
         ev.ReloadRequested: _reload_requested,
+        ev.ClockRead: _about_timers,
+        ev.TimersKept: _about_timers,
+        ev.TimerSet: _about_timers,
+        ev.TimersCancelled: _about_timers,
+        ev.MissedTold: _about_timers,
         ev.ToolsChanged: _tools_changed,
         ev.ShutdownRequested: _shutdown_requested,
         ev.DeviceReady: _device_ready,

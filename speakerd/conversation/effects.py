@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from speakerd.conversation.events import SessionHandle, ToolCall, Usage
     from speakerd.conversation.ledger import TurnRecord
+    from speakerd.conversation.timer import Missed, Timer
     from speakerd.errors import Failure, Feature
 
 
@@ -33,6 +34,7 @@ class Notice(enum.Enum):
     MUTED = "muted"  # somebody wants to speak, and the microphone is off
     BUDGET_NEAR = "budget-near"  # most of what today may cost is spent
     BUDGET_SPENT = "budget-spent"  # somebody wants to speak, and all of it is
+    TIMER_MISSED = "timer-missed"  # a timer, an alarm or a reminder that nobody has silenced
 
 
 class Cue(enum.Enum):
@@ -47,6 +49,14 @@ class Cue(enum.Enum):
     VOLUME = "volume"  # at the new volume
     MUTED = "muted"
     UNMUTED = "unmuted"
+
+
+class TimerNews(enum.Enum):
+    """What has become of a timer."""
+
+    RINGS = "rings"
+    SILENCED = "silenced"
+    MISSED = "missed"
 
 
 # --- audio
@@ -122,6 +132,13 @@ class PlayCue:
     """Play a cue, after what is to be heard before."""
 
     cue: Cue
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Play one phrase of ringing, and say what rings, as far as it has ``names``."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +271,22 @@ class KeepMute:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepTimers:
+    """Keep these across restarts, in place of what was kept."""
+
+    timers: tuple[Timer, ...]
+    missed: tuple[Missed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerTold:
+    """Something has become of a timer: that is news for the journal."""
+
+    timer: Timer
+    news: TimerNews
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """A turn is over: its line for the journal and its ledger for the status."""
 
@@ -296,6 +329,7 @@ Effect = (
     | DropPlayback
     | Tell
     | PlayCue
+    | Ring
     | PlayTone
     | Mute
     | SetVolume
@@ -309,6 +343,8 @@ Effect = (
     | Forgotten
     | KeepVolume
     | KeepMute
+    | KeepTimers
+    | TimerTold
     | TurnEnded
     | CountLate
     | ApplySettings

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
     from speakerd.conversation.budget import Budget
     from speakerd.conversation.rules import Rules
+    from speakerd.conversation.timer import Missed, Timer
     from speakerd.errors import Failure
 
 
@@ -241,6 +243,44 @@ class ReloadRequested:
     rules: Rules
     setup: bool = False
     reopened: frozenset[Device] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """The clock on the wall shows ``unix_s`` now, and local time is that of ``zone``.
+
+    To be told at the start, and whenever it was put or the zone is another.
+    """
+
+    unix_s: float
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class TimersKept:
+    """These were there when the daemon ended; those in ``missed`` nobody has heard."""
+
+    timers: tuple[Timer, ...]
+    missed: tuple[Missed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSet:
+    """Somebody wants this timer, in place of the one with its number, if there is one."""
+
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class TimersCancelled:
+    """Nobody wants the timers with these numbers any longer."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissedTold:
+    """Somebody has been told of every timer that was missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -565,6 +605,11 @@ Event = (
     | ToneRequested
     | BudgetChanged
     | ReloadRequested
+    | ClockRead
+    | TimersKept
+    | TimerSet
+    | TimersCancelled
+    | MissedTold
     | ToolsChanged
     | ShutdownRequested
     | DeviceReady

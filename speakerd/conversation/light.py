@@ -28,6 +28,7 @@ _OF_TURNS = {
     "listening": Light.LISTENING,
     "thinking": Light.THINKING,
     "speaking": Light.SPEAKING,
+    "ringing": Light.SPEAKING,
 }
 #: Why there is no connection, where it is not for somebody to mend something.
 _OFFLINE = {FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.SERVER, FailureKind.TOKEN}

@@ -98,6 +98,16 @@ class Rules:
     max_texts: int = 16  # that wait for a pause
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet
 
+    max_timers: int = 32
+    max_missed: int = 8  # timers that are remembered
+    missed_s: float = 86400.0  # for so long
+    ring_s: float = 600.0  # then it was missed
+    ring_late_s: float = 3600.0  # what was due longer ago, while the machine was off, was missed
+    ring_patience_s: float = 30.0  # so long it waits for the end of an answer
+    ring_pause_s: float = 0.4  # between two phrases
+    ring_again_s: float = 5.0  # a phrase that cannot be heard is tried again
+    look_at_clock_s: float = 30.0  # so often, where a timer goes by the clock on the wall
+
     connect_timeout_s: float = 10.0  # TCP, TLS, upgrade, setupComplete; with tokens 20 s more
     close_timeout_s: float = 3.0  # an edge that has not closed by then is not waited for
     linger_s: float = 60.0  # an idle connection is kept for follow-ups (on-demand only)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from speakerd.conversation.ledger import TurnRecord
+    from speakerd.conversation.timer import Missed, Pending
     from speakerd.errors import Failure
 
 #: What is said of a device; anything else is why it is missing.
@@ -37,7 +38,7 @@ _LINK_WORDS = {LinkState.READY: "ready", LinkState.CONNECTING: "connecting"}
 class Status:
     """What is going on, for lamps, the journal and ``speakerd status``."""
 
-    state: str  # idle, listening, thinking, speaking, error
+    state: str  # idle, listening, thinking, speaking, ringing, error
     link: str  # down, connecting, ready
     context: str  # resumed, fresh, none
     model: str
@@ -53,6 +54,8 @@ class Status:
     budget: Budget = Budget.FINE  # what is left of what today may cost
     last_failure: Failure | None = None  # what last_error says, where it was of the connection
     trouble: Failure | None = None  # why there is no connection; None: nothing has gone wrong
+    timers: tuple[Pending, ...] = ()  # by when they are due
+    missed: tuple[Missed, ...] = ()
     last_turn: TurnRecord | None = field(default=None, compare=False)
 
 

@@ -31,6 +31,14 @@ class Telling:
         self._out.append(fx.PlayCue(cue))
         return True
 
+    def ring(self, names: tuple[str, ...]) -> bool:
+        """Let a phrase of ringing be heard, unless that is in vain; whether it is."""
+        if self.speaker_lost:
+            return False
+        self.playing.clips.append(True)
+        self._out.append(fx.Ring(names))
+        return True
+
     def owe(self, notice: fx.Notice) -> None:
         """Tell it in the next pause."""
         self._owed.append(notice)

@@ -93,7 +93,7 @@ class Story:
         for effect in effects:
             if isinstance(effect, fx.DropPlayback):
                 self._cues_end.clear()
-            elif isinstance(effect, fx.PlayCue):
+            elif isinstance(effect, fx.PlayCue | fx.Ring):
                 self._cues_end.append(max([self.now, *self._cues_end]) + CUE_S)
 
     # --- what was ordered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from speakerd.conversation import events as ev
 from speakerd.conversation.budget import Budget
 from speakerd.conversation.core import Core
 from speakerd.conversation.rules import Rules
+from speakerd.conversation.timer import Missed, Timer
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind
 from tests.unit.story import Story
@@ -46,6 +48,12 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "duration_s": [0.0, 1.5],
         "left": list(Budget),
         "offered": [True, False],
+        "unix_s": [1e9, 0.0],
+        "zone": [UTC],
+        "timer": [Timer(1, due_at=1e9), Timer(2, local=datetime.fromisoformat("2001-09-09 01:50"))],
+        "timers": [(), (Timer(1, due_at=0.0), Timer(7, due_unix_s=1e9))],
+        "missed": [(), (Missed("tea", False, 1e9),)],
+        "numbers": [(1,), (9, 9), ()],
         "generation": [generation, generation - 1, generation + 1],
         "told": [0, 3],
         "failure": [None, *(Failure(each, "x", 1011) for each in FailureKind)],
