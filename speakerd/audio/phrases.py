@@ -34,6 +34,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.BUDGET_NEAR: "Today's budget is almost used up. "
         "After that I can only answer again tomorrow.",
         Notice.BUDGET_SPENT: "Today's budget is used up. You can talk to me again tomorrow.",
+        Notice.TIMER_MISSED: "I rang for something, and nobody came. Ask me what you have missed.",
     },
     "de": {
         Notice.NOT_DELIVERED: "Ich habe keine Verbindung. Bitte versuch es gleich noch einmal.",
@@ -58,6 +59,8 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Danach kann ich erst morgen wieder antworten.",
         Notice.BUDGET_SPENT: "Das Budget für heute ist verbraucht. "
         "Morgen kannst du wieder mit mir sprechen.",
+        Notice.TIMER_MISSED: "Ich habe geklingelt, und niemand kam. "
+        "Frag mich, was du verpasst hast.",
     },
     "fr": {
         Notice.NOT_DELIVERED: "Je n'ai pas de connexion. Réessayez dans un instant.",
@@ -80,6 +83,8 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Ensuite, je ne pourrai répondre que demain.",
         Notice.BUDGET_SPENT: "Le budget d'aujourd'hui est épuisé. "
         "Vous pourrez me parler à nouveau demain.",
+        Notice.TIMER_MISSED: "J'ai sonné et personne n'est venu. "
+        "Demandez-moi ce que vous avez manqué.",
     },
     "es": {
         Notice.NOT_DELIVERED: "No tengo conexión. Inténtalo de nuevo en un momento.",
@@ -102,6 +107,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         "Cuando se acabe, no podré contestar hasta mañana.",
         Notice.BUDGET_SPENT: "El presupuesto de hoy se ha agotado. "
         "Mañana podrás hablar conmigo otra vez.",
+        Notice.TIMER_MISSED: "Sonó un aviso y no vino nadie. Pregúntame qué te has perdido.",
     },
     "it": {
         Notice.NOT_DELIVERED: "Non ho connessione. Riprova tra un momento.",
@@ -124,6 +130,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.BUDGET_NEAR: "Il budget di oggi è quasi esaurito. "
         "Poi potrò rispondere solo da domani.",
         Notice.BUDGET_SPENT: "Il budget di oggi è esaurito. Domani potrai parlarmi di nuovo.",
+        Notice.TIMER_MISSED: "Ho suonato e non è venuto nessuno. Chiedimi che cosa hai perso.",
     },
     "pt": {  # in words of both sides of the Atlantic
         Notice.NOT_DELIVERED: "Estou sem conexão. Tente outra vez daqui a pouco.",
@@ -145,6 +152,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.BUDGET_NEAR: "O orçamento de hoje está quase no fim. "
         "Depois só posso responder amanhã.",
         Notice.BUDGET_SPENT: "O orçamento de hoje acabou. Amanhã pode falar comigo outra vez.",
+        Notice.TIMER_MISSED: "Toquei e ninguém apareceu. Pergunte-me o que perdeu.",
     },
     "nl": {
         Notice.NOT_DELIVERED: "Ik heb geen verbinding. Probeer het zo nog eens.",
@@ -166,6 +174,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.BUDGET_NEAR: "Het budget voor vandaag is bijna op. "
         "Daarna kan ik pas morgen weer antwoorden.",
         Notice.BUDGET_SPENT: "Het budget voor vandaag is op. Morgen kun je weer met me praten.",
+        Notice.TIMER_MISSED: "Ik heb gebeld en er kwam niemand. Vraag me wat je hebt gemist.",
     },
     "pl": {
         Notice.NOT_DELIVERED: "Nie mam połączenia. Spróbuj ponownie za chwilę.",
@@ -187,6 +196,7 @@ _SENTENCES: dict[str, dict[Notice, str]] = {
         Notice.BUDGET_NEAR: "Dzisiejszy budżet jest prawie wyczerpany. "
         "Potem odpowiem dopiero jutro.",
         Notice.BUDGET_SPENT: "Dzisiejszy budżet został wyczerpany. Porozmawiamy znowu jutro.",
+        Notice.TIMER_MISSED: "Dzwoniłem i nikt nie przyszedł. Zapytaj mnie, co cię ominęło.",
     },
 }
 
@@ -201,11 +211,19 @@ class Phrase(NamedTuple):
     text: str
 
 
+def voice_of(language: str) -> str:
+    """The espeak-ng voice that speaks ``language``, a BCP-47 code; an English one for none.
+
+    espeak-ng takes such a code as the name of a voice, and finds the nearest for its region (its
+    docs/voices.md).
+    """
+    return language or _ENGLISH
+
+
 def phrases(language: str) -> dict[Notice, Phrase]:
     """The phrase of every notice that has one, in ``language``, a BCP-47 code or empty.
 
-    English, by an English voice, where the language has no sentences. espeak-ng takes a BCP-47
-    code as the name of a voice, and finds the nearest for its region (its docs/voices.md).
+    English, by an English voice, where the language has no sentences.
     """
     own = language.partition("-")[0].lower()
     voice, sentences = (

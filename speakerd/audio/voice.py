@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from speakerd.audio import clips
 from speakerd.audio.espeak import WORDS_PER_MINUTE, Espeak
 from speakerd.audio.keeping import Keeping
-from speakerd.audio.phrases import Phrase, phrases
+from speakerd.audio.phrases import Phrase, phrases, voice_of
 from speakerd.audio.programs import ProgramError, Programs, StoppedError
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: To be raised when sentences are made into sound in another way: what is kept is made again.
 _MAKING = 2
 _STOP_TIMEOUT_S = 1.0
+#: So many names of timers are kept as sound, of some 100 to 300 kB each.
+MOST_NAMES = 8
 
 
 class Voice:
@@ -55,13 +57,17 @@ class Voice:
         self._espeak = Espeak(self._programs, espeak)
         self._told: set[str] = set()
         self._prompts: dict[Notice, bytes] = {}
+        self._language = language
+        self._names = threading.Lock()  # guards what follows
+        self._words: dict[str, bytes | None] = {}  # the newest last; None: it is to be made
+        self._working = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to make what there is to say, in a thread; once. At volume 0 there is nothing."""
         if self._volume_percent and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
-            self._thread.start()
+            self._working = True
+            self._begin(self._run)
 
     def stop(self) -> None:
         """Make nothing more, within 1 s; the program is not left behind."""
@@ -76,9 +82,55 @@ class Voice:
         """
         return self._prompts.get(notice)
 
+    def word(self, name: str) -> bytes | None:
+        """The sound of ``name``, as that of :meth:`prompt`; from any thread.
+
+        None: it is not there yet, and will be made, or it cannot be. The last :data:`MOST_NAMES`
+        are kept, in memory only: they are private.
+        """
+        with self._names:
+            pcm = self._words.pop(name, None)
+            self._words[name] = pcm
+            while len(self._words) > MOST_NAMES:
+                del self._words[next(iter(self._words))]
+            if pcm is None and self._thread is not None and not self._working:
+                self._working = True
+                self._begin(self._say_names)
+            return pcm
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=work, name="voice", daemon=True)
+        self._thread.start()
+
     # --- the thread
 
     def _run(self) -> None:
+        self._make_all()
+        self._say_names()
+
+    def _say_names(self) -> None:
+        """Make the names that are wanted, until there is none; those that fail are tried later."""
+        failed: set[str] = set()
+        while True:
+            with self._names:
+                missing = (name for name, pcm in self._words.items() if pcm is None)
+                name = next((each for each in missing if each not in failed), None)
+                if name is None:
+                    self._working = False
+                    return
+            try:
+                pcm = self._make(Phrase(voice_of(self._language), name))
+            except ProgramError as error:
+                self._tell_once(f"the name of a timer is not said: {error}")
+                failed.add(name)
+            except StoppedError:
+                return
+            else:
+                with self._names:
+                    if name in self._words:
+                        self._words[name] = pcm
+
+    def _make_all(self) -> None:
         try:
             version = self._espeak.version()
             for notice, phrase in self._phrases.items():

@@ -211,7 +211,7 @@ _KeyAndUse = Annotated[
     str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
 ]
 #: ``none`` is none of them.
-Tools = Annotated[tuple[Literal["volume"], ...], BeforeValidator(_named_once)]
+Tools = Annotated[tuple[Literal["volume", "timers", "clock"], ...], BeforeValidator(_named_once)]
 _OwnPrice = Annotated[
     str, StringConstraints(pattern=rf"^({'|'.join(prices.KINDS)})=[0-9]{{1,6}}(\.[0-9]{{1,6}})?$")
 ]

@@ -98,7 +98,7 @@ class Rules:
     max_texts: int = 16  # that wait for a pause
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet
 
-    max_timers: int = 32
+    max_timers: int = 32  # that are set
     max_missed: int = 8  # timers that are remembered
     missed_s: float = 86400.0  # for so long
     ring_s: float = 600.0  # then it was missed

@@ -100,6 +100,10 @@ class VoicePort(Edge, Protocol):
         """The sentence (S16_LE mono at 24 kHz), None where there is none; must not block."""
         ...
 
+    def word(self, name: str) -> bytes | None:
+        """The sound of a name, as that of a sentence; None: not yet, or never; must not block."""
+        ...
+
 
 def _microphone(settings: Settings, post: Post) -> MicrophonePort:
     return Microphone(settings.capture_device, preroll_ms=settings.preroll_ms, post=post)

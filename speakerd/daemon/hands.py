@@ -18,10 +18,12 @@ from speakerd.tools.toolbox import cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from typing import TypeAlias
 
     from speakerd.config.settings import Settings
     from speakerd.conversation.status import Status
+    from speakerd.conversation.timer import Missed, Pending
     from speakerd.tools.toolbox import Toolbox
 
     Answer: TypeAlias = Mapping[str, object]
@@ -39,7 +41,8 @@ class Hands:
     """Executes calls by the tools of ``settings``; slow ones beside everything else.
 
     ``tell`` hands the core an event, and gives what came of it; ``respond(generation, turn, call,
-    answer, scheduling)`` sends an answer to the server. ``toolbox`` has the tools of settings.
+    answer, scheduling)`` sends an answer to the server. ``toolbox`` has the tools of settings;
+    ``now()`` is what the clock on the wall shows.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Hands:
         respond: Respond,
         *,
         toolbox: Callable[[Settings], Toolbox],
+        now: Callable[[], datetime],
     ) -> None:
         self._tell = tell
         self._status = status
         self._respond = respond
         self._make_toolbox = toolbox
+        self._now = now
         self._working: dict[str, tuple[_Work, asyncio.Task[None]]] = {}  # by the id of the call
         self._answered: OrderedDict[str, tuple[ev.ToolCall, Answer]] = OrderedDict()  # so too
         self.reload(settings)
@@ -109,7 +114,7 @@ class Hands:
     def _begin(self, work: _Work) -> None:
         call = work.call
         log.debug("the model calls %s with %r", work.name, dict(call.args))
-        reach = _Reach(self._tell, self._status, self._highest_volume, work)
+        reach = _Reach(self._tell, self._status, self._now, self._highest_volume, work)
         if work.slow:
             waiting = asyncio.create_task(self._wait_for(work, reach), name=f"tool {work.name}")
             self._working[call.id] = work, waiting
@@ -214,11 +219,13 @@ class _Reach:
         self,
         tell: Callable[[ev.Event], Iterable[fx.Effect]],
         status: Callable[[], Status],
+        now: Callable[[], datetime],
         highest_volume: int,
         work: _Work,
     ) -> None:
         self._tell = tell
         self._status = status
+        self._clock = now
         self._executed = ev.ToolExecuted(work.order.generation, work.order.turn, work.call.id)
         self._acted = False
         self.highest_volume = highest_volume
@@ -227,6 +234,26 @@ class _Reach:
     def volume(self) -> int | None:
         """In percent; None: it is not known."""
         return self._status().volume
+
+    @property
+    def now(self) -> datetime:
+        """What the clock on the wall shows."""
+        return self._clock()
+
+    def clock(self, seconds: float) -> float:
+        """So many seconds from now, by the core's clock."""
+        return time.monotonic() + seconds
+
+    @property
+    def timers(self) -> tuple[Pending, ...]:
+        """What will ring."""
+        self._clock()  # they cannot be listed before somebody has looked at it
+        return self._status().timers
+
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        """What has rung in vain."""
+        return self._status().missed
 
     def ask(self, event: ev.Event) -> str | None:
         """Hand the core a wish; why it is refused, or None."""

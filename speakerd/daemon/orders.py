@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from speakerd.config.settings import Settings
     from speakerd.daemon.chores import Chores
+    from speakerd.daemon.clock import LocalClock
     from speakerd.daemon.devices import Devices
     from speakerd.daemon.hands import Hands
     from speakerd.live.edge import LiveEdge
     from speakerd.live.history import History
     from speakerd.service.chronicle import Chronicle
     from speakerd.service.state import ControlsStore, HandleStore
+    from speakerd.service.timers import TimersStore
     from speakerd.service.usage import Tally
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class Edges:
     history: History
     handle: HandleStore
     controls: ControlsStore
+    timers: TimersStore
+    clock: LocalClock
     tally: Tally
     chores: Chores
 
@@ -48,11 +52,19 @@ class Edges:
 class Orders:
     """Carries orders out by ``edges``, and by ``settings``, which may be exchanged at any time.
 
-    ``apply`` is called when the time has come to apply what was read anew.
+    ``apply`` is called when the time has come to apply what was read anew, and ``read_out`` with a
+    text that is to be read out in the next pause.
     """
 
-    def __init__(self, edges: Edges, settings: Settings, apply: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        edges: Edges,
+        settings: Settings,
+        apply: Callable[[], None],
+        read_out: Callable[[str], None],
+    ) -> None:
         self.settings = settings
+        self._read_out = read_out
         self._edges = edges
         self._apply = apply
         self._utterances: dict[int, Utterance] = {}
@@ -105,6 +117,17 @@ class Orders:
 
     def _earcon(self, sound: fx.Notice | fx.Cue) -> bytes:
         return earcons.render(sound, self.settings.earcon_volume)
+
+    def _ring(self, order: fx.Ring) -> None:
+        """An alarm is for being heard, also by whoever wants no other earcons."""
+        volume = self.settings.earcon_volume or earcons.DEFAULT_VOLUME_PERCENT
+        words = b"".join(filter(None, map(self._word, order.names)))
+        phrase = earcons.render(earcons.Earcon.TIMER, volume)
+        self._edges.devices.speaker.play_clip(phrase + words)
+
+    def _word(self, name: str) -> bytes | None:
+        voice = self._edges.devices.voice
+        return voice.word(name) if voice is not None and name else None
 
     def _play_tone(self, _order: fx.PlayTone) -> None:
         self._edges.devices.speaker.play_clip(earcons.tone())
@@ -162,6 +185,19 @@ class Orders:
     def _keep_mute(self, order: fx.KeepMute) -> None:
         self._edges.chores.do(self._edges.controls.saving(muted=order.on))
 
+    def _keep_timers(self, order: fx.KeepTimers) -> None:
+        for timer in order.timers:
+            self._word(timer.name)  # it is made by the time it is needed
+        ahead_s = self._edges.clock.ahead_s
+        self._edges.chores.do(self._edges.timers.saving(order.timers, order.missed, ahead_s))
+
+    def _timer_told(self, order: fx.TimerTold) -> None:
+        timer = order.timer
+        self._edges.chronicle.timer(timer, order.news)
+        heard = order.news is fx.TimerNews.SILENCED
+        if heard and timer.reminds and timer.name and self._word(timer.name) is None:
+            self._read_out(timer.name)  # by the model: what it is to remind of must be said
+
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._edges.chronicle.turn_ended(order.record)
         self._edges.history.ended(order.record)
@@ -189,6 +225,7 @@ class Orders:
         fx.DropPlayback: _drop_playback,
         fx.Tell: _tell,
         fx.PlayCue: _play_cue,
+        fx.Ring: _ring,
         fx.PlayTone: _play_tone,
         fx.Connect: _connect,
         fx.Disconnect: _disconnect,
@@ -202,6 +239,8 @@ class Orders:
         fx.StepVolume: _step_volume,
         fx.KeepVolume: _keep_volume,
         fx.KeepMute: _keep_mute,
+        fx.KeepTimers: _keep_timers,
+        fx.TimerTold: _timer_told,
         fx.TurnEnded: _turn_ended,
         fx.CountLate: _count_late,
         fx.ApplySettings: _apply_settings,

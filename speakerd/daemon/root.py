@@ -21,6 +21,7 @@ from speakerd.conversation.core import Core
 from speakerd.conversation.light import Light, light_of
 from speakerd.conversation.link import LinkState
 from speakerd.daemon.chores import Chores
+from speakerd.daemon.clock import LocalClock
 from speakerd.daemon.commands import Commands
 from speakerd.daemon.devices import Devices, Makers, Part, keys_of
 from speakerd.daemon.hands import Hands
@@ -44,6 +45,7 @@ from speakerd.service import journal, notify, watchdog
 from speakerd.service.chronicle import Chronicle
 from speakerd.service.control import ControlServer
 from speakerd.service.state import ControlsStore, HandleStore
+from speakerd.service.timers import TimersStore
 from speakerd.service.usage import Tally
 from speakerd.tools.toolbox import Toolbox
 
@@ -89,8 +91,14 @@ class Daemon:
     ) -> None:
         self._settings = settings
         self._devices_timeout_s = devices_timeout_s
+        self._clock = LocalClock(self._tell_core)
         self._hands = Hands(
-            settings, self._tell_core, self._known, self._respond, toolbox=self._toolbox_of
+            settings,
+            self._tell_core,
+            self._known,
+            self._respond,
+            toolbox=self._toolbox_of,
+            now=self._clock.now,
         )
         functions = self._hands.toolbox.declarations()
         self._core = core or Core(rules_of(settings, functions))
@@ -107,6 +115,7 @@ class Daemon:
         self._history = History(settings.history_turns)
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
+        self._timers = TimersStore(settings.state_directory)
         self._chores = Chores()
         self._notifier = notify.Notifier()
         self._control = ControlServer(
@@ -140,11 +149,14 @@ class Daemon:
                 history=self._history,
                 handle=self._store,
                 controls=self._controls,
+                timers=self._timers,
+                clock=self._clock,
                 tally=self._tally,
                 chores=self._chores,
             ),
             settings,
             self._apply_settings,
+            lambda text: self.post(ev.SayRequested(text, read_out=True)),
         )
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -164,6 +176,7 @@ class Daemon:
             self._tally.load()
             self._purse.look()
             self._take_up_controls()
+            self._take_up_timers()
             self._devices.start()
             await self._unless_stopping(self._know_the_devices())
             if not self._stopping.is_set():
@@ -191,6 +204,13 @@ class Daemon:
         for key in keys_of(self._settings):
             self._tell_core(ev.KeyAwaited(key))
         self._set_kept_volume()
+
+    def _take_up_timers(self) -> None:
+        """Let ring what was set before, also where it was due meanwhile."""
+        kept = self._timers.load()
+        if kept is not None:
+            self._clock.look()
+            self._tell_core(kept)
 
     def _set_kept_volume(self) -> None:
         """Let a mixer that was just chosen have the volume that there was, or was off."""
@@ -290,6 +310,7 @@ class Daemon:
         return self._core.status
 
     def _wake(self) -> None:
+        self._clock.look_again()  # first: what is due may go by it
         try:
             self._carry_out(self._core.wake(time.monotonic()))
         except Exception as bug:  # noqa: BLE001 - kept, and raised by serve
@@ -413,6 +434,7 @@ class Daemon:
     def _status(self, _message: Mapping[str, object]) -> Mapping[str, object]:
         read = self._reloads.file_mtime_ns if self._reloads is not None else None
         self._purse.look()
+        self._clock.look_again()
         status = self._chronicle.as_dict(self._core.status)
         budget = self._purse.as_dict()
         return {"ok": True, **status, "budget": budget, "env_file_mtime_ns": read}

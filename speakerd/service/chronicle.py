@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from speakerd import __version__
 from speakerd.config import together
 from speakerd.conversation import events as ev
-from speakerd.conversation.effects import Notice
+from speakerd.conversation.effects import Notice, TimerNews
 from speakerd.service import journal, transcripts, usage, wording
 from speakerd.service.linklog import LinkLog
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from speakerd.config import Loaded
     from speakerd.conversation.ledger import TurnRecord
     from speakerd.conversation.status import Status
+    from speakerd.conversation.timer import Pending, Timer
     from speakerd.errors import Failure
     from speakerd.service.notify import Notifier
 
@@ -197,6 +198,7 @@ class Chronicle:
             "parts": dict(status.parts),
             "muted": status.muted,
             "volume": status.volume,
+            "timers": [_timer(each) for each in status.timers],
             "last_turn": journal.ledger(last, self._tally.cost_of(last)) if last else None,
             "today": asdict(today) | {"cost_usd": None if today.unpriced_tokens else _cents(today)},
             "in_all": asdict(in_all)
@@ -213,6 +215,12 @@ class Chronicle:
     def forgotten(self) -> None:
         """The conversation is forgotten, as somebody wished."""
         journal.log("forget", "the conversation is forgotten: the next one begins anew")
+
+    def timer(self, timer: Timer, news: TimerNews) -> None:
+        """Something has become of a timer; its name is nobody's business."""
+        level = logging.WARNING if news is TimerNews.MISSED else logging.INFO
+        line = wording.timer_line(timer, news)
+        journal.log("timer", line, level=level, number=timer.number, state=news.value)
 
     def mute(self, *, on: bool) -> None:
         """The microphone is off by somebody's wish, or on again."""
@@ -232,6 +240,17 @@ class Chronicle:
 
 def _cents(totals: usage.Totals) -> float:
     return round(totals.cost_usd, 4)
+
+
+def _timer(pending: Pending) -> dict[str, object]:
+    """A timer for programs."""
+    timer = pending.timer
+    return {
+        "number": timer.number,
+        "name": timer.name,
+        "due_unix_s": pending.due_unix_s,
+        "rings": pending.rings,
+    }
 
 
 def _part(event: ev.PartReady | ev.PartLost | ev.KeyFound | ev.KeyLost) -> None:

@@ -10,6 +10,7 @@ import stat
 import textwrap
 import threading
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from speakerd.errors import UnavailableError
@@ -44,6 +45,7 @@ def lines(status: Status) -> Iterator[str]:
     if isinstance(parts, dict):
         yield from (_line(name, word) for name, word in parts.items() if name != "volume")
     yield from _volume(status)
+    yield from _timers(status)
     without = status["without"]
     if isinstance(without, list) and without:
         yield _line("without", f"{', '.join(without)}: the server refuses it")
@@ -196,6 +198,15 @@ def _volume(status: Status) -> Iterator[str]:
         yield _line("volume", parts["volume"])
     if status.get("muted"):
         yield _line("muted", "the microphone is off")
+
+
+def _timers(status: Status) -> Iterator[str]:
+    timers = status.get("timers")
+    for each in timers if isinstance(timers, list) else ():
+        due = datetime.fromtimestamp(each["due_unix_s"]).astimezone()
+        at = "now" if each["rings"] else due.strftime("%a %Y-%m-%d %H:%M:%S")
+        name = f" ({each['name']})" if each["name"] else ""
+        yield _line(f"timer {each['number']}", f"rings {at}{name}")
 
 
 def _today(today: Mapping[str, Any], daily_usd: float | None) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from speakerd.config.features import OPTIONS
 from speakerd.config.sources import variable_of
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.effects import Notice
+from speakerd.conversation.effects import Notice, TimerNews
 from speakerd.conversation.events import Device
 from speakerd.conversation.status import READY, STARTING
 from speakerd.errors import FailureKind, Feature
 
 if TYPE_CHECKING:
     from speakerd.conversation.status import Status
+    from speakerd.conversation.timer import Timer
     from speakerd.errors import Failure
 
 _KEY = "sudo speakerd key"
@@ -38,6 +39,12 @@ _NOTICES: dict[Notice, str] = {
     Notice.SPEAKER_LOST: "the speaker is lost: see SPEAKERD_PLAYBACK_DEVICE",
     Notice.BUDGET_NEAR: "four fifths of SPEAKERD_DAILY_BUDGET are used up",
     Notice.BUDGET_SPENT: "SPEAKERD_DAILY_BUDGET is used up: wait until midnight, or raise it",
+    Notice.TIMER_MISSED: "a timer, an alarm or a reminder was missed",
+}
+_TIMER_NEWS: dict[TimerNews, str] = {
+    TimerNews.RINGS: "rings",
+    TimerNews.SILENCED: "was silenced",
+    TimerNews.MISSED: "was missed: nobody has silenced it, or the speaker was off",
 }
 
 #: What to do about a connection that failed; empty where there is nothing to be done.
@@ -86,7 +93,18 @@ HELD_AT_START = (
 SPENT = "The day's budget is used up"
 _UNTIL_WHEN = f"it listens again after midnight, or raise SPEAKERD_DAILY_BUDGET, {_RELOAD}"
 
-_ACTIVITIES = {"listening": "Listening", "thinking": "Thinking", "speaking": "Speaking"}
+_ACTIVITIES = {
+    "listening": "Listening",
+    "thinking": "Thinking",
+    "speaking": "Speaking",
+    "ringing": "Ringing: press the button",
+}
+
+
+def timer_line(timer: Timer, news: TimerNews) -> str:
+    """What has become of a timer, without its name, which is private."""
+    kind = "alarm" if timer.local is not None else "timer"
+    return f"{'reminder' if timer.reminds else kind} {timer.number} {_TIMER_NEWS[news]}"
 
 
 def notice_line(notice: Notice) -> str:

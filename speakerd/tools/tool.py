@@ -18,8 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from speakerd.conversation.events import Event
+    from speakerd.conversation.timer import Missed, Pending
 
 #: What a call has come to, fit for JSON; with an ``error`` where nothing was done, or not yet.
 Result: TypeAlias = Mapping[str, object]
@@ -52,6 +54,25 @@ class SpeakerPort(Protocol):
     @property
     def highest_volume(self) -> int:
         """In percent; more is not set, whoever asks."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """What the clock on the wall shows, with its zone."""
+        ...
+
+    def clock(self, seconds: float) -> float:
+        """So many seconds from now, as a time of the core's clock."""
+        ...
+
+    @property
+    def timers(self) -> tuple[Pending, ...]:
+        """What will ring, by when it is due."""
+        ...
+
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        """What has rung in vain, and nobody was told of."""
         ...
 
     def ask(self, event: Event) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from speakerd.tools import volume
+from speakerd.tools import clock, timers, volume
 from speakerd.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from speakerd.tools.tool import Result, SpeakerPort
 
 #: What each value of SPEAKERD_TOOLS brings.
-SETS: Mapping[str, Iterable[Callable[..., Any]]] = {"volume": volume.TOOLS}
+SETS: Mapping[str, Iterable[Callable[..., Any]]] = {
+    "volume": volume.TOOLS,
+    "timers": timers.TOOLS,
+    "clock": clock.TOOLS,
+}
 
 
 class Toolbox:

@@ -15,7 +15,7 @@ from speakerd.audio.clips import peak_at
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, seconds_of
 from speakerd.audio.phrases import phrases
 from speakerd.audio.programs import ProgramError, Programs
-from speakerd.audio.voice import Voice
+from speakerd.audio.voice import MOST_NAMES, Voice
 from speakerd.conversation.effects import Notice
 from tests.audio.contract import wait_until
 from tests.fakes.espeak import RATE_HZ, FakeEspeak, sine, wav
@@ -371,3 +371,68 @@ def test_a_stop_before_and_after_is_no_trouble(make: Make) -> None:
     voice.stop()
     voice.stop()
     assert voice.prompt(Notice.NO_ANSWER) == heard[Notice.NO_ANSWER]
+
+
+# --- names of timers
+
+
+def heard(voice: Voice, *names: str) -> list[bytes | None]:
+    """What it says of names once it has made what it can."""
+    for name in names:
+        voice.word(name)
+    said(voice)
+    return [voice.word(name) for name in names]
+
+
+def test_it_learns_names_at_any_time_and_keeps_them_to_itself(
+    make: Make, fake: FakeEspeak, cache: Path
+) -> None:
+    voice = make("de-DE")
+    said(voice)
+    on_disk = kept(cache)
+    assert voice.word("Nudeln") is None
+    said(voice)
+    sound = voice.word("Nudeln")
+    assert sound is not None
+    assert max(map(abs, samples(sound))) == pytest.approx(peak_at(60), abs=1)
+    assert fake.spoken[-1] == ("de-DE", "Nudeln")
+    assert kept(cache) == on_disk
+
+
+def test_it_knows_the_last_names_only(make: Make) -> None:
+    names = [f"timer {number}" for number in range(MOST_NAMES + 1)]
+    voice = make()
+    assert None not in heard(voice, *names[1:])
+    heard(voice, names[0])
+    assert voice.word(names[1]) is None
+    assert voice.word(names[-1]) is not None
+
+
+def test_names_that_were_asked_for_before_it_began_are_made_then(
+    fake: FakeEspeak, told: list[str]
+) -> None:
+    voice = Voice("", 60, None, tell=told.append, programs=Converting(30.0), espeak=fake.program)
+    assert voice.word("eggs") is None
+    voice.start()
+    assert heard(voice, "eggs") != [None]
+    voice.stop()
+
+
+def test_a_name_that_cannot_be_made_is_told_once_and_tried_again(
+    make: Make, fake: FakeEspeak, told: list[str]
+) -> None:
+    voice = make()
+    said(voice)
+    fake.behave("exit 3")
+    assert heard(voice, "eggs") == [None]
+    assert heard(voice, "eggs") == [None]
+    assert len(told) == 1
+    fake.behave("")
+    heard(voice, "eggs")
+    assert heard(voice, "eggs") != [None]
+
+
+def test_at_no_volume_no_name_is_said(make: Make, fake: FakeEspeak) -> None:
+    voice = make(volume_percent=0)
+    assert voice.word("eggs") is None
+    assert fake.spoken == []

@@ -42,7 +42,7 @@ def picture(core: Core) -> dict[str, str]:
     link, dialogue = core._link, core._dialogue
     parts: list[object] = [core, link, link.session, link.features, core._button]
     parts += [dialogue, dialogue._stage, dialogue.turns, dialogue.telling, dialogue.texts]
-    parts += [dialogue._hands_free, core._controls, core._controls._keys]
+    parts += [dialogue._hands_free, core._controls, core._controls._keys, core._timers]
     skipped = {"_out", "_link", "link", "_button", "_dialogue", "_stage", "_actions", "_rules"}
     skipped |= {"_random", "_controls", "_keys", "_forget", "_contacts", "_clock", "_hands_free"}
     skipped |= {"texts", "turns", "_turns", "telling", "_telling"}
@@ -172,6 +172,22 @@ class CoreMachine(RuleBasedStateMachine):
     @rule(read_out=st.booleans())
     def say(self, read_out: bool) -> None:
         self.world.tell(ev.SayRequested("good night", read_out))
+
+    @rule(
+        number=st.integers(1, 3),
+        after_s=st.sampled_from([0.1, 1.0, 20.0]),
+        by_clock=st.booleans(),
+    )
+    def timer(self, number: int, after_s: float, by_clock: bool) -> None:
+        self.world.set_timer(number, after_s, by_clock=by_clock)
+
+    @rule(by_s=st.sampled_from([-5000.0, -10.0, 10.0, 500.0, 100_000.0]))
+    def clock_is_put(self, by_s: float) -> None:
+        self.world.put_clock(by_s)
+
+    @rule(number=st.integers(1, 3))
+    def timer_is_cancelled(self, number: int) -> None:
+        self.world.tell(ev.TimersCancelled((number,)))
 
     @rule()
     def restart(self) -> None:

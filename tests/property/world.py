@@ -11,6 +11,7 @@ import dataclasses
 import heapq
 import itertools
 from dataclasses import dataclass, field
+from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from speakerd.conversation.budget import Budget
 from speakerd.conversation.core import Core
 from speakerd.conversation.ledger import Outcome
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton
+from speakerd.conversation.timer import Timer, WallClock
 from speakerd.conversation.turn import TurnState
 from speakerd.errors import Failure, FailureKind, Feature
 
@@ -272,6 +274,8 @@ class World:
         self.control_down = False
         self.last_down = -FOREVER
         self.microphone_lost = False
+        self.ahead_s = 1e9  # the clock on the wall
+        self.kept_timers = ev.TimersKept(())
         self.begin()
 
     def begin(self) -> None:
@@ -307,6 +311,8 @@ class World:
         self.forgetting = False
         for device in ev.Device:
             self.tell(ev.DeviceReady(device))
+        self.tell(ev.ClockRead(self.now + self.ahead_s, UTC))
+        self.tell(self.kept_timers)
         self.closed[ev.Trigger.KEYPAD] = False  # what is down at the start, its edge keeps back
         if self.closed[ev.Trigger.BUTTON]:
             self.tell(ev.ButtonHeldAtStart())
@@ -440,6 +446,20 @@ class World:
 
     def do_KeepMute(self, order: fx.KeepMute) -> None:  # noqa: N802
         """It is on the disk."""
+
+    def do_Ring(self, _order: fx.Ring) -> None:  # noqa: N802
+        assert self.gate is None, "ringing into the open microphone"
+        assert self.is_between_turns
+        if not self.speaker.lost:
+            self.speaker.play_clip()
+
+    def do_KeepTimers(self, order: fx.KeepTimers) -> None:  # noqa: N802
+        self.kept_timers = ev.TimersKept(order.timers, order.missed)
+
+    def do_TimerTold(self, order: fx.TimerTold) -> None:  # noqa: N802
+        if order.news is fx.TimerNews.RINGS:
+            due = order.timer.due(WallClock(self.ahead_s, UTC))
+            assert due <= self.now + EPSILON_S, "it rings too early"
 
     def do_SetVolume(self, order: fx.SetVolume) -> None:  # noqa: N802
         self.set_volume(order.percent)
@@ -775,6 +795,17 @@ class World:
         self.forgetting = True
         self.tell(ev.ForgetRequested())
 
+    def set_timer(self, number: int, after_s: float, *, by_clock: bool) -> None:
+        timer = Timer(number, "eggs", due_at=self.now + after_s)
+        if by_clock:
+            local = WallClock(self.ahead_s, UTC).local(self.now + after_s)
+            timer = Timer(number, local=local, days=frozenset({0, 3}))
+        self.tell(ev.TimerSet(timer))
+
+    def put_clock(self, by_s: float) -> None:
+        self.ahead_s += by_s
+        self.tell(ev.ClockRead(self.now + self.ahead_s, UTC))
+
     def reload(
         self, *, setup: bool, mode: ButtonMode | None = None, second: SecondButton | None = None
     ) -> None:
@@ -826,6 +857,11 @@ class World:
             self.trusted = None  # whether it may be forgotten is a matter of time
         deadline = core.next_deadline()
         assert deadline is None or deadline > self.now, "woken for ever"
+        wall = WallClock(self.ahead_s, UTC)
+        overdue_s = (self.now - timer.due(wall) for timer in self.kept_timers.timers)
+        limit_s = LONGEST_TURN_S + self.rules.ring_s + self.rules.ring_late_s
+        assert all(each <= limit_s for each in overdue_s), "a timer was forgotten"
+        assert not (self.gate is not None and core.status.state == "ringing")
 
     def quiet_down(self) -> None:
         """The world becomes honest and nobody touches anything; the core must come to rest."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,6 +72,7 @@ class World:
             status,
             self.respond,
             toolbox=lambda _: Toolbox([tool]),
+            now=lambda: datetime.now(UTC),
         )
 
 

@@ -17,7 +17,10 @@ from speakerd.tools.tool import Result, SpeakerPort, Tool
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from speakerd.conversation.events import Event
+    from speakerd.conversation.timer import Missed, Pending
 
 
 class FakeSpeaker:
@@ -28,6 +31,21 @@ class FakeSpeaker:
         self.highest_volume = 80
         self.refusal = refusal
         self.asked: list[Event] = []
+
+    @property
+    def now(self) -> datetime:
+        raise NotImplementedError
+
+    def clock(self, seconds: float) -> float:
+        raise NotImplementedError
+
+    @property
+    def timers(self) -> tuple[Pending, ...]:
+        raise NotImplementedError
+
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        raise NotImplementedError
 
     def acts(self) -> None:
         raise NotImplementedError

@@ -55,7 +55,9 @@ HIDDEN = {
 }
 
 #: What the core must not know of: clocks, I/O, concurrency, logging.
-IMPURE = {"asyncio", "logging", "os", "pathlib", "socket", "threading", "time", "datetime", "io"}
+IMPURE = {"asyncio", "logging", "os", "pathlib", "socket", "threading", "time", "io"}
+#: What looks at the clock, of a library that calculates with times.
+LOOKS = {"now", "today", "utcnow"}
 
 
 def room_of(path: Path) -> str:
@@ -98,3 +100,10 @@ def test_each_library_is_hidden_in_one_room(path: Path) -> None:
 )
 def test_the_core_is_pure(path: Path) -> None:
     assert {name.split(".")[0] for name in imports_of(path)} & IMPURE == set()
+    looks = (
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if node.value.id in {"datetime", "date"}
+    )
+    assert not LOOKS.intersection(looks)

@@ -84,7 +84,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "place": "",
         "names": (),
         "google_search": False,
-        "tools": ("volume",),
+        "tools": ("volume", "timers", "clock"),
         "compression_trigger_tokens": 12000,
         "compression_target_tokens": None,
         "history_turns": 0,

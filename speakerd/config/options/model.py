@@ -206,9 +206,10 @@ class WhatItMayDo(Area):
         json_schema_extra=words("true or false"),
     )
     tools: Tools = Field(
-        ("volume",),
-        description="What the model may do when it is asked to: turn the volume.",
-        json_schema_extra=words("volume, or none"),
+        ("volume", "timers", "clock"),
+        description="What the model may do when it is asked to: turn the volume; set timers, "
+        "alarms and reminders; tell the time.",
+        json_schema_extra=words("some of volume, timers and clock, or none"),
     )
 
 
