@@ -226,6 +226,10 @@ class Dialogue:
         if not known:
             self.telling.tell(why)
 
+    def hush(self) -> None:
+        """Silence at once, whatever sounds."""
+        self._stage.hush()
+
     def warn(self, notice: fx.Notice) -> None:
         """Tell it in the next pause, which is now where nothing is going on."""
         self.telling.owe(notice)

@@ -175,7 +175,7 @@ class Timers:
         """The person has heard it; whether anything rang."""
         if not self.rings:
             return False
-        self._dialogue.telling.hush()
+        self._dialogue.hush()
         self._end(missed=False)
         return True
 
@@ -259,7 +259,7 @@ class Timers:
         self._timers.pop(number, None)
         self._due.pop(number, None)
         if self.rings and not self._due:
-            self._dialogue.telling.hush()
+            self._dialogue.hush()
             self._rest()
 
     def _missed_told(self, _event: ev.MissedTold) -> None:

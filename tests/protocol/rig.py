@@ -199,6 +199,12 @@ class Rig:
     async def until(self, condition: Callable[[], bool]) -> None:
         await self._wait(condition)
 
+    async def until_heard(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the speaker plays, which is no event."""
+        async with asyncio.timeout(10):
+            while not condition():
+                await self.command("status")
+
     async def until_written(self, path: Path, text: str) -> None:
         """Wait until the file has ``text`` in it; it is written in another thread."""
 
