@@ -15,9 +15,10 @@ from speakerd import __version__
 from speakerd.config import load
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
-from speakerd.conversation.effects import Notice
+from speakerd.conversation.effects import Notice, TimerNews
 from speakerd.conversation.events import Device, Usage
 from speakerd.conversation.ledger import Context, Outcome, TurnRecord
+from speakerd.conversation.timer import Pending, Timer
 from speakerd.errors import Failure, FailureKind
 from speakerd.service import chronicle, journal
 from speakerd.service.chronicle import Chronicle
@@ -367,6 +368,7 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
     failure = Failure(FailureKind.KEY, "API key not valid.", 1007)
     status = replace(
         STATUS,
+        timers=(Pending(Timer(2, "eggs"), 1.5, rings=True),),
         turns=12,
         last_turn=last,
         last_error=str(failure),
@@ -408,6 +410,7 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
         "parts": {},
         "muted": False,
         "volume": None,
+        "timers": [{"number": 2, "name": "eggs", "due_unix_s": 1.5, "rings": True}],
         "last_turn": journal.ledger(last, 0.042),
         "today": sums,
         "in_all": {"since": "2026-11-23", **sums},
@@ -463,6 +466,7 @@ def test_the_page_has_the_fields_that_are_in_the_journal(listening: World) -> No
     told.happened(ev.DeviceLost(Device.SPEAKER, "busy"), STATUS)
     told.happened(ev.PartLost("light", "busy"), STATUS)
     told.mute(on=True)
+    told.timer(Timer(1, "eggs"), TimerNews.MISSED)
     told.happened(ev.ConnectionClosed(1, Failure(FailureKind.SERVER, "x", 1011)), STATUS)
     told.happened(ev.ConnectionOpened(2, told=3), replace(STATUS, without=("search",)))
     told.happened(ev.GoAwayReceived(2, 50.0), STATUS)
