@@ -22,18 +22,20 @@ _Seconds = Annotated[
     int, Field(ge=1, le=31 * 86400, description="from now on; 5 minutes are 300", strict=True)
 ]
 _Time = Annotated[
-    str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM, of 24 hours, local time")
+    str,
+    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, of 24 hours, local time"),
 ]
+_DATE = r"^(|today|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2})$"
 _Date = Annotated[
     str,
     Field(
-        pattern=r"^(|today|tomorrow|\d{4}-\d\d-\d\d)$",
+        pattern=_DATE,
         description="today, tomorrow or YYYY-MM-DD; without it, the next time the clock shows that",
     ),
 ]
 _Weekdays = Annotated[
     list[Weekday],
-    Field(max_length=7, description="it comes again on each of these; without them, once"),
+    Field(max_length=7, description="on each of these, again and again; without them, once"),
 ]
 _Name = Annotated[
     str,
@@ -72,16 +74,13 @@ def set_alarm(
 def change_timer(
     speaker: SpeakerPort,
     number: _Number,
-    seconds: Annotated[
-        int, Field(ge=0, le=31 * 86400, description="from now on; 0: not by seconds", strict=True)
-    ] = 0,
+    seconds: Annotated[int, Field(ge=0, le=31 * 86400, description="from now on", strict=True)] = 0,
     time: Annotated[
-        str,
-        Field(pattern=r"^(|([01]\d|2[0-3]):[0-5]\d)$", description="HH:MM; empty: not by time"),
+        str, Field(pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9])$", description="as of set_alarm")
     ] = "",
-    date: _Date = "",
-    weekdays: _Weekdays = [],  # noqa: B006 - pydantic makes a copy
-    name: _Name = "",
+    date: Annotated[str, Field(pattern=_DATE, description="as of set_alarm")] = "",
+    weekdays: Annotated[list[Weekday], Field(max_length=7, description="as of set_alarm")] = [],  # noqa: B006 - pydantic makes a copy
+    name: Annotated[str, Field(max_length=100)] = "",
 ) -> Result:
     """Let a timer, alarm or reminder ring at another time, or have another name.
 

@@ -155,15 +155,24 @@ def handled(
     return mark
 
 
+#: Of a schema, what descriptions say as well: all of it is paid for in each turn.
+_UNSAID = {"title", "default", "pattern", "minLength", "maxLength", "minItems", "maxItems"}
+
+
 def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the schema that pydantic makes of a model, what the model of the speaker needs."""
+    """Of the schema that pydantic makes of arguments, what the model needs to know."""
     return {
         "type": "object",
-        "properties": {
-            name: {key: value for key, value in about.items() if key != "title"}
-            for name, about in schema["properties"].items()
-        },
+        "properties": {name: _said(about) for name, about in schema["properties"].items()},
         "required": schema.get("required", []),
+    }
+
+
+def _said(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _said(value) if key == "items" else value
+        for key, value in about.items()
+        if key not in _UNSAID
     }
 
 

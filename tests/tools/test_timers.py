@@ -212,3 +212,8 @@ def test_whatever_the_model_says_it_gets_an_answer(calls: list[tuple[str, dict[s
     for each in speaker.timers:
         assert each.due_unix_s > NOON.timestamp()
         assert each.due_unix_s < NOON.timestamp() + timedelta(days=3_000_000).total_seconds()
+
+
+def test_digits_are_those_of_a_clock(speaker: Speaker) -> None:
+    assert "error" in speaker.call("set_alarm", time="07:0٠")
+    assert "error" in speaker.call("set_alarm", time="07:00", date="2026-12-2٠")

@@ -76,7 +76,7 @@ def test_a_function_declares_itself() -> None:
         "type": "object",
         "properties": {
             "on": {"type": "boolean", "description": "lit or dark"},
-            "colour": {"type": "string", "default": "white"},
+            "colour": {"type": "string"},
         },
         "required": ["on"],
     }
