@@ -21,10 +21,8 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 _Seconds = Annotated[
     int, Field(ge=1, le=31 * 86400, description="from now on; 5 minutes are 300", strict=True)
 ]
-_Time = Annotated[
-    str,
-    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM, of 24 hours, local time"),
-]
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_Time = Annotated[str, Field(pattern=f"^{_TIME}$", description="HH:MM, of 24 hours, local time")]
 _DATE = r"^(|today|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2})$"
 _Date = Annotated[
     str,
@@ -75,9 +73,7 @@ def change_timer(
     speaker: SpeakerPort,
     number: _Number,
     seconds: Annotated[int, Field(ge=0, le=31 * 86400, description="from now on", strict=True)] = 0,
-    time: Annotated[
-        str, Field(pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9])$", description="as of set_alarm")
-    ] = "",
+    time: Annotated[str, Field(pattern=f"^(|{_TIME})$", description="as of set_alarm")] = "",
     date: Annotated[str, Field(pattern=_DATE, description="as of set_alarm")] = "",
     weekdays: Annotated[list[Weekday], Field(max_length=7, description="as of set_alarm")] = [],  # noqa: B006 - pydantic makes a copy
     name: Annotated[str, Field(max_length=100)] = "",

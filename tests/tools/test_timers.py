@@ -215,5 +215,6 @@ def test_whatever_the_model_says_it_gets_an_answer(calls: list[tuple[str, dict[s
 
 
 def test_digits_are_those_of_a_clock(speaker: Speaker) -> None:
-    assert "error" in speaker.call("set_alarm", time="07:0٠")
-    assert "error" in speaker.call("set_alarm", time="07:00", date="2026-12-2٠")
+    zero = "\N{ARABIC-INDIC DIGIT ZERO}"
+    assert "error" in speaker.call("set_alarm", time=f"07:0{zero}")
+    assert "error" in speaker.call("set_alarm", time="07:00", date=f"2026-12-2{zero}")
