@@ -211,7 +211,8 @@ _KeyAndUse = Annotated[
     str, StringConstraints(pattern=r"^[A-Z0-9_]+=(talk|stop|forget|mute|louder|softer)$")
 ]
 #: ``none`` is none of them.
-Tools = Annotated[tuple[Literal["volume", "timers", "clock"], ...], BeforeValidator(_named_once)]
+_ToolSet = Literal["volume", "timers", "clock", "speaker"]
+Tools = Annotated[tuple[_ToolSet, ...], BeforeValidator(_named_once)]
 _OwnPrice = Annotated[
     str, StringConstraints(pattern=rf"^({'|'.join(prices.KINDS)})=[0-9]{{1,6}}(\.[0-9]{{1,6}})?$")
 ]

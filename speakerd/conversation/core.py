@@ -146,6 +146,7 @@ class Core:
             devices=tuple((device.value, word) for device, word in self._devices.items()),
             parts=tuple(self._controls.parts.items()),
             tapped=hands_free or self._rules.button_mode is ButtonMode.TOGGLE,
+            conversing=dialogue.state in {TurnState.OPEN, TurnState.REPLYING},
             muted=self._controls.muted,
             volume=self._controls.volume,
             budget=self._budget,

@@ -49,6 +49,7 @@ class Status:
     devices: tuple[tuple[str, str], ...]  # (name, "ready" or "starting" or why it is missing)
     parts: tuple[tuple[str, str], ...] = ()  # so too, of what it can do without
     tapped: bool = False  # the button is tapped before and after, not held
+    conversing: bool = False  # a conversation is open: it listens by itself, or will again
     muted: bool = False
     volume: int | None = None  # in percent; None: it is not known
     budget: Budget = Budget.FINE  # what is left of what today may cost

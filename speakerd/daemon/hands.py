@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.daemon.translate import unmuted_by
 from speakerd.tools.tool import LIMIT_S, Scheduling
 from speakerd.tools.toolbox import cancelled
 
@@ -68,6 +69,7 @@ class Hands:
         """Have other tools from now on."""
         self._toolbox = self._make_toolbox(settings)
         self._highest_volume = settings.volume_max
+        self._unmuted_by = unmuted_by(settings)
 
     @property
     def toolbox(self) -> Toolbox:
@@ -114,7 +116,9 @@ class Hands:
     def _begin(self, work: _Work) -> None:
         call = work.call
         log.debug("the model calls %s with %r", work.name, dict(call.args))
-        reach = _Reach(self._tell, self._status, self._now, self._highest_volume, work)
+        reach = _Reach(
+            self._tell, self._status, self._now, self._highest_volume, self._unmuted_by, work
+        )
         if work.slow:
             waiting = asyncio.create_task(self._wait_for(work, reach), name=f"tool {work.name}")
             self._working[call.id] = work, waiting
@@ -221,6 +225,7 @@ class _Reach:
         status: Callable[[], Status],
         now: Callable[[], datetime],
         highest_volume: int,
+        unmuted_by: str,
         work: _Work,
     ) -> None:
         self._tell = tell
@@ -229,6 +234,12 @@ class _Reach:
         self._executed = ev.ToolExecuted(work.order.generation, work.order.turn, work.call.id)
         self._acted = False
         self.highest_volume = highest_volume
+        self.unmuted_by = unmuted_by
+
+    @property
+    def status(self) -> Status:
+        """What is going on."""
+        return self._status()
 
     @property
     def volume(self) -> int | None:

@@ -132,6 +132,17 @@ def secrets_of(*all_settings: Settings) -> list[str]:
     return [secret.get_secret_value() for secret in kept if secret is not None]
 
 
+def unmuted_by(settings: Settings) -> str:
+    """The button that switches the microphone on again whoever has switched it off; or nothing.
+
+    The mute switch is none: it undoes nothing but itself.
+    """
+    if settings.second_button_pin is not None and settings.second_button == "mute":
+        return "the second button"
+    keys = (pair.split("=") for pair in settings.keypad_keys) if settings.keypad else ()
+    return next((f"the key {key} of the keypad" for key, use in keys if use == "mute"), "")
+
+
 def utterance_bytes_of(settings: Settings) -> int:
     """What the longest utterance takes, with its pre-roll and tail, and a second to spare."""
     hands_free = settings.turn_taking == "conversation"

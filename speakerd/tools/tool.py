@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from speakerd.conversation.events import Event
+    from speakerd.conversation.status import Status
     from speakerd.conversation.timer import Missed, Pending
 
 #: What a call has come to, fit for JSON; with an ``error`` where nothing was done, or not yet.
@@ -45,6 +46,16 @@ class Scheduling(enum.Enum):
 
 class SpeakerPort(Protocol):
     """What tools may do with the speaker."""
+
+    @property
+    def status(self) -> Status:
+        """What is going on."""
+        ...
+
+    @property
+    def unmuted_by(self) -> str:
+        """The button that switches the microphone on again, in words; empty: there is none."""
+        ...
 
     @property
     def volume(self) -> int | None:

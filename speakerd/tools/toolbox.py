@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from speakerd.tools import clock, timers, volume
+from speakerd.tools import clock, speaker, timers, volume
 from speakerd.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ SETS: Mapping[str, Iterable[Callable[..., Any]]] = {
     "volume": volume.TOOLS,
     "timers": timers.TOOLS,
     "clock": clock.TOOLS,
+    "speaker": speaker.TOOLS,
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from speakerd.conversation.events import Event
+    from speakerd.conversation.status import Status
     from speakerd.conversation.timer import Missed, Pending
 
 
@@ -29,8 +30,13 @@ class FakeSpeaker:
     def __init__(self, volume: int | None = 40, refusal: str = "") -> None:
         self.volume = volume
         self.highest_volume = 80
+        self.unmuted_by = ""
         self.refusal = refusal
         self.asked: list[Event] = []
+
+    @property
+    def status(self) -> Status:
+        raise NotImplementedError
 
     @property
     def now(self) -> datetime:

@@ -208,8 +208,9 @@ class WhatItMayDo(Area):
     tools: Tools = Field(
         ("volume", "timers", "clock"),
         description="What the model may do when it is asked to: turn the volume; set timers, "
-        "alarms and reminders; tell the time.",
-        json_schema_extra=words("some of volume, timers and clock, or none"),
+        "alarms and reminders; tell the time; see to the speaker itself. Each costs tokens in "
+        "every turn.",
+        json_schema_extra=words("some of volume, timers, clock and speaker, or none"),
     )
 
 
