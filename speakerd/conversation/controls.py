@@ -168,6 +168,10 @@ class Controls:
 
     # --- the mute
 
+    def mute(self) -> None:
+        """Switch the microphone off."""
+        self._mute(muted=True)
+
     def _mute_requested(self, event: ev.MuteRequested) -> None:
         on = not self.muted if event.on is None else event.on
         if self._switched_off and not on:  # what it says nobody else can undo

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
+from speakerd.conversation.afterwards import CONVERSING, Afterwards
 from speakerd.conversation.budget import Budget
 from speakerd.conversation.button import Button, Gesture, Touch
 from speakerd.conversation.controls import KEYPAD, Controls
@@ -89,6 +90,7 @@ class Core:
             self._rules, self._dialogue, self._out, self._stop, self._wish_to_forget
         )
         self._timers = Timers(self._rules, self._dialogue, self._out)
+        self._afterwards = Afterwards(self._dialogue, self._out, self._controls.mute)
         self._devices = dict.fromkeys(ev.Device, STARTING)
         self._last_error: str | None = None
         self._last_failure: Failure | None = None
@@ -146,7 +148,7 @@ class Core:
             devices=tuple((device.value, word) for device, word in self._devices.items()),
             parts=tuple(self._controls.parts.items()),
             tapped=hands_free or self._rules.button_mode is ButtonMode.TOGGLE,
-            conversing=dialogue.state in {TurnState.OPEN, TurnState.REPLYING},
+            conversing=dialogue.state in CONVERSING,
             muted=self._controls.muted,
             volume=self._controls.volume,
             budget=self._budget,
@@ -184,6 +186,7 @@ class Core:
         for _ in range(_LONGEST_CHAIN):
             self._gesture(self._button.wake(self._now, down=self._touch))
             self._controls.wake()
+            self._afterwards.wake()
             self._dialogue.think_aloud()
             if self._budget is Budget.SPENT:
                 self._dialogue.end_conversation(fx.Notice.BUDGET_SPENT)
@@ -364,6 +367,12 @@ class Core:
         if not self._over:
             self._controls.handle(event)
 
+    def _leave_requested(self, event: ev.LeaveRequested) -> None:
+        if self._over:
+            self._refuse()
+        else:
+            self._afterwards.leave(event)
+
     def _press_requested(self, _event: ev.PressRequested) -> None:
         if (why := self._refusal) is not None and not self._timers.rings:
             self._out.append(fx.Refused(_REFUSALS[why]))
@@ -433,6 +442,7 @@ class Core:
         self._reload = None
         self._dialogue.texts.clear()
         self._controls.close()
+        self._afterwards.close()
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)
 
@@ -467,6 +477,7 @@ class Core:
         ev.VolumeRequested: _control,
         ev.VolumeStepped: _control,
         ev.MuteRequested: _control,
+        ev.LeaveRequested: _leave_requested,
         ev.PartReady: _control,
         ev.PartLost: _part_lost,
         ev.PartGone: _part_lost,

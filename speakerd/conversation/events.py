@@ -213,6 +213,16 @@ class MuteRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveRequested:
+    """The model is to listen no more once it answers; ``mute``: the microphone goes off then.
+
+    Where no conversation is open it goes off at once.
+    """
+
+    mute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SayRequested:
     """Ask the model ``text`` as if it had been spoken, or have it read out as it is."""
 
@@ -601,6 +611,7 @@ Event = (
     | VolumeRequested
     | VolumeStepped
     | MuteRequested
+    | LeaveRequested
     | SayRequested
     | ToneRequested
     | BudgetChanged

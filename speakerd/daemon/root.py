@@ -370,7 +370,7 @@ class Daemon:
 
     def _toolbox_of(self, settings: Settings) -> Toolbox:
         """What the model may do by these settings, as things are."""
-        return Toolbox.of(settings.tools)
+        return Toolbox.of(settings.tools, hands_free=settings.turn_taking == "conversation")
 
     def _tools_changed(self) -> None:
         """The next connection offers what there is now."""

@@ -147,7 +147,8 @@ def ask(
     google-genai cannot be imported.
     """
     zone = time_zone(Path("/"), os.environ.get("TZ", ""))
-    wishes = Wishes.of(settings, Toolbox.of(settings.tools).declarations(), zone)
+    toolbox = Toolbox.of(settings.tools, hands_free=settings.turn_taking == "conversation")
+    wishes = Wishes.of(settings, toolbox.declarations(), zone)
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:
         # a name server that does not answer must not hold up the end

@@ -8,7 +8,8 @@ for something with nothing to hear, where it has said nothing before.
 from __future__ import annotations
 
 from speakerd.conversation.budget import Budget
-from speakerd.tools.tool import Result, SpeakerPort  # noqa: TC001 - read at runtime
+from speakerd.conversation.events import LeaveRequested
+from speakerd.tools.tool import Result, SpeakerPort, handled
 
 _BUDGETS = {
     Budget.FINE: {},
@@ -33,4 +34,30 @@ def get_speaker_state(speaker: SpeakerPort) -> Result:
     }
 
 
-TOOLS = (get_speaker_state,)
+def mute_microphone(speaker: SpeakerPort) -> Result:
+    """Switch the microphone off, where a person asks for that. You cannot switch it on again."""
+    if speaker.status.muted:
+        return {"microphone": "off already"}
+    if not speaker.unmuted_by:
+        return {
+            "error": "no button of this speaker would switch its microphone on again, so it is not "
+            "switched off by voice; it has a mute switch, or nobody hears what is said while its "
+            "button is left alone"
+        }
+    if reason := speaker.ask(LeaveRequested(mute=True)):
+        return {"error": reason}
+    return {
+        "microphone": "off from your answer on",
+        "say": f"that it is off, and that only {speaker.unmuted_by} switches it on again",
+    }
+
+
+@handled(hands_free=True)
+def end_conversation(speaker: SpeakerPort) -> Result:
+    """Listen no more after your answer, where a person says goodbye or that this is all."""
+    if reason := speaker.ask(LeaveRequested()):
+        return {"error": reason}
+    return {"conversation": "over after your answer", "say": "goodbye, in a word or two"}
+
+
+TOOLS = (get_speaker_state, mute_microphone, end_conversation)

@@ -116,6 +116,7 @@ class Tool:
     slow: bool = False
     limit_s: float = LIMIT_S
     scheduling: Scheduling = Scheduling.WHEN_IDLE
+    hands_free: bool = False  # there is nothing for it to do where a button is held
 
     @classmethod
     def of(cls, function: Callable[..., Result | Awaitable[Result]]) -> Tool:
@@ -140,6 +141,7 @@ class Tool:
             slow=inspect.iscoroutinefunction(function),
             limit_s=manner.limit_s,
             scheduling=manner.scheduling,
+            hands_free=manner.hands_free,
         )
 
 
@@ -147,6 +149,7 @@ class Tool:
 class _Manner:
     limit_s: float = LIMIT_S
     scheduling: Scheduling = Scheduling.WHEN_IDLE
+    hands_free: bool = False
 
 
 _USUAL = _Manner()
@@ -155,12 +158,15 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 def handled(
-    *, limit_s: float = LIMIT_S, scheduling: Scheduling = Scheduling.WHEN_IDLE
+    *,
+    limit_s: float = LIMIT_S,
+    scheduling: Scheduling = Scheduling.WHEN_IDLE,
+    hands_free: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Mark a function whose calls are to be treated otherwise than usual, see :class:`Tool`."""
 
     def mark(function: _Function) -> _Function:
-        setattr(function, _MANNER, _Manner(min(limit_s, LONGEST_LIMIT_S), scheduling))
+        setattr(function, _MANNER, _Manner(min(limit_s, LONGEST_LIMIT_S), scheduling, hands_free))
         return function
 
     return mark

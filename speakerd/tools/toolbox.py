@@ -31,10 +31,15 @@ class Toolbox:
             self._tools.setdefault(tool.name, tool)
 
     @classmethod
-    def of(cls, sets: Iterable[str], more: Iterable[Tool] = ()) -> Toolbox:
-        """The tools of these sets, then ``more``."""
+    def of(
+        cls, sets: Iterable[str], more: Iterable[Tool] = (), *, hands_free: bool = False
+    ) -> Toolbox:
+        """The tools of these sets, then ``more``, as far as they have something to do.
+
+        ``hands_free``: a button opens a conversation here, and is not held to speak.
+        """
         built_in = (Tool.of(function) for name in sets for function in SETS[name])
-        return cls((*built_in, *more))
+        return cls(tool for tool in (*built_in, *more) if hands_free or not tool.hands_free)
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())

@@ -160,6 +160,10 @@ class CoreMachine(RuleBasedStateMachine):
     def mute(self, on: bool | None) -> None:
         self.world.tell(ev.MuteRequested(on))
 
+    @rule(mute=st.booleans())
+    def leave(self, mute: bool) -> None:
+        self.world.tell(ev.LeaveRequested(mute))
+
     @rule(left=st.sampled_from(Budget))
     def budget(self, left: Budget) -> None:
         self.world.spend(left)

@@ -108,6 +108,8 @@ DEEDS: dict[str, Callable[[World, int], None]] = {
     "release": lambda world, _: world.tell(ev.ReleaseRequested()),
     "stop": lambda world, _: world.tell(ev.StopRequested()),
     "mute": lambda world, _: world.tell(ev.MuteRequested()),
+    "mute by voice": lambda world, _: world.tell(ev.LeaveRequested(mute=True)),
+    "goodbye": lambda world, _: world.tell(ev.LeaveRequested()),
     "a moment": lambda world, _: world.pass_time(0.3),
     "a while": lambda world, _: world.pass_time(7.0),
     "captured": lambda world, back: world.tell(ev.CaptureStarted(max(0, world.turn - back))),

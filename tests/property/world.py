@@ -575,9 +575,8 @@ class World:
         assert order.after < self.rules.max_texts
 
     def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
-        if any(
-            word in order.reason for word in ("mute", "volume", "texts wait", "none of that number")
-        ):
+        known = ("mute", "volume", "texts wait", "none of that number", "no conversation")
+        if any(words in order.reason for words in known):
             return
         if "budget" in order.reason:
             assert self.spent

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.events import ToolCall
+from speakerd.conversation.events import LeaveRequested, ToolCall
 from speakerd.conversation.status import Status
 from speakerd.tools.toolbox import Toolbox
 
@@ -40,7 +40,7 @@ class FakeSpeaker:
 
 
 def call(speaker: FakeSpeaker, name: str, **args: Any) -> Result:  # noqa: ANN401 - as the model
-    answer = Toolbox.of(["speaker"]).call(ToolCall("id", name, args), speaker)
+    answer = Toolbox.of(["speaker"], hands_free=True).call(ToolCall("id", name, args), speaker)
     assert isinstance(answer, Mapping)
     return answer
 
@@ -76,3 +76,57 @@ def test_how_it_is_can_be_asked() -> None:
 def test_it_is_told_as_it_is(changes: dict[str, Any], told: dict[str, object]) -> None:
     answer = call(FakeSpeaker(replace(HELD, **changes)), "get_speaker_state")
     assert answer.items() >= told.items()
+
+
+# --- the mute
+
+
+def test_it_is_muted_and_told_what_undoes_it() -> None:
+    speaker = FakeSpeaker()
+    answer = call(speaker, "mute_microphone")
+    assert speaker.asked == [LeaveRequested(mute=True)]
+    assert "the second button" in str(answer["say"])
+
+
+def test_what_no_button_would_undo_is_not_done() -> None:
+    speaker = FakeSpeaker(unmuted_by="")
+    assert "no button" in str(call(speaker, "mute_microphone")["error"])
+    assert speaker.asked == []
+
+
+def test_what_is_off_stays_off() -> None:
+    speaker = FakeSpeaker(replace(HELD, muted=True))
+    assert call(speaker, "mute_microphone") == {"microphone": "off already"}
+    assert speaker.asked == []
+
+
+def test_a_mute_that_is_refused_is_told() -> None:
+    assert call(FakeSpeaker(refusal="no"), "mute_microphone") == {"error": "no"}
+
+
+@pytest.mark.parametrize(
+    "args", [{"on": False}, {"mute": False}, {"off": "no"}, {"undo": True}, {"microphone": "on"}]
+)
+def test_no_argument_makes_it_anything_but_a_mute(args: dict[str, Any]) -> None:
+    speaker = FakeSpeaker()
+    assert set(call(speaker, "mute_microphone", **args)) == {"error"}
+    assert speaker.asked == []
+
+
+# --- the end of a conversation
+
+
+def test_a_conversation_is_ended() -> None:
+    speaker = FakeSpeaker(replace(HELD, conversing=True))
+    assert call(speaker, "end_conversation")["conversation"] == "over after your answer"
+    assert speaker.asked == [LeaveRequested()]
+
+
+def test_what_is_no_conversation_is_not_ended() -> None:
+    speaker = FakeSpeaker(refusal="no conversation is open")
+    assert call(speaker, "end_conversation") == {"error": "no conversation is open"}
+
+
+def test_where_a_button_is_held_there_is_nothing_to_end() -> None:
+    names = [[tool.name for tool in Toolbox.of(["speaker"], hands_free=it)] for it in (False, True)]
+    assert set(names[1]) - set(names[0]) == {"end_conversation"}

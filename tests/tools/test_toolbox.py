@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from speakerd.config import kinds
-from speakerd.conversation.events import ToolCall, VolumeRequested, VolumeStepped
+from speakerd.conversation.core import Core
+from speakerd.conversation.effects import Refused
+from speakerd.conversation.events import (
+    MuteRequested,
+    ToolCall,
+    VolumeRequested,
+    VolumeStepped,
+)
+from speakerd.conversation.rules import Rules
 from speakerd.tools import toolbox
 from speakerd.tools.tool import Result, SpeakerPort, Tool
 from speakerd.tools.toolbox import Toolbox
@@ -203,6 +211,61 @@ def test_nothing_that_is_not_switched_on_is_declared_or_done() -> None:
     assert answer == {"error": "there is no tool 'set_volume'"}
 
 
-def test_no_tool_undoes_a_mute() -> None:
-    told = Toolbox.of(toolbox.SETS).declarations()
-    assert not [each for each in told if "mute" in str(each).lower()]
+class Muted:
+    """A muted speaker that grants all it is asked, and what that comes to in a core."""
+
+    unmuted_by = "the second button"
+    highest_volume = 100
+
+    def __init__(self) -> None:
+        self.core = Core(Rules())
+        self.core.handle(MuteRequested(on=True), 0.0)
+
+    @property
+    def status(self) -> Status:
+        return self.core.status
+
+    @property
+    def volume(self) -> int | None:
+        return 40
+
+    def acts(self) -> None:
+        """It is sent once only."""
+
+    def ask(self, event: Event) -> str | None:
+        orders = self.core.handle(event, 1.0)
+        refusals = [order.reason for order in orders if isinstance(order, Refused)]
+        return refusals[0] if refusals else None
+
+
+_ARGUMENTS = st.dictionaries(
+    st.sampled_from(["percent", "by_percent", "on", "mute", "muted", "off"]) | st.text(),
+    _JSON,
+    max_size=3,
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [each["name"] for each in Toolbox.of(toolbox.SETS, hands_free=True).declarations()]
+            ),
+            st.just({}) | _ARGUMENTS,
+        ),
+        max_size=6,
+    )
+)
+def test_no_tool_undoes_a_mute(calls: list[tuple[str, dict[str, Any]]]) -> None:
+    """Whatever is called, in whatever order, by whatever arguments."""
+    speaker = Muted()
+    for name, args in calls:
+        Toolbox.of(toolbox.SETS, hands_free=True).call(ToolCall("id", name, args), speaker)
+        assert speaker.status.muted
+
+
+def test_only_one_tool_speaks_of_a_mute_and_it_takes_no_arguments() -> None:
+    declared = Toolbox.of(toolbox.SETS, hands_free=True).declarations()
+    named = {each["name"]: each for each in declared if "mute" in str(each).lower()}
+    assert set(named) == {"mute_microphone"}
+    assert named["mute_microphone"]["parameters"]["properties"] == {}

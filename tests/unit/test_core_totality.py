@@ -42,6 +42,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "percent": [0, 40, 100],
         "on": [True, False, None],
         "off": [False, True],
+        "mute": [False, True],
         "drops": [None, 0, 7],
         "reason": ["unplugged"],
         "turn": [turn, turn - 1, turn + 1],
