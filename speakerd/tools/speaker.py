@@ -8,7 +8,7 @@ for something with nothing to hear, where it has said nothing before.
 from __future__ import annotations
 
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.events import LeaveRequested
+from speakerd.conversation.events import ForgetRequested, LeaveRequested
 from speakerd.tools.tool import Result, SpeakerPort, handled
 
 _BUDGETS = {
@@ -60,4 +60,16 @@ def end_conversation(speaker: SpeakerPort) -> Result:
     return {"conversation": "over after your answer", "say": "goodbye, in a word or two"}
 
 
-TOOLS = (get_speaker_state, mute_microphone, end_conversation)
+def forget_conversation(speaker: SpeakerPort) -> Result:
+    """Forget all that was said, where a person asks for that or for a new conversation."""
+    if speaker.status.conversing and (reason := speaker.ask(LeaveRequested())):
+        return {"error": reason}  # it is forgotten when it is over
+    if reason := speaker.ask(ForgetRequested()):
+        return {"error": reason}
+    return {
+        "conversation": "forgotten when your answer has been heard; the next one begins anew",
+        "say": "that it is forgotten, in a few words",
+    }
+
+
+TOOLS = (get_speaker_state, mute_microphone, end_conversation, forget_conversation)

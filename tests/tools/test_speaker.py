@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.events import LeaveRequested, ToolCall
+from speakerd.conversation.events import ForgetRequested, LeaveRequested, ToolCall
 from speakerd.conversation.status import Status
 from speakerd.tools.toolbox import Toolbox
 
@@ -130,3 +130,19 @@ def test_what_is_no_conversation_is_not_ended() -> None:
 def test_where_a_button_is_held_there_is_nothing_to_end() -> None:
     names = [[tool.name for tool in Toolbox.of(["speaker"], hands_free=it)] for it in (False, True)]
     assert set(names[1]) - set(names[0]) == {"end_conversation"}
+
+
+# --- forgetting
+
+
+@pytest.mark.parametrize("conversing", [False, True])
+def test_a_conversation_is_forgotten_and_one_that_is_open_is_over_for_that(
+    conversing: bool,
+) -> None:
+    speaker = FakeSpeaker(replace(HELD, conversing=conversing))
+    assert "forgotten" in str(call(speaker, "forget_conversation")["conversation"])
+    assert speaker.asked == [*([LeaveRequested()] if conversing else []), ForgetRequested()]
+
+
+def test_what_is_not_forgotten_is_told() -> None:
+    assert call(FakeSpeaker(refusal="no"), "forget_conversation") == {"error": "no"}

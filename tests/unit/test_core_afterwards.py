@@ -186,3 +186,20 @@ def test_there_is_nothing_to_leave_where_a_button_is_held(story: Story, state: T
     story.tell(LEAVE)
     assert story.one(fx.Refused).reason == "no conversation is open"
     assert story.is_in(state)
+
+
+# --- forgetting
+
+
+def test_what_is_to_be_forgotten_hands_free_is_so_when_the_answer_was_heard(
+    conversation: Story,
+) -> None:
+    story = conversation
+    turn = story.turn
+    story.tell(LEAVE)
+    story.tell(ev.ForgetRequested())
+    story.responded(turn)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    assert story.one(fx.Forgotten).told
+    assert cues(story)[-2:] == [fx.Cue.HUNG_UP, fx.Cue.FORGOTTEN]
