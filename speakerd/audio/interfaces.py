@@ -113,8 +113,8 @@ class SpeakerPort(Protocol):
         """Silence at once: reply and clips are discarded, and none is admitted until expect()."""
         ...
 
-    def play_clip(self, pcm: bytes) -> None:
-        """Play an earcon (24 kHz) after what is queued, then post NoticeEnded.
+    def play_clip(self, pcm: bytes, rate_hz: int = ...) -> None:
+        """Play an earcon, or an earlier answer, after what is queued, then post NoticeEnded.
 
         NoticeEnded comes for every clip that drop() does not discard, heard or not: when more than
         15 s of clips wait, the oldest of them give way.

@@ -165,8 +165,8 @@ class Playlist:
             self._reply.finished = True
             self._reply.drained = False
 
-    def add_clip(self, pcm: bytes) -> None:
-        """Queue a clip (24 kHz) behind all there is.
+    def add_clip(self, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+        """Queue a clip behind all there is.
 
         Beyond MAX_CLIPS_BYTES the oldest that wait are dropped, and reported as ended.
         """
@@ -182,7 +182,7 @@ class Playlist:
             excess_bytes -= len(clip.pcm)
             self._sounds.remove(clip)
             self._post(NoticeEnded(self._drops))
-        self._sounds.append(_Sound(None, PLAYBACK_RATE_HZ, memoryview(pcm)[:whole_bytes]))
+        self._sounds.append(_Sound(None, rate_hz, memoryview(pcm)[:whole_bytes]))
 
     def refuse(self, pcm: bytes) -> None:
         """Count reply audio that there is no device to play on."""

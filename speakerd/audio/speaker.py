@@ -156,10 +156,10 @@ class Speaker:
             self._drop_wanted = True
             self._poke()
 
-    def play_clip(self, pcm: bytes) -> None:
-        """Play an earcon (24 kHz) after what is queued, then post NoticeEnded."""
+    def play_clip(self, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+        """Play an earcon, or what else there is, after what is queued; then post NoticeEnded."""
         with self._changed:
-            self._playlist.add_clip(pcm)
+            self._playlist.add_clip(pcm, rate_hz)
             self._poke()
 
     # --- the playback thread

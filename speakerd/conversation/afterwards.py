@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The states in which it listens by itself, or will again.
 CONVERSING = frozenset((TurnState.OPEN, TurnState.REPLYING))
+#: Those in which somebody is being answered.
+_ANSWERED = CONVERSING | {TurnState.THINKING, TurnState.SPEAKING}
 #: Those in which an answer is over.
 _QUIET = frozenset((TurnState.IDLE, TurnState.SETTLING))
 
@@ -46,6 +48,17 @@ class Afterwards:
             self._mute()
         else:
             self._out.append(fx.Refused("no conversation is open"))
+
+    def repeat(self) -> None:
+        """Let the answer before be heard again, as the end of the one that is to come."""
+        turn, earlier = self._dialogue.turn, self._dialogue.turns.last_answer()
+        if turn is None or self._dialogue.state not in _ANSWERED:
+            self._out.append(fx.Refused("nobody is being answered"))
+        elif earlier is None:
+            self._out.append(fx.Refused("there is no answer that could be played again"))
+        else:
+            turn.repeats = earlier
+            turn.record.repeats = True
 
     def wake(self) -> None:
         """Do what has become due; whenever anything has happened."""

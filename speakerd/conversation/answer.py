@@ -96,7 +96,9 @@ class Answer:
     def _hear(self) -> TurnInput | None:
         self._stage.answered()
         self._turns.let_go(Outcome.SPOKEN_ON)
-        return TurnInput.SPEAKER_LOST if self._telling.speaker_lost else None
+        if self._telling.speaker_lost:
+            return TurnInput.SPEAKER_LOST
+        return TurnInput.REPLY_ENDED if self._stage.input is TurnInput.REPEAT else None
 
     def _finish_playback(self) -> None:
         turn = self._turns.current

@@ -214,7 +214,7 @@ class Core:
             if self._forget:
                 dialogue.cue(fx.Cue.FORGOTTEN)
             self._forget = False
-            dialogue.turns.ended_at = None
+            dialogue.turns.forget()
             link.forget(self._now, self._out)
         if idle and self._reload is not None and self._may_be_applied(self._reload):
             self._apply(self._reload)
@@ -373,6 +373,12 @@ class Core:
         else:
             self._afterwards.leave(event)
 
+    def _repeat_requested(self, _event: ev.RepeatRequested) -> None:
+        if self._over:
+            self._refuse()
+        else:
+            self._afterwards.repeat()
+
     def _press_requested(self, _event: ev.PressRequested) -> None:
         if (why := self._refusal) is not None and not self._timers.rings:
             self._out.append(fx.Refused(_REFUSALS[why]))
@@ -478,6 +484,7 @@ class Core:
         ev.VolumeStepped: _control,
         ev.MuteRequested: _control,
         ev.LeaveRequested: _leave_requested,
+        ev.RepeatRequested: _repeat_requested,
         ev.PartReady: _control,
         ev.PartLost: _part_lost,
         ev.PartGone: _part_lost,

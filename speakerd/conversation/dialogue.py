@@ -57,6 +57,8 @@ class Dialogue:
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on; no turn is under way."""
+        if not rules.keeps_answers:
+            self.turns.forget_answer()
         self.turns.rules = rules
 
     @property

@@ -142,6 +142,13 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayAgain:
+    """Play what was kept of the answer of ``turn``, after what is to be heard before."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlayTone:
     """Play the test tone."""
 
@@ -330,6 +337,7 @@ Effect = (
     | Tell
     | PlayCue
     | Ring
+    | PlayAgain
     | PlayTone
     | Mute
     | SetVolume

@@ -223,6 +223,11 @@ class LeaveRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RepeatRequested:
+    """In the turn under way the answer before it is to be heard again, after its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class SayRequested:
     """Ask the model ``text`` as if it had been spoken, or have it read out as it is."""
 
@@ -612,6 +617,7 @@ Event = (
     | VolumeStepped
     | MuteRequested
     | LeaveRequested
+    | RepeatRequested
     | SayRequested
     | ToneRequested
     | BudgetChanged

@@ -111,7 +111,9 @@ class HandsFree:
         if self._stage.rules.full_duplex:
             self._turns.following = self._begin(since=self._stage.now)
         self._turns.discard(turn)
-        return TurnInput.SPEAKER_LOST if self._stage.telling.speaker_lost else None
+        if self._stage.telling.speaker_lost:
+            return TurnInput.SPEAKER_LOST
+        return TurnInput.REPLY_ENDED if self._stage.input is TurnInput.REPEAT else None
 
     def _listen_again(self) -> None:
         stage, turns, why = self._stage, self._turns, self._stage.input

@@ -63,6 +63,7 @@ class TurnRecord:
     deliveries: int = 0  # how often the utterance was begun to be sent
     underruns: int = 0
     overruns: int = 0
+    repeats: bool = False  # an earlier answer was asked for again: this one is none to be so
     gaps: int = 0  # how often the reply paused because more of it came too late
     kind: Kind = Kind.SPEECH
     usage: Usage | None = None

@@ -37,6 +37,7 @@ class Turn:
     extended: bool = False  # a transcription has extended the limit
     interrupted: bool = False  # by the server since it was sent, before any audio
     tool_ran: bool = False
+    repeats: int | None = None  # the turn whose answer is to be heard once more after this one's
     open_calls: set[str] = field(default_factory=set)  # that the model does not wait for
     result_at: float = -FOREVER  # a result was sent; the turnComplete of the call may trail it
     answered: bool = False  # reply audio has come
@@ -75,6 +76,7 @@ class Playing:
     reply: bool = False
     clips: collections.deque[bool] = field(default_factory=collections.deque)
     # ordered and not heard to their end yet: whether each explains something
+    again: bool = False  # the last of them is an earlier answer, as a part of this one
     ended_at: float = -FOREVER  # when something was last heard
 
     def reply_ended(self, now: float) -> None:
@@ -102,6 +104,7 @@ class Playing:
     def silenced(self, now: float) -> None:
         """Nothing sounds any longer."""
         self.reply_ended(now)
+        self.again = False
         if self.clips:
             self.clips.clear()
             self.ended_at = now

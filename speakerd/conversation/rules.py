@@ -64,6 +64,7 @@ class Rules:
     lacks: Mapping[str, frozenset[Feature]] = field(default_factory=dict)  # not of these models
     policy: LinkPolicy = LinkPolicy.ON_DEMAND
 
+    keeps_answers: bool = False  # the last one can be heard again
     turn_taking: TurnTaking = TurnTaking.PUSH_TO_TALK
     full_duplex: bool = False  # the microphone does not hear the speaker: one may speak into it
     conversation_silence_s: float = 15.0  # of a conversation that nobody says anything in

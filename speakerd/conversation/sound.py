@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from speakerd.conversation.dialogue import Dialogue
     from speakerd.conversation.memory import Turn
 
+#: The states in which an answer is heard.
+_HEARD = {TurnState.SPEAKING, TurnState.REPLYING}
+
 
 class Sound:
     """The facts of capture and playback."""
@@ -64,6 +67,13 @@ class Sound:
         self._dialogue.playing.reply_ended(self._dialogue.now)
         turn.record.reply_s = event.duration_s
         turn.record.drained_at = self._dialogue.now
+        if turn.repeats is not None and self._dialogue.state in _HEARD:
+            self._dialogue.telling.play_again(turn.repeats)
+            turn.repeats = None
+        elif not self._dialogue.playing.again:
+            self._all_heard(turn)
+
+    def _all_heard(self, turn: Turn) -> None:
         if turn.cut:
             self._dialogue.step(TurnInput.PLAYED_CUT)
         elif turn.turn_done:
@@ -74,6 +84,11 @@ class Sound:
     def _notice_ended(self, event: ev.NoticeEnded) -> None:
         if event.drops is None or event.drops == self._dialogue.telling.drops:
             self._dialogue.playing.clip_ended(self._dialogue.now)
+        playing, turn = self._dialogue.playing, self._dialogue.expected
+        if playing.again and not playing.clips:
+            playing.again = False
+            if turn is not None and not playing.reply:
+                self._all_heard(turn)
 
     def _playing(self, number: int) -> Turn | None:
         """The turn of that number, if it is the one that the speaker may play."""

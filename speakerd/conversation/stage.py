@@ -77,10 +77,11 @@ class Stage:
         self.order(fx.ExpectReply(turn.number))
 
     def answered(self) -> None:
-        """Reply audio of the turn under way has come."""
+        """Reply audio of the turn under way has come, or none does and an earlier one is played."""
         if self.turn is not None:
             self.turn.answered = True
-            self.turn.record.first_reply_at = self.now
+            if self.input is TurnInput.REPLY_AUDIO:
+                self.turn.record.first_reply_at = self.now
             self.turn.silent_since = None if self.playing.reply else self.now
 
     def hush(self) -> None:

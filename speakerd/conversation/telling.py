@@ -39,6 +39,12 @@ class Telling:
         self._out.append(fx.Ring(names))
         return True
 
+    def play_again(self, turn: int) -> None:
+        """Let the answer of an earlier turn be heard, as a part of the one under way."""
+        self.playing.clips.append(True)
+        self.playing.again = True
+        self._out.append(fx.PlayAgain(turn))
+
     def owe(self, notice: fx.Notice) -> None:
         """Tell it in the next pause."""
         self._owed.append(notice)

@@ -57,6 +57,7 @@ class TurnInput(enum.Enum):
     REPLY_AUDIO = "reply audio"
     REPLY_ENDED = "reply ended"  # generationComplete or turnComplete: no more audio is expected
     SILENT_END = "silent end"  # turnComplete, and no audio at all
+    REPEAT = "repeat"  # so too, but an earlier answer is to be heard again
     INTERRUPTED = "interrupted"  # by the server, though nobody here pressed
     LINK_LOST = "link lost"
     REFUSED = "refused"  # the link cannot be made, and trying again now is no use
@@ -162,6 +163,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.STOP: (_S.IDLE, _A.STOP),
         _I.REPLY_AUDIO: (_S.SPEAKING, _A.HEAR),
         _I.SILENT_END: (_S.IDLE, _A.END_SILENT),
+        _I.REPEAT: (_S.SPEAKING, _A.HEAR),
         _I.INTERRUPTED: (_S.THINKING, _A.NOTE_INTERRUPTION),
         _I.LINK_LOST: (_S.THINKING, _A.RETRY),
         _I.OVERDUE: (_S.THINKING, _A.RECONNECT),
@@ -201,6 +203,7 @@ TRANSITIONS: dict[TurnState, dict[TurnInput, tuple[TurnState, Action]]] = {
         _I.CAPTURE_LOST: (_S.IDLE, _A.FAIL_CAPTURE),
         _I.REPLY_AUDIO: (_S.REPLYING, _A.HEAR_ON),
         _I.SILENT_END: (_S.OPEN, _A.LISTEN_AGAIN),
+        _I.REPEAT: (_S.REPLYING, _A.HEAR_ON),
         _I.LINK_LOST: (_S.OPEN, _A.STREAM_AGAIN),
         _I.UNDELIVERED: (_S.IDLE, _A.GIVE_UP),
         _I.REFUSED: (_S.IDLE, _A.GIVE_UP),
@@ -241,7 +244,10 @@ _NO_CONVERSATION = "no conversation is open"
 _HELD_BY_HAND = "a turn of another kind is under way"
 
 _LINK_ENDS = (_I.UNDELIVERED, _I.OVERDUE, _I.NO_ANSWER)
-_SERVER = (_I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED, _I.TURN_COMPLETE)
+_SERVER = (
+    *(_I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END),
+    *(_I.REPEAT, _I.INTERRUPTED, _I.TURN_COMPLETE),
+)
 _HOLD_ENDS = (
     *(_I.RELEASE, _I.TAKEN_BACK, _I.HELD),
     *(_I.TOO_LONG, _I.TAIL_OVER, _I.NOTHING_CAPTURED),
@@ -305,7 +311,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_BUSY, _I.SAY)
         | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
-        | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, *_LINK_ENDS)
+        | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, _I.REPEAT, *_LINK_ENDS)
         | _because("what has come is played first", _I.TURN_COMPLETE, _I.PLAYBACK_RESUMED)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)
         | _because("it is still being played", _I.SETTLED)
@@ -315,7 +321,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         | _because(_NO_HOLD, *_HOLD_ENDS)
         | _because(_NOT_CAPTURING, _I.CAPTURE_LOST, _I.MUTED)
         | _because(_REPLIED, _I.REPLY_AUDIO, _I.REPLY_ENDED, _I.SILENT_END, _I.INTERRUPTED)
-        | _because(_REPLIED, *_LINK_ENDS)
+        | _because(_REPLIED, _I.REPEAT, *_LINK_ENDS)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)
         | _because(_NOT_PLAYING, *_PLAYBACK)
     ),
@@ -331,7 +337,7 @@ IGNORED: dict[TurnState, dict[TurnInput, str]] = {
         _because(_HANDS_FREE, _I.PRESS, *_HOLD_ENDS)
         | _because(_BUSY, _I.SAY)
         | _because("it is open", _I.CONVERSE)
-        | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, *_LINK_ENDS)
+        | _because(_REPLIED, _I.REPLY_AUDIO, _I.SILENT_END, _I.REPEAT, *_LINK_ENDS)
         | _because("what has come is played first", _I.TURN_COMPLETE, _I.PLAYBACK_RESUMED)
         | _because(_NO_LINK_NEEDED, _I.REFUSED)
         | _because("it is still being played", _I.SETTLED)

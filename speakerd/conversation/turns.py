@@ -44,6 +44,7 @@ class Turns:
         self.finished = 0  # whose books are closed
         self.last_record: TurnRecord | None = None
         self.ended_at: float | None = None  # when the last turn of the conversation was over
+        self._answer: int | None = None  # the turn whose answer can be heard again
         self._counted = (0, 0, Usage())  # (generation, turn): the server's last count
 
     # --- finding them
@@ -67,6 +68,25 @@ class Turns:
             for turn in self.waiting()
             if turn.record.outcome is None
         )
+
+    def last_answer(self) -> int | None:
+        """The turn before the one under way whose answer can be heard again, if there is one."""
+        if self._settling is not None and self._is_kept(self._settling[0].record):
+            return self._settling[0].number
+        under_way = self.current is not None and self._answer == self.current.number
+        return None if under_way else self._answer
+
+    def forget(self) -> None:
+        """The conversation is over: nothing of it is known."""
+        self.ended_at = self._answer = None
+
+    def forget_answer(self) -> None:
+        """No answer is kept any longer."""
+        self._answer = None
+
+    def _is_kept(self, record: TurnRecord) -> bool:
+        heard = record.first_reply_at is not None and not record.repeats
+        return heard and self.rules.keeps_answers
 
     # --- delivering them
 
@@ -219,6 +239,8 @@ class Turns:
             return
         now = self._clock.now
         record.outcome = outcome
+        if self._is_kept(record):
+            self._answer = record.turn
         self.finished += 1
         self.last_record = record
         self.ended_at = now

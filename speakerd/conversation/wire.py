@@ -162,7 +162,8 @@ class Wire:
             turn.alive_at = self._dialogue.now  # the answer comes after the results
         else:
             turn.turn_done = True
-            self._dialogue.step(TurnInput.SILENT_END)
+            silent = turn.repeats is None
+            self._dialogue.step(TurnInput.SILENT_END if silent else TurnInput.REPEAT)
 
     def _answer_continues(self, event: ev.AnswerContinues) -> None:
         if (turn := self._replied(event)) is not None:

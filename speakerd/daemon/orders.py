@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from speakerd.audio.answers import Answers
     from speakerd.config.settings import Settings
     from speakerd.daemon.chores import Chores
     from speakerd.daemon.clock import LocalClock
@@ -41,6 +42,7 @@ class Edges:
     hands: Hands
     chronicle: Chronicle
     history: History
+    answers: Answers
     handle: HandleStore
     controls: ControlsStore
     timers: TimersStore
@@ -97,12 +99,14 @@ class Orders:
 
     def _expect_reply(self, order: fx.ExpectReply) -> None:
         self._edges.devices.speaker.expect(order.turn)
+        self._edges.answers.expect(order.turn)
 
     def _finish_playback(self, order: fx.FinishPlayback) -> None:
         self._edges.devices.speaker.finish(order.turn)
 
     def _drop_playback(self, _order: fx.DropPlayback) -> None:
         self._edges.devices.speaker.drop()
+        self._edges.answers.silenced()
 
     def _tell(self, order: fx.Tell) -> None:
         if order.journal:
@@ -128,6 +132,9 @@ class Orders:
     def _word(self, name: str) -> bytes | None:
         voice = self._edges.devices.voice
         return voice.word(name) if voice is not None and name else None
+
+    def _play_again(self, order: fx.PlayAgain) -> None:
+        self._edges.devices.speaker.play_clip(*self._edges.answers.of(order.turn))
 
     def _play_tone(self, _order: fx.PlayTone) -> None:
         self._edges.devices.speaker.play_clip(earcons.tone())
@@ -176,6 +183,7 @@ class Orders:
 
     def _forgotten(self, order: fx.Forgotten) -> None:
         self._edges.history.forget()
+        self._edges.answers.forget()
         if order.told:
             self._edges.chronicle.forgotten()
 
@@ -201,6 +209,7 @@ class Orders:
     def _turn_ended(self, order: fx.TurnEnded) -> None:
         self._edges.chronicle.turn_ended(order.record)
         self._edges.history.ended(order.record)
+        self._edges.answers.ended(order.record)
         self._edges.chores.do(self._edges.tally.save)
 
     def _count_late(self, order: fx.CountLate) -> None:
@@ -226,6 +235,7 @@ class Orders:
         fx.Tell: _tell,
         fx.PlayCue: _play_cue,
         fx.Ring: _ring,
+        fx.PlayAgain: _play_again,
         fx.PlayTone: _play_tone,
         fx.Connect: _connect,
         fx.Disconnect: _disconnect,

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from speakerd.audio import earcons
+from speakerd.audio.answers import Answers
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.core import Core
@@ -31,6 +32,7 @@ from speakerd.daemon.reloads import Reloads
 from speakerd.daemon.translate import (
     changes_setup,
     devices_of,
+    keeps_answers,
     remade_by,
     rules_of,
     secrets_of,
@@ -113,6 +115,7 @@ class Daemon:
             timeouts=timeouts or Timeouts(),
         )
         self._history = History(settings.history_turns)
+        self._answers = Answers(wanted=keeps_answers(settings))
         self._store = HandleStore(settings.state_directory)
         self._controls = ControlsStore(settings.state_directory)
         self._timers = TimersStore(settings.state_directory)
@@ -147,6 +150,7 @@ class Daemon:
                 hands=self._hands,
                 chronicle=self._chronicle,
                 history=self._history,
+                answers=self._answers,
                 handle=self._store,
                 controls=self._controls,
                 timers=self._timers,
@@ -350,6 +354,7 @@ class Daemon:
         wishes = wishes_of(new, self._hands.toolbox.declarations())
         self._live.reload(new.gemini_api_key, wishes, source_of(new))
         self._history.limit(new.history_turns)
+        self._answers.want(keeps_answers(new))
         self._tally.prices = new.prices
         self._purse.daily_usd = new.daily_budget
         if remade := remade_by(changes.options):
@@ -402,6 +407,7 @@ class Daemon:
 
     def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
         self._devices.speaker.feed(turn, pcm, rate_hz)
+        self._answers.feed(turn, pcm, rate_hz)
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         self._history.piece(side, turn, text)

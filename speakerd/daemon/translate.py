@@ -90,6 +90,7 @@ def rules_of(settings: Settings, functions: tuple[Mapping[str, Any], ...] = ()) 
         features=wished(wishes),
         lacks={model: wished(wishes) - asked(wishes, model) for model in models},
         policy=LinkPolicy(settings.link),
+        keeps_answers=keeps_answers(settings),
         turn_taking=TurnTaking(settings.turn_taking),
         full_duplex=settings.echo_cancelled,
         conversation_silence_s=settings.conversation_silence_s,
@@ -130,6 +131,11 @@ def secrets_of(*all_settings: Settings) -> list[str]:
     """What must not be in the journal."""
     kept = (secret for each in all_settings for secret in (each.gemini_api_key, each.token_url))
     return [secret.get_secret_value() for secret in kept if secret is not None]
+
+
+def keeps_answers(settings: Settings) -> bool:
+    """Whether the last answer may be asked for again."""
+    return "speaker" in settings.tools
 
 
 def unmuted_by(settings: Settings) -> str:

@@ -8,7 +8,7 @@ for something with nothing to hear, where it has said nothing before.
 from __future__ import annotations
 
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.events import ForgetRequested, LeaveRequested
+from speakerd.conversation.events import ForgetRequested, LeaveRequested, RepeatRequested
 from speakerd.tools.tool import Result, SpeakerPort, handled
 
 _BUDGETS = {
@@ -72,4 +72,23 @@ def forget_conversation(speaker: SpeakerPort) -> Result:
     }
 
 
-TOOLS = (get_speaker_state, mute_microphone, end_conversation, forget_conversation)
+def repeat_last_answer(speaker: SpeakerPort) -> Result:
+    """Play the last answer again as it sounded, where a person wants to hear it once more.
+
+    Do not say it again yourself.
+    """
+    if reason := speaker.ask(RepeatRequested()):
+        return {"error": f"{reason}; say it again yourself, if you know what it was"}
+    return {
+        "last_answer": "played again after what you say now",
+        "say": "that here it is, in two or three words",
+    }
+
+
+TOOLS = (
+    get_speaker_state,
+    mute_microphone,
+    end_conversation,
+    forget_conversation,
+    repeat_last_answer,
+)

@@ -208,7 +208,8 @@ class FakeSpeaker:
         self._pending_clips.clear()
         self._reset(None)
 
-    def play_clip(self, pcm: bytes) -> None:
+    def play_clip(self, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+        del rate_hz  # as in feed()
         self._pending_clips.append(pcm)
         if self._instant or not self._present:
             self.play()

@@ -164,6 +164,10 @@ class CoreMachine(RuleBasedStateMachine):
     def leave(self, mute: bool) -> None:
         self.world.tell(ev.LeaveRequested(mute))
 
+    @rule()
+    def repeat(self) -> None:
+        self.world.ask_for_repeat()
+
     @rule(left=st.sampled_from(Budget))
     def budget(self, left: Budget) -> None:
         self.world.spend(left)

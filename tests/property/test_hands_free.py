@@ -35,7 +35,11 @@ class World:
     ended: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rules = Rules(turn_taking=TurnTaking.CONVERSATION, full_duplex=self.full_duplex)
+        self.rules = Rules(
+            turn_taking=TurnTaking.CONVERSATION,
+            full_duplex=self.full_duplex,
+            keeps_answers=True,
+        )
         self.core = Core(self.rules, lambda: 0.5)
         self.tell(ev.Started())
         self.tell(ev.ConnectionOpened(self.generation))
@@ -110,6 +114,8 @@ DEEDS: dict[str, Callable[[World, int], None]] = {
     "mute": lambda world, _: world.tell(ev.MuteRequested()),
     "mute by voice": lambda world, _: world.tell(ev.LeaveRequested(mute=True)),
     "goodbye": lambda world, _: world.tell(ev.LeaveRequested()),
+    "once more": lambda world, _: world.tell(ev.RepeatRequested()),
+    "heard again": lambda world, _: world.tell(ev.NoticeEnded()),
     "a moment": lambda world, _: world.pass_time(0.3),
     "a while": lambda world, _: world.pass_time(7.0),
     "captured": lambda world, back: world.tell(ev.CaptureStarted(max(0, world.turn - back))),

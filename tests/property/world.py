@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
@@ -113,6 +114,14 @@ ANSWERS: dict[str, tuple[tuple[Any, ...], ...]] = {
         (0.1, "generated"),
         (0.1, "complete"),
     ),
+    "the last answer": (
+        (0.5, "tool", None, 0.2),
+        (0.1, "repeat"),
+        (0.5, "audio", 1.0),
+        (0.1, "generated"),
+        (4.0, "complete"),
+    ),
+    "the last answer, in silence": ((0.1, "tool", None, 0.1), (0.2, "repeat"), (2.0, "complete")),
     "tool that is cancelled": ((0.5, "tool", None, None), (1.0, "cancel"), (0.5, "audio", 1.0)),
 }
 
@@ -195,11 +204,10 @@ class Speaker:
         self.queued_until = -FOREVER
         self.notices = 0
 
-    def play_clip(self) -> None:
+    def play_clip(self, seconds: float = 0.4) -> None:
         self.notices += 1
-        self.later(
-            max(0.0, self.queued_until - self.world.now) + 0.4 * self.notices, self.clip_ended
-        )
+        queued_s = max(0.0, self.queued_until - self.world.now) + 0.4 * (self.notices - 1)
+        self.later(queued_s + seconds, self.clip_ended)
 
     def clip_ended(self) -> None:
         self.notices -= 1
@@ -256,6 +264,7 @@ class World:
             second_button=second,
             thinking_cue_s=2.0,
             conversation_timeout_s=conversation_timeout_s,
+            keeps_answers=True,
         )
         self.now = 0.0
         self.events: list[tuple[float, int, Callable[[], None]]] = []
@@ -297,6 +306,8 @@ class World:
         self.pending: set[int] = set()  # spoken, and nobody knows what becomes of it
         self.whole_sends: dict[int, int] = {}
         self.ran: set[int] = set()  # turns of which a tool has run
+        self.spoken: set[int] = set()  # turns whose answers came, since it was last forgotten
+        self.repeating: set[int] = set()  # those in which an earlier answer was asked for
         self.last_sound = -FOREVER
         self.tells = 0
         self.trusted: ev.SessionHandle | None = self.saved  # must be presented
@@ -436,6 +447,13 @@ class World:
         if not self.speaker.lost:
             self.speaker.play_clip()
 
+    def do_PlayAgain(self, order: fx.PlayAgain) -> None:  # noqa: N802
+        assert self.gate is None, "an answer into the open microphone"
+        assert not self.speaker.audible, "an answer into another one"
+        assert order.turn in self.spoken, "there is nothing to be played again"
+        assert order.turn not in self.repeating
+        self.speaker.play_clip(5.0)
+
     def do_Mute(self, order: fx.Mute) -> None:  # noqa: N802
         assert self.gate is None, "what is being said goes on to be captured"
         assert order.on != self.muted
@@ -443,6 +461,7 @@ class World:
 
     def do_Forgotten(self, _order: fx.Forgotten) -> None:  # noqa: N802
         assert self.is_between_turns
+        self.spoken.clear()
 
     def do_KeepMute(self, order: fx.KeepMute) -> None:  # noqa: N802
         """It is on the disk."""
@@ -575,8 +594,8 @@ class World:
         assert order.after < self.rules.max_texts
 
     def do_Refused(self, order: fx.Refused) -> None:  # noqa: N802
-        known = ("mute", "volume", "texts wait", "none of that number", "no conversation")
-        if any(words in order.reason for words in known):
+        known = "mute|volume|texts wait|none of that number|no conversation|answer"
+        if re.search(known, order.reason):
             return
         if "budget" in order.reason:
             assert self.spent
@@ -686,6 +705,8 @@ class World:
         self.settle(connection, turn)
         if turn not in connection.replied:
             connection.replied.add(turn)
+            if turn == self.speaker.expected:
+                self.spoken.add(turn)
             self.tell(ev.ReplyStarted(connection.generation, turn))
         self.speaker.feed(turn, seconds)
 
@@ -725,6 +746,17 @@ class World:
         if responds_s is not None:
             delay_s = (runs_s or 0.0) + responds_s
             self.later(delay_s, lambda: self.respond(generation, turn, call_id))
+
+    def say_repeat(self, connection: Connection, turn: int) -> None:
+        """A tool has asked for it, which has run by then."""
+        self.ask_for_repeat()
+        self.run_tool(connection.generation, turn, "repeat")
+
+    def ask_for_repeat(self) -> None:
+        turn = self.core._dialogue.turn
+        self.tell(ev.RepeatRequested())
+        if turn is not None and turn.record.repeats:
+            self.repeating.add(turn.number)
 
     def run_tool(self, generation: int, turn: int, call_id: str) -> None:
         self.ran.add(turn)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from speakerd.conversation.budget import Budget
-from speakerd.conversation.events import ForgetRequested, LeaveRequested, ToolCall
+from speakerd.conversation.events import (
+    ForgetRequested,
+    LeaveRequested,
+    RepeatRequested,
+    ToolCall,
+)
 from speakerd.conversation.status import Status
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from speakerd.conversation.events import Event
+    from speakerd.conversation.timer import Missed, Pending
     from speakerd.tools.tool import Result
 
 HELD = Status("thinking", "ready", "fresh", "gemini-a", 3, 0, (), None, (), volume=40)
+
+NOW = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass
@@ -29,7 +38,13 @@ class FakeSpeaker:
     refusal: str | None = None
     volume: int | None = None
     highest_volume: int = 100
+    now: datetime = NOW
+    timers: tuple[Pending, ...] = ()
+    missed: tuple[Missed, ...] = ()
     asked: list[Event] = field(default_factory=list)
+
+    def clock(self, seconds: float) -> float:
+        raise NotImplementedError
 
     def acts(self) -> None:
         raise NotImplementedError
@@ -146,3 +161,17 @@ def test_a_conversation_is_forgotten_and_one_that_is_open_is_over_for_that(
 
 def test_what_is_not_forgotten_is_told() -> None:
     assert call(FakeSpeaker(refusal="no"), "forget_conversation") == {"error": "no"}
+
+
+# --- the last answer again
+
+
+def test_the_last_answer_is_asked_for() -> None:
+    speaker = FakeSpeaker()
+    assert "again" in str(call(speaker, "repeat_last_answer")["last_answer"])
+    assert speaker.asked == [RepeatRequested()]
+
+
+def test_what_is_not_there_is_said_by_the_model() -> None:
+    answer = call(FakeSpeaker(refusal="there is none"), "repeat_last_answer")
+    assert answer == {"error": "there is none; say it again yourself, if you know what it was"}

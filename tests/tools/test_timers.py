@@ -17,6 +17,7 @@ from speakerd.tools.toolbox import Toolbox
 from tests.unit.story import Story
 
 if TYPE_CHECKING:
+    from speakerd.conversation.status import Status
     from speakerd.conversation.timer import Missed, Pending
     from speakerd.tools.tool import Result
 
@@ -30,12 +31,17 @@ class Speaker:
 
     highest_volume = 80
     volume = 40
+    unmuted_by = ""
 
     def __init__(self) -> None:
         self.story = Story()
         self.story.connected()
         self._ahead_s = NOON.timestamp() - self.story.now
         self.story.tell(ev.ClockRead(NOON.timestamp(), ZONE), self.story.now)
+
+    @property
+    def status(self) -> Status:
+        return self.story.core.status
 
     @property
     def now(self) -> datetime:

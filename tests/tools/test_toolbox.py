@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import pytest
@@ -25,8 +26,6 @@ from speakerd.tools.tool import Result, SpeakerPort, Tool
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from speakerd.conversation.events import Event
     from speakerd.conversation.status import Status
     from speakerd.conversation.timer import Missed, Pending
@@ -216,6 +215,9 @@ class Muted:
 
     unmuted_by = "the second button"
     highest_volume = 100
+    now = datetime.fromtimestamp(0, UTC)
+    timers: tuple[Pending, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
     def __init__(self) -> None:
         self.core = Core(Rules())
@@ -229,6 +231,9 @@ class Muted:
     def volume(self) -> int | None:
         return 40
 
+    def clock(self, seconds: float) -> float:
+        return 1.0 + seconds
+
     def acts(self) -> None:
         """It is sent once only."""
 
@@ -238,6 +243,7 @@ class Muted:
         return refusals[0] if refusals else None
 
 
+ALL = Toolbox.of(toolbox.SETS, hands_free=True)
 _ARGUMENTS = st.dictionaries(
     st.sampled_from(["percent", "by_percent", "on", "mute", "muted", "off"]) | st.text(),
     _JSON,
@@ -248,9 +254,7 @@ _ARGUMENTS = st.dictionaries(
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(
-                [each["name"] for each in Toolbox.of(toolbox.SETS, hands_free=True).declarations()]
-            ),
+            st.sampled_from([each["name"] for each in ALL.declarations()]),
             st.just({}) | _ARGUMENTS,
         ),
         max_size=6,
@@ -260,12 +264,12 @@ def test_no_tool_undoes_a_mute(calls: list[tuple[str, dict[str, Any]]]) -> None:
     """Whatever is called, in whatever order, by whatever arguments."""
     speaker = Muted()
     for name, args in calls:
-        Toolbox.of(toolbox.SETS, hands_free=True).call(ToolCall("id", name, args), speaker)
+        ALL.call(ToolCall("id", name, args), speaker)
         assert speaker.status.muted
 
 
 def test_only_one_tool_speaks_of_a_mute_and_it_takes_no_arguments() -> None:
-    declared = Toolbox.of(toolbox.SETS, hands_free=True).declarations()
+    declared = ALL.declarations()
     named = {each["name"]: each for each in declared if "mute" in str(each).lower()}
     assert set(named) == {"mute_microphone"}
     assert named["mute_microphone"]["parameters"]["properties"] == {}

@@ -14,7 +14,14 @@ from speakerd.conversation.events import Device, Key, PadKey, Trigger
 from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondButton, TurnTaking
 from speakerd.daemon import devices, eyes, root
 from speakerd.daemon.devices import Part
-from speakerd.daemon.translate import devices_of, remade_by, rules_of, secrets_of
+from speakerd.daemon.translate import (
+    devices_of,
+    keeps_answers,
+    remade_by,
+    rules_of,
+    secrets_of,
+    unmuted_by,
+)
 from speakerd.errors import Feature
 from speakerd.live.fetching import Address, Command, source_of
 from speakerd.live.models import UNKNOWN, Thinking
@@ -296,3 +303,28 @@ def test_the_voice_lives_by_them(
 def test_another_speaker_may_have_another_mixer() -> None:
     assert remade_by({"playback_device"}) == {Part.SPEAKER, Part.VOLUME}
     assert devices_of({Part.SPEAKER, Part.VOLUME}) == {Device.SPEAKER}
+
+
+@pytest.mark.parametrize(
+    ("options", "button"),
+    [
+        ({}, ""),
+        ({"second_button": "mute"}, ""),
+        ({"second_button": "stop", "second_button_pin": 6}, ""),
+        ({"second_button": "mute", "second_button_pin": 6}, "the second button"),
+        ({"mute_pin": 16}, ""),
+        ({"keypad_keys": "F13=mute"}, ""),
+        ({"keypad": "pad", "keypad_keys": "F13=talk,F14=mute"}, "the key F14 of the keypad"),
+    ],
+)
+def test_a_button_that_ends_a_mute_is_known_by_its_name(
+    options: dict[str, object], button: str
+) -> None:
+    assert unmuted_by(Settings.model_validate(options)) == button
+
+
+@pytest.mark.parametrize(("tools", "kept"), [("volume", False), ("volume,speaker", True)])
+def test_an_answer_is_kept_where_it_can_be_asked_for(tools: str, kept: bool) -> None:
+    settings = Settings.model_validate({"tools": tools})
+    assert keeps_answers(settings) is kept
+    assert rules_of(settings).keeps_answers is kept
