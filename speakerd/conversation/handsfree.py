@@ -148,6 +148,7 @@ class HandsFree:
 
     def _hang_up(self) -> None:
         stage, turn = self._stage, self._turns.current
+        self._turns.cancel_calls()
         if turn is not None and not turn.heard:  # nobody has said anything: it is no turn
             self._turns.discard(turn)
             self._turns.current = None

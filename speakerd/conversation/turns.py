@@ -107,6 +107,8 @@ class Turns:
         self.calls.clear()
         for turn in self.waiting():
             turn.open_calls.clear()
+            turn.calling.clear()
+            turn.call_ended = False
         for turn in self.unanswered.copy():
             turn.sent = False
             if not self.may_be_sent_again(turn):

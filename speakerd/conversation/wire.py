@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from speakerd.conversation.link import Link
     from speakerd.conversation.memory import Turn
 
-#: The states in which the model works on an answer: it may call tools.
-_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING, TurnState.OPEN, TurnState.REPLYING}
+#: The states in which the model may work on an answer, and call tools for it.
+_ANSWERING = {
+    *(TurnState.THINKING, TurnState.SPEAKING, TurnState.SETTLING),
+    *(TurnState.OPEN, TurnState.REPLYING),
+}
 
 _OnTheWire = (
     ev.ActivityStartSent
@@ -146,16 +149,17 @@ class Wire:
         if (turn := self._replied(event)) is None:
             return
         self._link.session.answered()
-        if turn.open_calls:  # it is the end of the call; the answer to its result is to come
+        talks_of_result = turn.answered and bool(turn.calling)
+        turn.calling.clear()
+        if turn.open_calls or talks_of_result:  # it ends the call; what comes of it is to come
+            turn.call_ended = bool(turn.open_calls)
             turn.alive_at = self._dialogue.now
             if turn.answered:
                 self._dialogue.step(TurnInput.REPLY_ENDED)
             return
         turn.record.turn_complete_at = self._dialogue.now
         if turn.answered:
-            turn.turn_done = True
-            self._dialogue.step(TurnInput.REPLY_ENDED)
-            self._dialogue.step(TurnInput.TURN_COMPLETE)
+            self._dialogue.end_answer(turn)
         elif turn.interrupted and not turn.streamed:
             self._dialogue.step(self._dialogue.overdue(turn))
         elif self._dialogue.turns.calls or self._dialogue.ends_its_call(turn):
@@ -186,8 +190,11 @@ class Wire:
         execute = turn is not None and (state in _ANSWERING or turn.at_work)
         if turn is not None:
             turn.alive_at = self._dialogue.now
+            turn.call_ended = False
             if execute and not event.blocking:
-                turn.open_calls |= {call.id for call in event.calls}
+                call_ids = {call.id for call in event.calls}
+                turn.open_calls |= call_ids
+                turn.calling |= call_ids
         self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
@@ -195,12 +202,12 @@ class Wire:
 
     def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
         if self._current(event.generation):
-            self._dialogue.tools_done((event.call_id,))
+            self._dialogue.tools_done((event.call_id,), in_silence=event.silent)
 
     def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
         if event.call_ids and self._current(event.generation):
             self._out.append(fx.CancelTools(event.call_ids))
-            self._dialogue.tools_done(event.call_ids)
+            self._dialogue.tools_done(event.call_ids, in_silence=True)
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.ConnectionOpened: _connection_opened,

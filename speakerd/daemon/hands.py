@@ -88,7 +88,7 @@ class Hands:
                 work.log("asked for again, and not done twice")
                 self._send(work, answer)
             elif not order.execute:
-                self._send(work, cancelled(call))
+                self._send(work, cancelled(call), Scheduling.SILENT)
                 work.log("not done: nobody waits for it any longer")
             else:
                 self._begin(work)
@@ -105,7 +105,7 @@ class Hands:
             task.cancel()
             work.log("cancelled")
             if told:
-                self._send(work, cancelled(work.call, begun=True))
+                self._send(work, cancelled(work.call, begun=True), Scheduling.SILENT)
 
     def close(self) -> None:
         """Leave all of them alone."""
@@ -150,9 +150,11 @@ class Hands:
             self._answered.popitem(last=False)
         self._send(work, answer)
 
-    def _send(self, work: _Work, answer: Answer) -> None:
+    def _send(self, work: _Work, answer: Answer, scheduling: Scheduling | None = None) -> None:
+        """Answer; of what nobody waits for nothing is to be said."""
         order = work.order
-        self._respond(order.generation, order.turn, work.call, answer, work.scheduling)
+        told = scheduling or work.scheduling
+        self._respond(order.generation, order.turn, work.call, answer, told)
 
 
 _FAILED: Answer = {"error": "it failed; the journal of the speaker says why"}

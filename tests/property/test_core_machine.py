@@ -293,6 +293,7 @@ class CoreMachine(RuleBasedStateMachine):
                 "usage": ev.Usage(),
                 "calls": (),
                 "blocking": True,
+                "silent": False,
                 "heard": True,
                 "speaks": True,
                 "told": 0,

@@ -555,6 +555,73 @@ def test_a_result_that_nothing_is_said_about_ends_the_turn_in_the_end(story: Sto
     assert story.outcomes == ["answered"]
 
 
+def test_a_call_that_follows_from_a_result_is_made_though_all_was_heard(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.complete(turn)
+    story.drained(turn)
+    story.responded(turn, "a")
+    assert story.is_in(TurnState.SETTLING)
+    assert story.ran(story.call(turn, "b", blocking=False))
+    story.wait(story.rules.settle_s + 10.0)
+    assert story.is_in(TurnState.SETTLING)
+
+
+def test_so_too_where_the_result_was_quicker_than_the_end_of_what_was_said(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.responded(turn, "a")
+    story.complete(turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    assert story.ran(story.call(turn, "b", blocking=False))
+    story.responded(turn, "b")
+    story.complete(turn)
+    story.complete(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_a_call_that_the_model_waits_for_keeps_a_turn_open_that_was_heard(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.drained(turn)
+    story.call(turn)
+    story.wait(story.rules.settle_s + 10.0)
+    assert story.is_in(TurnState.SETTLING)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("why", ["a silent result", "a cancellation"])
+def test_a_turn_that_waits_only_for_what_nothing_is_said_of_is_over(
+    story: Story, heard: bool, why: str
+) -> None:
+    turn = playing(story) if heard else story.ask()
+    for call_id in ("a", "b"):
+        story.call(turn, call_id, blocking=False)
+    story.complete(turn)
+    if heard:
+        story.drained(turn)
+    for call_id in ("a", "b"):
+        assert story.outcomes == []
+        if why == "a cancellation":
+            story.tell(ev.ToolCallsCancelled(story.generation, (call_id,)))
+        else:
+            story.tell(ev.ToolResponseSent(story.generation, turn, call_id, silent=True))
+    assert story.outcomes == ["answered" if heard else "silent"]
+
+
+def test_of_one_result_nothing_is_said_and_of_the_other_something(story: Story) -> None:
+    turn = story.ask()
+    for call_id in ("a", "b"):
+        story.call(turn, call_id, blocking=False)
+    story.complete(turn)
+    story.responded(turn, "a")
+    story.tell(ev.ToolResponseSent(story.generation, turn, "b", silent=True))
+    assert story.is_in(TurnState.THINKING)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
 def test_the_server_takes_input_while_such_a_call_is_open(story: Story) -> None:
     turn = story.ask()
     story.call(turn, blocking=False)
