@@ -320,6 +320,12 @@ class Dialogue:
                 self._end_of_calls(current)
         self.deliver()
 
+    def give_connection_up(self, reason: str) -> None:
+        """Have another one made; what was asked is told to be unanswered, and not asked again."""
+        if self.turn is not None:
+            self.turn.runaway = True
+        self._stage.restart_link(reason)
+
     def _end_of_calls(self, turn: Turn) -> None:
         """The turn is over: it has waited for nothing but calls of which nothing is said."""
         turn.call_ended = False

@@ -140,7 +140,8 @@ class HandsFree:
             return None
         turn.waiting_since = self._stage.now
         turn.continues = False
-        return TurnInput.UNDELIVERED if turn.tool_ran else None  # it would run again
+        again = not (turn.tool_ran or turn.runaway)
+        return None if again else TurnInput.UNDELIVERED  # it would run again
 
     def _listen_no_more(self) -> None:
         """What is being said is heard to its end."""

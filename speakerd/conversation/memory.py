@@ -37,6 +37,7 @@ class Turn:
     extended: bool = False  # a transcription has extended the limit
     interrupted: bool = False  # by the server since it was sent, before any audio
     tool_ran: bool = False
+    runaway: bool = False  # the model has called tools for it without end
     open_calls: set[str] = field(default_factory=set)  # that the model does not wait for
     calling: set[str] = field(default_factory=set)  # so too, before the turnComplete of the call
     call_ended: bool = False  # all that is missing is what comes of the open calls

@@ -48,6 +48,7 @@ class Wire:
         self._dialogue = dialogue
         self._link = link
         self._out = out
+        self._called = (0, 0)  # in which turn the model has called tools, and how many
 
     def handle(self, event: ev.Event) -> None:
         """Take one of the facts that are about it."""
@@ -187,7 +188,9 @@ class Wire:
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
         turn, state = self._replied(event), self._dialogue.state
-        execute = turn is not None and (state in _ANSWERING or turn.at_work)
+        beyond = self._calls_beyond(event)
+        wanted = turn is not None and (state in _ANSWERING or turn.at_work)
+        execute = wanted and beyond <= 0
         if turn is not None:
             turn.alive_at = self._dialogue.now
             turn.call_ended = False
@@ -195,7 +198,18 @@ class Wire:
                 call_ids = {call.id for call in event.calls}
                 turn.open_calls |= call_ids
                 turn.calling |= call_ids
-        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
+        too_many = wanted and beyond > 0
+        run = fx.RunTools(event.generation, event.turn, event.calls, execute, too_many)
+        self._out.append(run)
+        if beyond > self._dialogue.turns.rules.max_refused_calls:
+            self._dialogue.give_connection_up("the model calls tools without end")
+
+    def _calls_beyond(self, event: ev.ToolCallReceived) -> int:
+        """How many calls, with these, there are of this turn that none should have."""
+        turn, before = self._called
+        count = len(event.calls) + (before if turn == event.turn else 0)
+        self._called = event.turn, count
+        return count - self._dialogue.turns.rules.max_calls
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
         self._dialogue.tool_executed(event.turn)

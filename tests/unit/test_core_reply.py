@@ -697,3 +697,51 @@ def test_what_takes_too_long_is_left_alone_when_the_turn_is_given_up(story: Stor
     story.wait(story.rules.tool_timeout_s)
     assert fx.CancelTools(("a",), told=True) in story.last
     assert story.told == [fx.Notice.RESULT_LOST]
+
+
+# --- a model that calls without end
+
+
+def called(story: Story, turn: int, count: int, *, blocking: bool = True) -> list[fx.RunTools]:
+    """So many calls, each answered before the next one."""
+    before = len(story.all(fx.RunTools))
+    for number in range(count):
+        story.wait(0.1)
+        story.call(turn, str(number), blocking=blocking)
+        story.responded(turn, str(number))
+    return story.all(fx.RunTools)[before:]
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_there_is_an_end_to_the_calls_of_a_turn(story: Story, blocking: bool) -> None:
+    rules = story.rules
+    turn = story.ask()
+    assert all(run.execute for run in called(story, turn, rules.max_calls, blocking=blocking))
+    for run in called(story, turn, rules.max_refused_calls, blocking=blocking):
+        assert (run.execute, run.too_many) == (False, True)
+    assert story.all(fx.Disconnect) == []
+    called(story, turn, 1, blocking=blocking)
+    assert len(story.all(fx.Disconnect)) == 1
+    story.close(None)
+    assert story.outcomes == ["no-answer"]
+    assert story.told == [fx.Notice.NO_ANSWER]
+    assert len(story.all(fx.Deliver)) == 1, "it would call as often again"
+
+
+def test_who_has_been_told_that_it_is_enough_may_answer(story: Story) -> None:
+    turn = story.ask()
+    called(story, turn, story.rules.max_calls + 1)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    turn = story.ask()
+    assert called(story, turn, 1)[0].execute, "another turn has calls of its own"
+
+
+def test_calls_without_end_after_a_stop_end_too(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.StopRequested())
+    rules = story.rules
+    runs = called(story, turn, rules.max_calls + rules.max_refused_calls + 1)
+    assert not any(run.execute or run.too_many for run in runs)
+    assert len(story.all(fx.Disconnect)) == 1
+    assert story.told == []
