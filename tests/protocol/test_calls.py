@@ -6,11 +6,13 @@ What a call may do and what becomes of it is tried with tools that wait until a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from speakerd.audio import earcons
 from speakerd.conversation.effects import Notice
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase, ToolCall, ToolCalls
@@ -34,7 +36,12 @@ NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
 #: Of a quick tool, and of a slow one: whether the model waits, by what it takes.
 WAITS = {LIVE: (True, False), THINKER: (False, False), LEGACY: (True, True), NATIVE: (True, False)}
 MODELS = tuple(WAITS)
-WAITING = tuple((model, name) for model, waits in WAITS.items() for name, wait in zip(("lamp", "fetch"), waits, strict=True) if wait)
+WAITING = tuple(
+    (model, name)
+    for model, waits in WAITS.items()
+    for name, wait in zip(("lamp", "fetch"), waits, strict=True)
+    if wait
+)
 #: Those that can be told when to speak of a result.
 SCHEDULED = {LIVE, NATIVE}
 
@@ -126,6 +133,11 @@ def results(simulator: Simulator) -> list[dict[str, Any]]:
     return [each["response"] for each in responses(simulator)]
 
 
+def chunks(simulator: Simulator) -> int:
+    """How many pieces of sound have come."""
+    return sum(connection.received["audio"] for connection in simulator.connections)
+
+
 def said(simulator: Simulator) -> bytes:
     """All that was answered."""
     return b"".join(bytes(turn.reply) for turn in simulator.turns)
@@ -169,7 +181,14 @@ async def test_a_slow_call_is_answered_when_it_is_done(
 ) -> None:
     simulator.plan.add(Phase.THINKING, ToolCall("fetch", {"what": "milk"}))
     kind = SlowRig if ends == "during the answer" else Rig
-    rig = made(shop, tmp_path, kind, model=model, of_fetch={"scheduling": scheduling}, rules={"settle_s": 0.2})
+    rig = made(
+        shop,
+        tmp_path,
+        kind,
+        model=model,
+        of_fetch={"scheduling": scheduling},
+        rules={"settle_s": 0.2},
+    )
     async with rig.running():
         await rig.say_aloud()
         await shop.until_begun()
@@ -181,7 +200,9 @@ async def test_a_slow_call_is_answered_when_it_is_done(
         (response,) = await simulator.wait_for(lambda: responses(simulator))
         told = response.get("scheduling")
         answers = 1 if WAITS[model][1] or told == "SILENT" else 2
-        await simulator.wait_for(lambda: len(simulator.turns) == answers and simulator.turns[-1].completed_at)
+        await simulator.wait_for(
+            lambda: len(simulator.turns) == answers and simulator.turns[-1].completed_at
+        )
         while not rig.turns or rig.speaker.heard[1] != said(simulator):
             rig.speaker.play()
             await rig.command("status")
@@ -447,3 +468,210 @@ async def test_who_speaks_into_an_answer_wants_no_result(
         assert 2 in rig.speaker.heard
     assert shop.done == []
     assert clean(simulator)
+
+
+# --- what tools may come up with
+
+
+async def hang(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    """Do nothing, and not even end when it is told to."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return {}
+
+
+async def fail(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    raise OSError("no route to host")
+
+
+async def be_long(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    return {"text": "x" * 10_000_000}
+
+
+async def give_no_json(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    return {"half of a letter": "\ud83d", "object": object()}
+
+
+def block(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    """Keep everything else waiting for a moment."""
+    sum(range(1_000_000))
+    return {"sum": "done"}
+
+
+FAILED = "it failed; the journal of the speaker says why"
+ODD: Mapping[str, tuple[Any, Mapping[str, object]]] = {
+    "hangs": (hang, {"error": "it took longer than 0.05 s, and was given up"}),
+    "fails": (fail, {"error": FAILED}),
+    "is long": (be_long, {"error": "its result is longer than 16 KiB"}),
+    "gives no JSON": (give_no_json, {"error": FAILED}),
+    "blocks": (block, {"sum": "done"}),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("model", [LIVE, LEGACY])
+async def test_whatever_a_tool_does_its_call_is_answered(
+    simulator: Simulator, tmp_path: Path, model: str, what: str
+) -> None:
+    do, expected = ODD[what]
+    simulator.plan.add(Phase.THINKING, ToolCall("odd"))
+    slow = asyncio.iscoroutinefunction(do)
+    odd = Tool(
+        "odd",
+        "Do something odd.",
+        PARAMETERS,
+        do,
+        slow=slow,
+        limit_s=0.05 if what == "hangs" else 30.0,
+    )
+    rig = Rig(tmp_path, model=model, tools_of_its_own=(odd,))
+    async with rig.running():
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "answered"
+        (result,) = await simulator.wait_for(lambda: results(simulator))
+        await rig.say_aloud()
+        await rig.turn(2)
+    assert result == expected
+    assert clean(simulator)
+
+
+@pytest.mark.parametrize("model", [LEGACY, THINKER])
+async def test_a_model_that_calls_without_end_is_given_up_aloud(
+    simulator: Simulator, shop: Workshop, tmp_path: Path, model: str
+) -> None:
+    """Where it does not wait, it says something in between."""
+    simulator.plan.add(Phase.THINKING, ToolCall("lamp"), turn=1)
+    for turn in range(1, 12):
+        for _ in range(11 if turn == 1 else 1):
+            simulator.plan.add(Phase.THINKING, ToolCall("lamp"), turn=turn)
+        simulator.plan.add(Phase.THINKING, faults.NoAudio(), turn=turn)
+    rig = made(shop, tmp_path, model=model, rules={"max_calls": 5, "max_refused_calls": 3})
+    async with rig.running():
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "result-lost"
+        await rig.until(lambda: rig.speaker.clips == [earcons.render(Notice.RESULT_LOST)])
+    assert len(shop.done) == 5
+    assert any("too many calls" in str(result) for result in results(simulator))
+    assert clean(simulator)
+
+
+# --- the connection is lost meanwhile
+
+DROPS: Mapping[str, faults.Act] = {
+    "reset": faults.Abort(),
+    "1011": faults.Close(1011, "Internal error encountered."),
+    "GoAway": faults.GoAway(0.3),
+}
+BRISK = {"backoff_first_s": 0.05, "backoff_urgent_s": 0.2, "go_away_margin_s": 0.1}
+
+
+@pytest.mark.parametrize("acted", [True, False])
+@pytest.mark.parametrize("drop", DROPS)
+@pytest.mark.parametrize("model", [LIVE, LEGACY])
+async def test_what_was_done_is_not_done_again_over_the_next_connection(
+    simulator: Simulator, shop: Workshop, tmp_path: Path, model: str, drop: str, acted: bool
+) -> None:
+    shop.acts_first = acted
+    simulator.plan.add(Phase.THINKING, ToolCall("fetch"), turn=1)
+    if not WAITS[model][1]:
+        simulator.plan.add(Phase.THINKING, faults.NoAudio(), turn=1)
+    rig = made(shop, tmp_path, model=model, rules=BRISK)
+    async with rig.running():
+        await rig.say_aloud()
+        await shop.until_begun()
+        simulator.act(DROPS[drop])
+        ledger = await rig.turn()
+        await shop.until_cancelled()
+        if acted:
+            assert (ledger["outcome"], ledger["deliveries"]) == ("result-lost", 1)
+            await rig.until(lambda: rig.speaker.clips == [earcons.render(Notice.RESULT_LOST)])
+        else:
+            assert (ledger["outcome"], ledger["deliveries"]) == ("answered", 2)
+            assert rig.speaker.clips == []
+        await rig.say_aloud()  # and nothing hangs on the open call
+        assert (await rig.turn(2))["outcome"] == "answered"
+        assert rig.speaker.heard[2] == simulator.turns[-1].reply != b""
+    assert shop.done == []
+    assert len(simulator.connections) == 2
+    assert results(simulator) == []
+
+
+async def test_a_call_that_is_asked_for_again_over_the_next_connection_is_not_done_twice(
+    simulator: Simulator, shop: Workshop, tmp_path: Path
+) -> None:
+    shop.acts_first = True
+    fetch = ToolCall("fetch", {"what": "milk"}, id="1")
+    simulator.plan.add(Phase.THINKING, fetch, turn=1)
+    rig = made(shop, tmp_path, model=LEGACY, rules=BRISK)
+    async with rig.running():
+        await rig.say_aloud()
+        await shop.until_begun()
+        simulator.drop()
+        assert (await rig.turn())["outcome"] == "result-lost"
+        simulator.plan.add(Phase.THINKING, fetch, turn=2)
+        await rig.say_aloud()
+        assert (await rig.turn(2))["outcome"] == "answered"
+    assert shop.begun == ["milk"]
+    (result,) = results(simulator)
+    assert "it is not known what of it was done" in result["error"]
+
+
+async def test_a_call_with_the_id_of_one_that_was_answered_gets_that_answer(
+    simulator: Simulator, shop: Workshop, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        simulator.plan.add(Phase.THINKING, ToolCall("lamp", {"what": "on"}, id="1"))
+    simulator.plan.add(Phase.THINKING, ToolCall("lamp", {"what": "off"}, id="1"))
+    rig = made(shop, tmp_path)
+    async with rig.running():
+        await rig.say_aloud()
+        assert (await rig.turn())["outcome"] == "answered"
+    assert shop.done == ["on", "off"]
+    assert results(simulator) == [{"lamp": "on"}, {"lamp": "on"}, {"lamp": "off"}]
+    assert clean(simulator)
+
+
+# --- hands free
+
+
+@pytest.mark.parametrize("model", [LIVE, THINKER, NATIVE])
+async def test_hands_free_a_slow_call_keeps_nobody_waiting(
+    simulator: Simulator, shop: Workshop, tmp_path: Path, model: str
+) -> None:
+    simulator.plan.add(Phase.THINKING, ToolCall("fetch"), turn=1)
+    rig = made(shop, tmp_path, model=model, turn_taking="conversation", echo_guard_ms=0)
+    async with rig.running():
+        await rig.command("press")
+        await rig.state("listening")
+        rig.hear(SPEECH)
+        rig.hear(QUIET)
+        await shop.until_begun()
+        await rig.until(lambda: rig.microphone.open_on == 2)  # it listens, and nobody speaks
+        sent = chunks(simulator)
+        rig.hear(QUIET)
+        await simulator.wait_for(lambda: chunks(simulator) > sent)
+        shop.may_end.set()
+        await simulator.wait_for(lambda: results(simulator))
+        await rig.until(lambda: 2 in rig.speaker.heard)
+        assert b"".join(map(bytes, rig.speaker.heard.values())) == said(simulator)
+        assert (await rig.turn())["outcome"] == "answered"
+    assert shop.done == [""]
+    assert clean(simulator)
+
+
+async def test_hands_free_who_hangs_up_wants_no_result(
+    simulator: Simulator, shop: Workshop, tmp_path: Path
+) -> None:
+    simulator.plan.add(Phase.THINKING, ToolCall("fetch"))
+    simulator.plan.add(Phase.THINKING, faults.NoAudio())
+    rig = made(shop, tmp_path, turn_taking="conversation", echo_guard_ms=0)
+    async with rig.running():
+        await rig.command("press")
+        await rig.state("listening")
+        rig.hear(SPEECH)
+        rig.hear(QUIET)
+        await shop.until_begun()
+        await rig.command("release")
+        await shop.until_cancelled()
+        await rig.state("idle")
+    assert shop.done == []

@@ -341,9 +341,7 @@ UNFIT: Mapping[str, object] = {
 
 
 @pytest.mark.parametrize("what", UNFIT)
-async def test_a_result_that_cannot_be_sent_is_an_error(
-    world: World, what: str
-) -> None:
+async def test_a_result_that_cannot_be_sent_is_an_error(world: World, what: str) -> None:
     result = cast("Result", UNFIT[what])
 
     async def later() -> Result:
