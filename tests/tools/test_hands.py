@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speakerd.config.settings import Settings
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.daemon.hands import Hands
+from speakerd.live.messages import is_sane
 from speakerd.tools.tool import Scheduling, Tool
 from speakerd.tools.toolbox import Toolbox
 
@@ -82,7 +87,7 @@ class World:
 
     def hands(self, **options: Any) -> Hands:  # noqa: ANN401 - as Hands takes them
         def status() -> Status:
-            raise NotImplementedError
+            return cast("Status", SimpleNamespace(volume=40))
 
         tool = replace(Tool.of(_bound(self)), **options)
         return Hands(
@@ -90,7 +95,7 @@ class World:
             self.tell,
             status,
             self.respond,
-            toolbox=lambda _: Toolbox([tool]),
+            toolbox=lambda _: Toolbox.of(["volume"], [tool]),
             now=lambda: datetime.now(UTC),
         )
 
@@ -392,3 +397,36 @@ async def test_the_journal_has_every_call_and_what_became_of_it_but_not_what_was
         "the model calls a tool that is not there: not done (N ms)",
         "the model calls fetch: cancelled (N ms)",
     ]
+
+
+#: Whatever may be in the arguments of a call, and more.
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["\ud800", "x" * 1_000_000, 10**400, -(10**400), "\x1b[2J", "pear"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["fetch", "set_volume", "change_volume", "get_volume"]) | st.text()
+ARGUMENTS = st.sampled_from(["what", "percent", "by_percent", "\ud800", "x" * 100_000]) | st.text()
+
+
+@given(NAMES, st.dictionaries(ARGUMENTS, ANYTHING | st.just({"deep": nested(2000)}), max_size=4))
+def test_whatever_is_called_with_whatever_arguments_is_answered(
+    name: str, args: dict[str, object]
+) -> None:
+    async def call() -> None:
+        world = World()
+        world.may_end.set()
+        hands = world.hands()
+        hands.run(fx.RunTools(1, 7, (ev.ToolCall("1", name, args),)))
+        await turns_of_the_loop()
+        ((call_id, answer),) = world.answers
+        assert call_id == "1"
+        assert len(json.dumps(answer, allow_nan=False)) <= 17 * 1024
+        assert is_sane(answer)
+
+    asyncio.run(call())
