@@ -154,7 +154,7 @@ class Dialogue:
         """When the end of a turn has trailed what was heard for long enough."""
         if self.turn is None:
             return self._entered + self._rules.settle_s
-        if self.turn.at_work:
+        if self.turn.at_work or self.turns.calls:
             return self._entered + self._rules.work_timeout_s
         return max(self._entered, self.turn.result_at) + self._rules.settle_s
 
@@ -303,17 +303,45 @@ class Dialogue:
         """Blocking calls are pending: no realtime input until they are answered."""
         self.turns.calls |= dict.fromkeys(call_ids, self.now)
 
-    def tools_done(self, call_ids: tuple[str, ...]) -> None:
-        """These calls are answered or cancelled."""
+    def tools_done(self, call_ids: tuple[str, ...], *, in_silence: bool) -> None:
+        """These calls are answered or cancelled; ``in_silence``: the model says nothing of it."""
         for call_id in call_ids:
             self.turns.calls.pop(call_id, None)
         for turn in self.turns.waiting():
             turn.open_calls -= set(call_ids)
-        if self.turn is not None:
-            self.turn.alive_at = self.turn.result_at = self.now
-            if self.turn.silent_since is not None:
-                self.turn.silent_since = self.now
+            if in_silence:
+                turn.calling -= set(call_ids)
+        if (current := self.turn) is not None:
+            current.alive_at = self.now
+            if current.silent_since is not None:
+                current.silent_since = self.now
+            if not in_silence:
+                current.result_at = self.now
+                current.call_ended = False
+            elif current.call_ended and not current.open_calls:
+                self._end_of_calls(current)
         self.deliver()
+
+    def give_connection_up(self, reason: str) -> None:
+        """Have another one made; what was asked is told to be unanswered, and not asked again."""
+        if self.turn is not None:
+            self.turn.runaway = True
+        self._stage.restart_link(reason)
+
+    def _end_of_calls(self, turn: Turn) -> None:
+        """The turn is over: it has waited for nothing but calls of which nothing is said."""
+        turn.call_ended = False
+        if turn.answered:
+            self.end_answer(turn)
+        else:
+            turn.turn_done = True
+            self.step(TurnInput.SILENT_END)
+
+    def end_answer(self, turn: Turn) -> None:
+        """All of the answer has come."""
+        turn.turn_done = True
+        self.step(TurnInput.REPLY_ENDED)
+        self.step(TurnInput.TURN_COMPLETE)
 
     def ends_its_call(self, turn: Turn) -> bool:
         """Whether a turnComplete that comes now is that of the call which has just been answered.

@@ -222,14 +222,16 @@ class RunTools:
     """Execute these calls of the model and send it the results.
 
     With ``execute`` False nobody waits for them any longer: only answer that they were cancelled,
-    because the server takes no input while a call is open. Every call ends in ToolResponseSent,
-    unless its connection ends before.
+    because the server takes no input while a call is open. So too where they are ``too_many`` for
+    one turn, and the model is told that. Every call ends in ToolResponseSent, unless its connection
+    ends before.
     """
 
     generation: int
     turn: int
     calls: tuple[ToolCall, ...]
     execute: bool = True
+    too_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)

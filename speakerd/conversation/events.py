@@ -585,11 +585,15 @@ class ToolExecuted:
 
 @dataclass(frozen=True, slots=True)
 class ToolResponseSent:
-    """The result of a call is on the wire: it is pending no longer."""
+    """The result of a call is on the wire: it is pending no longer.
+
+    ``silent``: the model, which has not waited for it, has been told to say nothing of it.
+    """
 
     generation: int
     turn: int
     call_id: str
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ class HandsFree:
             return None
         turn.waiting_since = self._stage.now
         turn.continues = False
-        return TurnInput.UNDELIVERED if turn.tool_ran else None  # it would run again
+        again = not (turn.tool_ran or turn.runaway)
+        return None if again else TurnInput.UNDELIVERED  # it would run again
 
     def _listen_no_more(self) -> None:
         """What is being said is heard to its end."""
@@ -150,6 +151,7 @@ class HandsFree:
 
     def _hang_up(self) -> None:
         stage, turn = self._stage, self._turns.current
+        self._turns.cancel_calls()
         if turn is not None and not turn.heard:  # nobody has said anything: it is no turn
             self._turns.discard(turn)
             self._turns.current = None

@@ -38,7 +38,10 @@ class Turn:
     interrupted: bool = False  # by the server since it was sent, before any audio
     tool_ran: bool = False
     repeats: int | None = None  # the turn whose answer is to be heard once more after this one's
+    runaway: bool = False  # the model has called tools for it without end
     open_calls: set[str] = field(default_factory=set)  # that the model does not wait for
+    calling: set[str] = field(default_factory=set)  # so too, before the turnComplete of the call
+    call_ended: bool = False  # all that is missing is what comes of the open calls
     result_at: float = -FOREVER  # a result was sent; the turnComplete of the call may trail it
     answered: bool = False  # reply audio has come
     continues: bool = False  # the model has said that it works on more of the answer

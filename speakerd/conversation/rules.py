@@ -93,6 +93,8 @@ class Rules:
     work_timeout_s: float = 60.0  # so too, where it has said that it works on more of the answer
     call_end_s: float = 1.0  # a turnComplete this soon after a result may be that of the call
     tool_timeout_s: float = 60.0  # a pending tool call without a result
+    max_calls: int = 50  # tool calls in one turn; those beyond are refused
+    max_refused_calls: int = 10  # of a model that calls on all the same; then it is given up
     longest_playback_s: float = 1000.0  # a speaker that has not drained by then is lost
     settle_s: float = 10.0  # turnComplete may trail the last audible sample by 7 to 9 s
     max_deliveries: int = 2  # whole deliveries of one utterance, the first included

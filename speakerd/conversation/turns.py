@@ -111,7 +111,8 @@ class Turns:
 
     def may_be_sent_again(self, turn: Turn) -> bool:
         """Whether a delivery that was in vain may be tried once more."""
-        return turn.sends < self.rules.max_deliveries and not turn.tool_ran
+        again = not (turn.tool_ran or turn.runaway)
+        return again and turn.sends < self.rules.max_deliveries
 
     def sent(self, turn: Turn) -> None:
         """All of an utterance is on the wire."""
@@ -127,6 +128,8 @@ class Turns:
         self.calls.clear()
         for turn in self.waiting():
             turn.open_calls.clear()
+            turn.calling.clear()
+            turn.call_ended = False
         for turn in self.unanswered.copy():
             turn.sent = False
             if not self.may_be_sent_again(turn):

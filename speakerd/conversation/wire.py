@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from speakerd.conversation.link import Link
     from speakerd.conversation.memory import Turn
 
-#: The states in which the model works on an answer: it may call tools.
-_ANSWERING = {TurnState.THINKING, TurnState.SPEAKING, TurnState.OPEN, TurnState.REPLYING}
+#: The states in which the model may work on an answer, and call tools for it.
+_ANSWERING = {
+    *(TurnState.THINKING, TurnState.SPEAKING, TurnState.SETTLING),
+    *(TurnState.OPEN, TurnState.REPLYING),
+}
 
 _OnTheWire = (
     ev.ActivityStartSent
@@ -45,6 +48,7 @@ class Wire:
         self._dialogue = dialogue
         self._link = link
         self._out = out
+        self._called = (0, 0)  # in which turn the model has called tools, and how many
 
     def handle(self, event: ev.Event) -> None:
         """Take one of the facts that are about it."""
@@ -146,16 +150,17 @@ class Wire:
         if (turn := self._replied(event)) is None:
             return
         self._link.session.answered()
-        if turn.open_calls:  # it is the end of the call; the answer to its result is to come
+        talks_of_result = turn.answered and bool(turn.calling)
+        turn.calling.clear()
+        if turn.open_calls or talks_of_result:  # it ends the call; what comes of it is to come
+            turn.call_ended = bool(turn.open_calls)
             turn.alive_at = self._dialogue.now
             if turn.answered:
                 self._dialogue.step(TurnInput.REPLY_ENDED)
             return
         turn.record.turn_complete_at = self._dialogue.now
         if turn.answered:
-            turn.turn_done = True
-            self._dialogue.step(TurnInput.REPLY_ENDED)
-            self._dialogue.step(TurnInput.TURN_COMPLETE)
+            self._dialogue.end_answer(turn)
         elif turn.interrupted and not turn.streamed:
             self._dialogue.step(self._dialogue.overdue(turn))
         elif self._dialogue.turns.calls or self._dialogue.ends_its_call(turn):
@@ -184,24 +189,40 @@ class Wire:
         if event.blocking:
             self._dialogue.tools_called(tuple(call.id for call in event.calls))
         turn, state = self._replied(event), self._dialogue.state
-        execute = turn is not None and (state in _ANSWERING or turn.at_work)
+        beyond = self._calls_beyond(event)
+        wanted = turn is not None and (state in _ANSWERING or turn.at_work)
+        execute = wanted and beyond <= 0
         if turn is not None:
             turn.alive_at = self._dialogue.now
+            turn.call_ended = False
             if execute and not event.blocking:
-                turn.open_calls |= {call.id for call in event.calls}
-        self._out.append(fx.RunTools(event.generation, event.turn, event.calls, execute))
+                call_ids = {call.id for call in event.calls}
+                turn.open_calls |= call_ids
+                turn.calling |= call_ids
+        too_many = wanted and beyond > 0
+        run = fx.RunTools(event.generation, event.turn, event.calls, execute, too_many)
+        self._out.append(run)
+        if beyond > self._dialogue.turns.rules.max_refused_calls:
+            self._dialogue.give_connection_up("the model calls tools without end")
+
+    def _calls_beyond(self, event: ev.ToolCallReceived) -> int:
+        """How many calls, with these, there are of this turn that none should have."""
+        turn, before = self._called
+        count = len(event.calls) + (before if turn == event.turn else 0)
+        self._called = event.turn, count
+        return count - self._dialogue.turns.rules.max_calls
 
     def _tool_executed(self, event: ev.ToolExecuted) -> None:
         self._dialogue.tool_executed(event.turn)
 
     def _tool_response_sent(self, event: ev.ToolResponseSent) -> None:
         if self._current(event.generation):
-            self._dialogue.tools_done((event.call_id,))
+            self._dialogue.tools_done((event.call_id,), in_silence=event.silent)
 
     def _tool_calls_cancelled(self, event: ev.ToolCallsCancelled) -> None:
         if event.call_ids and self._current(event.generation):
             self._out.append(fx.CancelTools(event.call_ids))
-            self._dialogue.tools_done(event.call_ids)
+            self._dialogue.tools_done(event.call_ids, in_silence=True)
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.ConnectionOpened: _connection_opened,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import functools
 import json
 import logging
 import time
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.daemon.translate import unmuted_by
+from speakerd.live.messages import is_sane
 from speakerd.tools.tool import LIMIT_S, Scheduling
 from speakerd.tools.toolbox import cancelled
 
@@ -61,7 +64,7 @@ class Hands:
         self._respond = respond
         self._make_toolbox = toolbox
         self._now = now
-        self._working: dict[str, tuple[_Work, asyncio.Task[None]]] = {}  # by the id of the call
+        self._working: dict[str, _Working] = {}  # by the id of the call
         self._answered: OrderedDict[str, tuple[ev.ToolCall, Answer]] = OrderedDict()  # so too
         self.reload(settings)
 
@@ -84,13 +87,17 @@ class Hands:
         for call in order.calls:
             work = _Work(order, call, self._toolbox, time.monotonic())
             before, answer = self._answered.get(call.id, (None, {}))
-            if call.id in self._working:
+            if (working := self._working.get(call.id)) is not None:
+                working.work = dataclasses.replace(working.work, order=order)  # who asked last
                 work.log("asked for again, and not done twice")
             elif call == before:
                 work.log("asked for again, and not done twice")
                 self._send(work, answer)
+            elif order.too_many:
+                self._send(work, _TOO_MANY)
+                work.log("not done: the model calls without end")
             elif not order.execute:
-                self._send(work, cancelled(call))
+                self._send(work, cancelled(call), Scheduling.SILENT)
                 work.log("not done: nobody waits for it any longer")
             else:
                 self._begin(work)
@@ -101,13 +108,14 @@ class Hands:
         ``told``: the model still waits for them, and is told so.
         """
         for call_id in call_ids:
-            if (working := self._working.pop(call_id, None)) is None:
+            if (working := self._leave(call_id)) is None:
                 continue
-            work, task = working
-            task.cancel()
+            work, answer = working.work, cancelled(working.work.call, begun=True)
             work.log("cancelled")
+            if working.reach.acted:
+                self._remember(work.call, answer)
             if told:
-                self._send(work, cancelled(work.call, begun=True))
+                self._send(work, answer, Scheduling.SILENT)
 
     def close(self) -> None:
         """Leave all of them alone."""
@@ -120,8 +128,10 @@ class Hands:
             self._tell, self._status, self._now, self._highest_volume, self._unmuted_by, work
         )
         if work.slow:
-            waiting = asyncio.create_task(self._wait_for(work, reach), name=f"tool {work.name}")
-            self._working[call.id] = work, waiting
+            doing = asyncio.create_task(_do(work, reach), name=f"tool {work.name}")
+            limit = asyncio.get_running_loop().call_later(work.limit_s, self._give_up, call.id)
+            self._working[call.id] = _Working(work, reach, doing, limit)
+            doing.add_done_callback(functools.partial(self._ended, call.id))
             return
         try:
             answer = _finished(work.toolbox.call(call, reach))
@@ -130,35 +140,52 @@ class Hands:
             answer = _FAILED
         self._answer(work, answer)
 
-    async def _wait_for(self, work: _Work, reach: _Reach) -> None:
-        answer: Answer
-        limit = asyncio.timeout(work.limit_s)
-        try:
-            async with limit:
-                doing = work.toolbox.call(work.call, reach)
-                answer = await doing if isinstance(doing, Awaitable) else doing
-        except Exception:
-            if limit.expired():
-                answer = {"error": f"it took longer than {work.limit_s:g} s, and was given up"}
-            else:
-                log.exception("the tool %s failed", work.name)
-                answer = _FAILED
-        if self._working.pop(work.call.id, None) is not None:
-            self._answer(work, answer)
+    def _give_up(self, call_id: str) -> None:
+        """The time of a call is over, whether its tool lets itself be cancelled or not."""
+        if (working := self._leave(call_id)) is not None:
+            limit_s = working.work.limit_s
+            error = f"it took longer than {limit_s:g} s, and was given up"
+            self._answer(working.work, {"error": error})
+
+    def _leave(self, call_id: str) -> _Working | None:
+        working = self._working.pop(call_id, None)
+        if working is not None:
+            working.limit.cancel()
+            working.doing.cancel()
+        return working
+
+    def _ended(self, call_id: str, doing: asyncio.Task[Answer]) -> None:
+        error = None if doing.cancelled() else doing.exception()
+        working = self._working.get(call_id)
+        if working is None or working.doing is not doing:
+            return  # it was left alone
+        self._leave(call_id)
+        if error is not None or doing.cancelled():
+            log.error("the tool %s failed", working.work.name, exc_info=error)
+        failed = error is not None or doing.cancelled()
+        self._answer(working.work, _FAILED if failed else doing.result())
 
     def _answer(self, work: _Work, answer: Answer) -> None:
         answer = _fitting(answer, work)
         work.log("not done" if "error" in answer else "done")
-        self._answered[work.call.id] = work.call, answer
-        while len(self._answered) > _REMEMBERED:
-            self._answered.popitem(last=False)
+        self._remember(work.call, answer)
         self._send(work, answer)
 
-    def _send(self, work: _Work, answer: Answer) -> None:
+    def _remember(self, call: ev.ToolCall, answer: Answer) -> None:
+        self._answered[call.id] = call, answer
+        while len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+
+    def _send(self, work: _Work, answer: Answer, scheduling: Scheduling | None = None) -> None:
+        """Answer; of what nobody waits for nothing is to be said."""
         order = work.order
-        self._respond(order.generation, order.turn, work.call, answer, work.scheduling)
+        told = scheduling or work.scheduling
+        self._respond(order.generation, order.turn, work.call, answer, told)
 
 
+_TOO_MANY: Answer = {
+    "error": "there were too many calls for one question: call no more, and say what there is"
+}
 _FAILED: Answer = {"error": "it failed; the journal of the speaker says why"}
 
 
@@ -168,18 +195,28 @@ def _finished(answer: Answer | Awaitable[Answer]) -> Answer:
     return answer
 
 
+async def _do(work: _Work, reach: _Reach) -> Answer:
+    doing = work.toolbox.call(work.call, reach)
+    return await doing if isinstance(doing, Awaitable) else doing
+
+
 def _fitting(answer: Answer, work: _Work) -> Answer:
-    """The answer, if it is one that can be sent."""
-    size_bytes = 0
+    """The answer as plain JSON, if it is one that the server takes."""
+    size_bytes, pieces = 0, []
     try:
         for piece in json.JSONEncoder(allow_nan=False).iterencode(dict(answer)):
+            pieces.append(piece)
             size_bytes += len(piece)
             if size_bytes > _MOST_BYTES:
                 return {"error": f"its result is longer than {_MOST_BYTES // 1024} KiB"}
-    except (TypeError, ValueError, RecursionError) as error:
+        plain: Answer = json.loads("".join(pieces))
+    except Exception as error:  # noqa: BLE001 - a tool may give anything
         log.warning("the result of the tool %s is not fit for JSON: %s", work.name, error)
         return _FAILED
-    return answer
+    if not is_sane(plain):
+        log.warning("the result of the tool %s is not what a server takes", work.name)
+        return _FAILED
+    return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +253,16 @@ class _Work:
         log.info("the model calls %s: %s (%.0f ms)", self.name, outcome, took_ms)
 
 
+@dataclass(slots=True)
+class _Working:
+    """A slow call under way."""
+
+    work: _Work
+    reach: _Reach
+    doing: asyncio.Task[Answer]
+    limit: asyncio.TimerHandle
+
+
 class _Reach:
     """What one call can reach of the speaker."""
 
@@ -232,7 +279,7 @@ class _Reach:
         self._status = status
         self._clock = now
         self._executed = ev.ToolExecuted(work.order.generation, work.order.turn, work.call.id)
-        self._acted = False
+        self.acted = False  # something was done that may not be done twice
         self.highest_volume = highest_volume
         self.unmuted_by = unmuted_by
 
@@ -276,6 +323,6 @@ class _Reach:
 
     def acts(self) -> None:
         """What was asked must not be sent again."""
-        if not self._acted:
-            self._acted = True
+        if not self.acted:
+            self.acted = True
             self._tell(self._executed)

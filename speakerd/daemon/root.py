@@ -52,14 +52,14 @@ from speakerd.service.usage import Tally
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from typing import Any
 
     from speakerd.config import Loaded
     from speakerd.config.changes import Changes
     from speakerd.config.settings import Settings
     from speakerd.conversation.status import Status
-    from speakerd.tools.tool import Scheduling
+    from speakerd.tools.tool import Scheduling, Tool
 
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Daemon:
     ``devices_timeout_s`` is reported missing, and READY waits for it no longer. ``core`` and the
     sockets' ``timeouts`` are the usual ones unless others are given. ``reading`` is the
     configuration that ``settings`` are from, and how to read it anew; without it there is nothing
-    to reload.
+    to reload. ``tools`` are offered to the model beside those that the settings name.
     """
 
     def __init__(
@@ -90,8 +90,10 @@ class Daemon:
         core: Core | None = None,
         timeouts: Timeouts | None = None,
         reading: tuple[Loaded, Callable[[], Loaded]] | None = None,
+        tools: Iterable[Tool] = (),
     ) -> None:
         self._settings = settings
+        self._tools = tuple(tools)
         self._devices_timeout_s = devices_timeout_s
         self._clock = LocalClock(self._tell_core)
         self._hands = Hands(
@@ -375,7 +377,8 @@ class Daemon:
 
     def _toolbox_of(self, settings: Settings) -> Toolbox:
         """What the model may do by these settings, as things are."""
-        return Toolbox.of(settings.tools, hands_free=settings.turn_taking == "conversation")
+        hands_free = settings.turn_taking == "conversation"
+        return Toolbox.of(settings.tools, self._tools, hands_free=hands_free)
 
     def _tools_changed(self) -> None:
         """The next connection offers what there is now."""

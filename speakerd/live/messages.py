@@ -202,7 +202,7 @@ def _calls(tool_call: types.LiveServerToolCall) -> Iterator[ToolCall]:
     """The calls that can be answered and made; one that is neither is left to its time-out."""
     for call in (tool_call.function_calls or ())[:MAX_CALLS]:
         args = call.args or {}
-        if _is_name(call.id) and _is_name(call.name) and _is_sane(args):
+        if _is_name(call.id) and _is_name(call.name) and is_sane(args):
             yield ToolCall(call.id, call.name, args)
 
 
@@ -210,7 +210,7 @@ def _is_name(text: str | None) -> TypeGuard[str]:
     return text is not None and 0 < len(text) <= MAX_NAME and _is_unicode(text)
 
 
-def _is_sane(args: object) -> bool:
+def is_sane(args: object) -> bool:
     """Whether all of it is JSON that can be encoded again, and not too much of it."""
     left, level = MAX_ARGS, [args]
     for _ in range(MAX_ARGS_DEPTH):

@@ -196,6 +196,7 @@ class Sender:
         """Send an utterance in a window of its own, which is closed however it ended."""
         from google.genai import types
 
+        await self._calls.wait_for_model()  # it may have called as this was ordered
         self._attribution.window_opened()
         await self._session.send_realtime_input(activity_start=types.ActivityStart())
         self._post(ev.ActivityStartSent(self._generation, turn))
@@ -266,6 +267,7 @@ class Sender:
     async def _write(self, turn: int, text: str) -> None:
         from google.genai import types
 
+        await self._calls.wait_for_model()
         self._attribution.window_opened()
         self._attribution.utterance_sent(turn, time.monotonic())
         if self._manners.text_turns:
@@ -276,8 +278,11 @@ class Sender:
         self._post(ev.UtteranceSent(self._generation, turn))
 
     async def _answer(self, result: Result) -> None:
+        """Send a result, unless the server has cancelled its call meanwhile."""
         from google.genai import types
 
+        if result.call_id not in self._calls.open:
+            return
         told = self._manners.scheduling and result.name in self._manners.patient
         answer = types.FunctionResponse(
             id=result.call_id,
@@ -287,4 +292,6 @@ class Sender:
         )
         await self._session.send_tool_response(function_responses=answer)
         self._calls.settle({result.call_id})
-        self._post(ev.ToolResponseSent(self._generation, result.turn, result.call_id))
+        silent = told and result.scheduling == "SILENT"
+        sent = ev.ToolResponseSent(self._generation, result.turn, result.call_id, silent)
+        self._post(sent)

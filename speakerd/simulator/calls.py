@@ -9,7 +9,7 @@ from speakerd.simulator.catalogue import BAD_ARGUMENT, Refused
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from speakerd.simulator.faults import ToolCall
     from speakerd.simulator.records import TurnRecord
@@ -45,7 +45,7 @@ class Calls:
 
     def make(self, call: ToolCall, turn: TurnRecord) -> dict[str, Any]:
         """The functionCall of a new call."""
-        call_id = f"function-call-{self._random.getrandbits(64)}"
+        call_id = call.id or f"function-call-{self._random.getrandbits(64)}"
         self._pending[call_id] = PendingCall(
             call.name, turn, blocking=call.name not in self._non_blocking
         )
@@ -69,9 +69,10 @@ class Calls:
         self._over.add(call_id)
         return call
 
-    def cancel(self) -> list[str]:
-        """Forget the pending calls; their ids."""
-        ids = list(self._pending)
-        self._over.update(ids)
-        self._pending.clear()
-        return ids
+    def cancel(self, ids: Iterable[str] = ()) -> list[str]:
+        """Forget these calls, made or not, or else those that are pending; their ids."""
+        cancelled = list(ids) or list(self._pending)
+        self._over.update(cancelled)
+        for call_id in cancelled:
+            self._pending.pop(call_id, None)
+        return cancelled

@@ -13,7 +13,7 @@ from speakerd.simulator.audio import REPLY_RATE_HZ, resample
 from speakerd.simulator.calls import Calls
 from speakerd.simulator.catalogue import ABORTED, BAD_ARGUMENT, SCHEDULING, Closing, Refused
 from speakerd.simulator.detection import Detector, Sensitivity, Speech
-from speakerd.simulator.faults import Pause, Phase, Planned, ToolCall
+from speakerd.simulator.faults import CancelCalls, Pause, Phase, Planned, ToolCall, ToolCalls
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
 from speakerd.simulator.records import Outcome, Picture, Tokens, TurnRecord
 from speakerd.simulator.reply import (
@@ -66,6 +66,8 @@ class Conversation:
         self._texts: list[str] = []  # clientContent whose turn is not complete yet
         self._replies: deque[Reply] = deque()  # the first is under way
         self._calls = Calls(config.non_blocking, world.random)
+        self._last_turn: TurnRecord | None = None  # that was begun
+        wire.on_calls = self._act_on_calls
 
     def begin(self) -> None:
         """The client knows that it is set up."""
@@ -251,7 +253,9 @@ class Conversation:
 
     def _new_turn(self, kind: str) -> TurnRecord:
         context = tuple(past.number for past in self._session.history)
-        return self._world.new_turn(self._wire.record.number, kind, context)
+        turn = self._world.new_turn(self._wire.record.number, kind, context)
+        self._last_turn = turn
+        return turn
 
     @property
     def _waits_for_lost_calls(self) -> bool:
@@ -298,7 +302,7 @@ class Conversation:
             case Speak(pcm):
                 self._speak(reply.turn, pcm)
             case Call(call):
-                self._call(reply, call)
+                self._call(reply.turn, (call,))
             case Happen(Pause(duration_s)):
                 reply.hold(self._wire.now + duration_s)
             case Happen(act):
@@ -369,12 +373,29 @@ class Conversation:
 
     # --- tool calls
 
-    def _call(self, reply: Reply, call: ToolCall) -> None:
-        function = self._calls.make(call, reply.turn)
-        self._wire.say({"toolCall": {"functionCalls": [function]}})
-        self._wire.note(f"turn {reply.turn.number}: calls {call.name}")
-        if self._calls.blocking:
-            reply.waiting = True
+    def _act_on_calls(self, act: ToolCalls | CancelCalls) -> None:
+        """What a script has wanted, whenever it was."""
+        if isinstance(act, CancelCalls):
+            self._wire.say({"toolCallCancellation": {"ids": self._calls.cancel(act.ids)}})
+            self._go_on()
+            return
+        under_way = self._replies[0].turn if self._replies else self._last_turn
+        self._call(under_way or self._new_turn("tool"), act.calls, ends_turn=act.ends_turn)
+
+    def _call(
+        self, turn: TurnRecord, calls: tuple[ToolCall, ...], *, ends_turn: bool = False
+    ) -> None:
+        functions = [self._calls.make(call, turn) for call in calls]
+        end = {"serverContent": {"turnComplete": True}} if ends_turn else {}
+        self._wire.say({"toolCall": {"functionCalls": functions}} | end)
+        self._wire.note(f"turn {turn.number}: calls {', '.join(call.name for call in calls)}")
+        if self._calls.blocking and self._replies:
+            self._replies[0].waiting = True
+
+    def _go_on(self) -> None:
+        """Go on with an answer that has waited, unless it waits for another call."""
+        if self._replies and self._replies[0].waiting and not self._calls.blocking:
+            self._replies[0].go_on(self._wire.now)
 
     def _take_result(self, value: Value) -> None:
         for response in value.get("function_responses", []):
@@ -390,10 +411,9 @@ class Conversation:
             if answered is None:
                 continue
             self._wire.note(f"turn {answered.turn.number}: the result of {answered.name}")
-            if not answered.blocking:
+            if not answered.blocking or not self._replies:
                 self._follow_up(response)
-            elif not self._calls.blocking:
-                self._replies[0].go_on(self._wire.now)
+            self._go_on()
 
     def _follow_up(self, response: Mapping[str, Any]) -> None:
         """The model talks about a result it did not wait for, unless told not to."""

@@ -89,6 +89,27 @@ class Pause:
     duration_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """The model calls functions, all of them in one message, whatever it is doing.
+
+    If one of them is BLOCKING, the rest of an answer waits for the responses.
+    """
+
+    calls: tuple[ToolCall, ...]
+    ends_turn: bool = False  # a turnComplete is in the same message
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCalls:
+    """The server wants calls left alone, and goes on as if they were answered.
+
+    All that are pending, unless ``ids`` names some; those need not have been made.
+    """
+
+    ids: tuple[str, ...] = ()
+
+
 #: The server says that the client interrupted, and it did not.
 PHANTOM_INTERRUPTION = Inject({"serverContent": {"interrupted": True}})
 
@@ -138,9 +159,10 @@ class ToolCall:
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""  # empty: one that no call has had
 
 
-Act: TypeAlias = Close | Abort | GoAway | Silence | Inject | Pause
+Act: TypeAlias = Close | Abort | GoAway | Silence | Inject | Pause | ToolCalls | CancelCalls
 Shape: TypeAlias = NoReply | NoAudio | PrematureTurnComplete | MissingTurnComplete | ToolCall
 Fault: TypeAlias = Act | Shape | HttpStatus
 

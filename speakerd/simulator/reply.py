@@ -103,7 +103,7 @@ class Reply:
         self._options = options
         self._began_at = 0.0
         self._held_until = 0.0
-        self._called_s = 0.0  # where in the answer the call was
+        self._taken_s = 0.0  # where in the answer the last step was
 
     def begin(self, now: float) -> None:
         """The answer begins."""
@@ -112,7 +112,7 @@ class Reply:
     def go_on(self, now: float) -> None:
         """The response has come: the steps behind the call follow in their old distance."""
         self.waiting = False
-        self._began_at = now - self._options.wait_s(self._called_s)
+        self._began_at = now - self._options.wait_s(self._taken_s)
 
     def hold(self, until: float) -> None:
         """Nothing of it comes before ``until``."""
@@ -128,8 +128,7 @@ class Reply:
     def take(self) -> Item:
         """The next step."""
         step = self._steps.popleft()
-        if isinstance(step.item, Call):
-            self._called_s = step.after_s
+        self._taken_s = step.after_s
         return step.item
 
     def late_audio(self, chunks: int) -> list[Speak]:

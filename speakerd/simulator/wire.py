@@ -57,6 +57,8 @@ class Wire:
         self.record = record
         self.now = now
         self.closed = False
+        #: What the model calls, or no longer wants; before it is set up, nothing.
+        self.on_calls: Callable[[faults.ToolCalls | faults.CancelCalls], None] | None = None
         self._world = world
         self._silent = False
         self._out: list[Output] = []
@@ -155,6 +157,9 @@ class Wire:
                 self._send(message if isinstance(message, bytes) else _encoded(message))
             case faults.Pause():
                 pass  # what it delays has been told
+            case faults.ToolCalls() | faults.CancelCalls():
+                if self.on_calls is not None:
+                    self.on_calls(act)
 
     def _go_away(self, notice: faults.GoAway) -> None:
         self.say({"goAway": {"timeLeft": f"{notice.time_left_s:g}s"}})

@@ -31,6 +31,8 @@ Result: TypeAlias = Mapping[str, object]
 LIMIT_S = 30.0
 #: No tool may say more: the core waits for little longer.
 LONGEST_LIMIT_S = 55.0
+#: The names in it may be of any length: they are the model's.
+_MOST_TOLD = 1000
 
 
 class Scheduling(enum.Enum):
@@ -194,8 +196,9 @@ def _said(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def told(error: ValidationError) -> str:
-    """What is wrong with arguments, in one line for whoever gave them."""
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    """What is wrong with arguments, in one line for whoever gave them; cut where it is long."""
+    text = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}..."
 
 
 def _arguments_of(function: Callable[..., Any]) -> type[BaseModel]:

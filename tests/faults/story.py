@@ -39,7 +39,12 @@ class Story:
     def __init__(self, row: Row, simulator: Simulator, directory: Path) -> None:
         self.row = row
         self.simulator = simulator
-        self.rig = Rig(directory, rules=BRISK | dict(row.rules), **row.settings)
+        self.rig = Rig(
+            directory,
+            rules=BRISK | dict(row.rules),
+            tools_of_its_own=row.tools,
+            **row.settings,
+        )
 
     async def play(self, log: pytest.LogCaptureFixture) -> None:
         rig, row = self.rig, self.row

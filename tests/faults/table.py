@@ -8,6 +8,7 @@ from this table: what it says that a person experiences is what the test has ass
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from speakerd.conversation.effects import Notice
 from speakerd.simulator import catalogue, faults
 from speakerd.simulator.catalogue import Closing, Model
 from speakerd.simulator.faults import Phase
+from speakerd.tools.tool import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from speakerd.simulator.server import Simulator
+    from speakerd.tools.tool import Result, SpeakerPort
 
 
 class When(enum.Enum):
@@ -57,6 +60,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
     simulator: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)  # at the end
 
     def prepare(self, simulator: Simulator) -> None:
@@ -123,6 +127,28 @@ _PHASES: Mapping[When, tuple[Phase, float]] = {
     When.THINKING: (Phase.THINKING, 0.0),
     When.REPLY: (Phase.REPLY, 0.4),
 }
+
+
+async def _hang(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    await asyncio.Event().wait()
+    return {}
+
+
+def _fail(_speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    raise OSError("no route to host")
+
+
+def _act(speaker: SpeakerPort, _args: Mapping[str, object]) -> Result:
+    speaker.acts()
+    return {"done": True}
+
+
+_NOTHING: Mapping[str, Any] = {"type": "object", "properties": {}}
+TOOLS = (
+    Tool("hang", "Come to no end.", _NOTHING, _hang, slow=True, limit_s=0.05),
+    Tool("fail", "Fail.", _NOTHING, _fail),
+    Tool("act", "Do something.", _NOTHING, _act),
+)
 
 
 def _in_turn_2(when: When, *what: faults.Fault) -> tuple[tuple[Phase, faults.Fault, Any], ...]:
@@ -624,6 +650,32 @@ def _thinking() -> list[Row]:
             faults.ToolCall("open_the_door"),
             faults.Abort(),
             deliveries=2,
+        ),
+        row(
+            "tool-hangs",
+            "a tool does not come to an end: it is given up, and the model is told",
+            faults.ToolCall("hang"),
+            tools=TOOLS,
+            settings={"model": "gemini-3.1-flash-live-preview"},  # it waits for every tool
+            context="fresh",
+            quiet=True,
+        ),
+        row(
+            "tool-fails",
+            "a tool fails, and the model is told",
+            faults.ToolCall("fail"),
+            tools=TOOLS,
+            context="fresh",
+        ),
+        row(
+            "tool-acted",
+            "a tool is called, acts, and the connection is reset before the answer",
+            faults.ToolCalls((faults.ToolCall("act"),)),
+            then=((Phase.THINKING, faults.Abort(), {"turn": 2, "after_s": 0.1}),),
+            tools=TOOLS,
+            outcome="result-lost",
+            context="fresh",
+            told=(Notice.RESULT_LOST,),
         ),
     ]
 

@@ -301,6 +301,7 @@ class CoreMachine(RuleBasedStateMachine):
                 "usage": ev.Usage(),
                 "calls": (),
                 "blocking": True,
+                "silent": False,
                 "heard": True,
                 "speaks": True,
                 "told": 0,

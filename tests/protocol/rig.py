@@ -75,6 +75,7 @@ class Rig:
         devices_timeout_s = options.pop("devices_timeout_s", 5.0)
         rules = options.pop("rules", {})  # what no setting changes, such as time-outs
         timeouts = options.pop("timeouts", {})  # of the sockets
+        tools = options.pop("tools_of_its_own", ())
         self.settings = Settings(
             gemini_api_key=SecretStr(key) if (key := options.pop("key", DEFAULT_KEY)) else None,
             control_socket=directory / "control.sock",
@@ -82,7 +83,7 @@ class Rig:
             **(QUICK | options),
         )
         self.events: list[dict[str, Any]] = []
-        offered = Toolbox.of(self.settings.tools).declarations()
+        offered = Toolbox.of(self.settings.tools, tools).declarations()
         lived = dataclasses.replace(rules_of(self.settings, offered), **rules)
         self.daemon = Daemon(
             self.settings,
@@ -91,6 +92,7 @@ class Rig:
             core=self._make_core(lived),
             timeouts=Timeouts(**{"connect_s": lived.connect_timeout_s} | timeouts),
             reading=self._reading(self.settings),
+            tools=tools,
         )
         self._changed = asyncio.Event()
         self._hung_up = asyncio.Event()

@@ -566,6 +566,82 @@ def test_an_activity_cancels_a_non_blocking_call() -> None:
     assert client.send(ACTIVITY_START) == [{"toolCallCancellation": {"ids": [call_id]}}]
 
 
+def calls_in(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The function calls of these messages."""
+    return [call for m in messages if "toolCall" in m for call in m["toolCall"]["functionCalls"]]
+
+
+def test_several_calls_in_one_message_are_all_waited_for() -> None:
+    server = Server()
+    both = faults.ToolCalls((faults.ToolCall("f"), faults.ToolCall("g")))
+    server.plan.add(Phase.THINKING, both)
+    client = server.set_up()
+    first, second = calls_in(client.say())
+    assert kinds(client.messages).count("toolCall") == 1
+    client.send(tool_response(first["id"]))
+    assert client.wait(20) == []
+    client.send(tool_response(second["id"]))
+    assert reply_pcm(client.wait(5)) == resampled(3 * CHUNK)
+
+
+def test_a_call_in_the_middle_of_an_answer_stops_it() -> None:
+    server = Server(pacing=Pacing.REALTIME)
+    server.plan.add(Phase.REPLY, faults.ToolCalls((faults.ToolCall("f"),)), after_s=0.1)
+    client = server.set_up()
+    client.say()
+    messages = client.wait(5)
+    heard = len(client.turn.reply)
+    assert 0 < heard < len(resampled(3 * CHUNK))
+    assert client.core.state is State.TOOL_PENDING
+    [call] = calls_in(messages)
+    assert client.send(tool_response(call["id"])) == []
+    client.wait(5)
+    assert client.turn.reply == resampled(3 * CHUNK)
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+def test_a_call_of_an_idle_model_is_answered_in_a_turn_of_its_own() -> None:
+    server = Server()
+    client = server.set_up()
+    client.say()
+    client.wait(5)
+    client.act(faults.ToolCalls((faults.ToolCall("f"),)))
+    [call] = calls_in(client.messages)
+    assert client.core.state is State.TOOL_PENDING
+    client.send(tool_response(call["id"]))
+    client.wait(5)
+    assert client.turn.kind == "tool"
+    assert client.turn.outcome is Outcome.COMPLETE
+
+
+def test_a_call_may_come_with_the_end_of_its_turn_and_with_an_old_id() -> None:
+    server = Server()
+    client = server.set_up(tools=NON_BLOCKING)
+    client.say()
+    client.wait(5)
+    for _ in range(2):
+        act = faults.ToolCalls((faults.ToolCall("f", id="1"),), ends_turn=True)
+        [message] = client.act(act)
+        assert message["toolCall"]["functionCalls"][0]["id"] == "1"
+        assert message["serverContent"] == {"turnComplete": True}
+        client.send(tool_response("1"))
+        client.wait(5)
+    assert [turn.kind for turn in server.world.turns] == ["speech", "tool", "tool"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_calls_that_the_server_cancels_are_waited_for_no_longer(named: bool) -> None:
+    client, call_id = calling(Server())
+    act = faults.CancelCalls((call_id, "never made") if named else ())
+    messages = client.act(act)
+    ids = [call_id, "never made"] if named else [call_id]
+    assert messages[0] == {"toolCallCancellation": {"ids": ids}}
+    client.wait(5)
+    assert client.turn.reply == resampled(3 * CHUNK)
+    client.send(tool_response(call_id))
+    assert client.closing == ""
+
+
 # --- handles
 
 
@@ -987,6 +1063,8 @@ _ANY_FAULT = [
     faults.PrematureTurnComplete(0.05, rest=True),
     faults.MissingTurnComplete(),
     faults.ToolCall("f"),
+    faults.ToolCalls((faults.ToolCall("f"), faults.ToolCall("g", id="x")), ends_turn=True),
+    faults.CancelCalls(),
     faults.HttpStatus(),
 ]
 _MESSAGES = [

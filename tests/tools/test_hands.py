@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speakerd.config.settings import Settings
 from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.daemon.hands import Hands
-from speakerd.tools.tool import Tool
+from speakerd.live.messages import is_sane
+from speakerd.tools.tool import Scheduling, Tool
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from speakerd.conversation.status import Status
-    from speakerd.tools.tool import Result, Scheduling, SpeakerPort
+    from speakerd.tools.tool import Result, SpeakerPort
 
 
 @dataclass
@@ -32,8 +37,12 @@ class World:
     refuses: str = ""
     told: list[ev.Event] = field(default_factory=list)
     answers: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    generations: list[int] = field(default_factory=list)  # of the answers
+    schedulings: list[Scheduling] = field(default_factory=list)  # so too
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    acts_first: bool = False
     was_cancelled: bool = False
+    defied: int = 0
 
     def tell(self, event: ev.Event) -> list[fx.Effect]:
         self.told.append(event)
@@ -41,16 +50,20 @@ class World:
 
     def respond(
         self,
-        _generation: int,
+        generation: int,
         _turn: int,
         call: ev.ToolCall,
         answer: Mapping[str, object],
-        _scheduling: Scheduling,
+        scheduling: Scheduling,
     ) -> None:
+        self.generations.append(generation)
         self.answers.append((call.id, answer))
+        self.schedulings.append(scheduling)
 
     async def fetch(self, speaker: SpeakerPort, what: str) -> Result:
         """Fetch something, which takes its time."""
+        if self.acts_first:
+            speaker.acts()
         try:
             await self.may_end.wait()
         except asyncio.CancelledError:
@@ -61,9 +74,20 @@ class World:
         speaker.ask(ev.VolumeStepped(1))
         return {"fetched": what}
 
+    async def defy(self) -> Result:
+        """Go on, whoever wants it to stop."""
+        self.defied += 1
+        mine = self.defied
+        while not self.may_end.is_set():
+            try:
+                await self.may_end.wait()
+            except asyncio.CancelledError:
+                self.was_cancelled = True
+        return {"defied": mine}
+
     def hands(self, **options: Any) -> Hands:  # noqa: ANN401 - as Hands takes them
         def status() -> Status:
-            raise NotImplementedError
+            return cast("Status", SimpleNamespace(volume=40))
 
         tool = replace(Tool.of(_bound(self)), **options)
         return Hands(
@@ -71,7 +95,7 @@ class World:
             self.tell,
             status,
             self.respond,
-            toolbox=lambda _: Toolbox([tool]),
+            toolbox=lambda _: Toolbox.of(["volume"], [tool]),
             now=lambda: datetime.now(UTC),
         )
 
@@ -193,6 +217,80 @@ async def test_what_is_asked_for_again_is_not_done_again(world: World) -> None:
     assert world.told.count(ev.VolumeStepped(1)) == 1
 
 
+async def test_who_asks_again_over_another_connection_gets_the_answer(world: World) -> None:
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.run(fx.RunTools(2, 7, order(("1", "a pear")).calls))
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"fetched": "a pear"})]
+    assert world.generations == [2]
+
+
+@pytest.mark.parametrize("acted", [True, False])
+async def test_one_that_was_left_alone_is_not_done_again_if_anything_was_done(
+    world: World, acted: bool
+) -> None:
+    world.acts_first = acted
+    hands = world.hands()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.cancel(["1"])
+    world.may_end.set()
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    ((_, answer),) = world.answers
+    assert ("it is not known" in str(answer)) is acted
+    assert world.told.count(ev.VolumeStepped(1)) == (0 if acted else 1)
+
+
+async def test_one_that_cannot_be_stopped_is_given_up_all_the_same(world: World) -> None:
+    hands = world.hands(do=lambda _speaker, _args: world.defy(), limit_s=0.0)
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"error": "it took longer than 0 s, and was given up"})]
+    assert world.was_cancelled
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert len(world.answers) == 1
+
+
+async def test_what_comes_of_one_that_was_left_alone_is_not_the_answer_to_another(
+    world: World,
+) -> None:
+    hands = world.hands(do=lambda _speaker, _args: world.defy())
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.cancel(["1"])
+    await turns_of_the_loop()
+    hands.run(order(("1", "a plum")))
+    world.may_end.set()
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"defied": 2})]
+
+
+async def test_one_that_cancels_itself_has_failed(world: World) -> None:
+    async def give_in() -> Result:
+        raise asyncio.CancelledError
+
+    world.hands(do=lambda _speaker, _args: give_in()).run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    assert world.answers == [("1", {"error": "it failed; the journal of the speaker says why"})]
+
+
+async def test_of_what_nobody_waits_for_the_model_says_nothing(world: World) -> None:
+    hands = world.hands(scheduling=Scheduling.INTERRUPT)
+    hands.run(order(("1", "a pear")))
+    await turns_of_the_loop()
+    hands.cancel(["1"], told=True)
+    hands.run(order(("2", "a pear"), execute=False))
+    world.may_end.set()
+    hands.run(order(("3", "a pear")))
+    await turns_of_the_loop()
+    assert world.schedulings == [Scheduling.SILENT, Scheduling.SILENT, Scheduling.INTERRUPT]
+
+
 async def test_another_call_by_an_old_name_is_another_call(world: World) -> None:
     world.may_end.set()
     hands = world.hands()
@@ -214,14 +312,51 @@ async def test_one_that_is_cancelled_while_the_model_waits_is_answered(world: Wo
     assert len(world.answers) == 1
 
 
-@pytest.mark.parametrize("result", [{"x": "y" * 10_000_000}, {"x": object()}, {"x": float("nan")}])
-async def test_a_result_that_cannot_be_sent_is_an_error(
-    world: World, result: dict[str, object]
-) -> None:
-    hands = world.hands(do=lambda _speaker, _args: result, slow=False)
-    hands.run(order(("1", "a pear")))
-    ((_, answer),) = world.answers
-    assert set(answer) == {"error"}
+class Hostile:
+    """No dictionary that anybody has seen."""
+
+    def keys(self) -> Any:  # noqa: ANN401 - it gives none
+        raise RuntimeError("no")
+
+
+def nested(levels: int) -> object:
+    """Lists in lists."""
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+#: What no server takes.
+UNFIT: Mapping[str, object] = {
+    "10 MB": {"x": "y" * 10_000_000},
+    "an object": {"x": object()},
+    "no number": {"x": float("nan")},
+    "a huge number": {"x": 10**400},
+    "a longer one": {"x": 10**5000},
+    "half a letter": {"x": "half of a \ud83d"},
+    "levels": {"x": nested(40)},
+    "thousands of levels": {"x": nested(5000)},
+    "a key": {("x", "y"): 1},
+    "a list": ["x"],
+    "a text": "x",
+    "nothing": None,
+    "what raises": Hostile(),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+async def test_a_result_that_cannot_be_sent_is_an_error(world: World, what: str) -> None:
+    result = cast("Result", UNFIT[what])
+
+    async def later() -> Result:
+        return result
+
+    world.hands(do=lambda _speaker, _args: result, slow=False).run(order(("1", "a pear")))
+    world.hands(do=lambda _speaker, _args: later()).run(order(("2", "a pear")))
+    await turns_of_the_loop()
+    assert [call_id for call_id, _ in world.answers] == ["1", "2"]
+    assert all(set(answer) == {"error"} for _, answer in world.answers)
 
 
 async def test_one_that_fails_at_once_is_answered_too(world: World) -> None:
@@ -262,3 +397,36 @@ async def test_the_journal_has_every_call_and_what_became_of_it_but_not_what_was
         "the model calls a tool that is not there: not done (N ms)",
         "the model calls fetch: cancelled (N ms)",
     ]
+
+
+#: Whatever may be in the arguments of a call, and more.
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["\ud800", "x" * 1_000_000, 10**400, -(10**400), "\x1b[2J", "pear"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["fetch", "set_volume", "change_volume", "get_volume"]) | st.text()
+ARGUMENTS = st.sampled_from(["what", "percent", "by_percent", "\ud800", "x" * 100_000]) | st.text()
+
+
+@given(NAMES, st.dictionaries(ARGUMENTS, ANYTHING | st.just({"deep": nested(2000)}), max_size=4))
+def test_whatever_is_called_with_whatever_arguments_is_answered(
+    name: str, args: dict[str, object]
+) -> None:
+    async def call() -> None:
+        world = World()
+        world.may_end.set()
+        hands = world.hands()
+        hands.run(fx.RunTools(1, 7, (ev.ToolCall("1", name, args),)))
+        await turns_of_the_loop()
+        ((call_id, answer),) = world.answers
+        assert call_id == "1"
+        assert len(json.dumps(answer, allow_nan=False)) <= 17 * 1024
+        assert is_sane(answer)
+
+    asyncio.run(call())

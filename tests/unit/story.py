@@ -325,6 +325,12 @@ class Story:
         """The tool has run."""
         return self.tell(ev.ToolExecuted(self.generation, turn, call_id))
 
+    @staticmethod
+    def ran(effects: list[fx.Effect]) -> bool:
+        """Whether the tools that were called are to be executed."""
+        (run,) = (effect for effect in effects if isinstance(effect, fx.RunTools))
+        return run.execute
+
     def responded(self, turn: int, call_id: str = "c1") -> list[fx.Effect]:
         """The result is on the wire."""
         return self.tell(ev.ToolResponseSent(self.generation, turn, call_id))

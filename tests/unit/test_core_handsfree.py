@@ -347,6 +347,16 @@ def test_a_function_that_is_not_waited_for_may_take_its_time(story: Story) -> No
     assert story.is_in(IDLE)
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+def test_who_hangs_up_wants_no_result(story: Story, blocking: bool) -> None:
+    turn = opened(story)
+    speaks(story, turn)
+    story.call(turn, "a", blocking=blocking)
+    story.tap()
+    assert story.is_in(IDLE)
+    assert story.all(fx.CancelTools) == [fx.CancelTools(("a",), told=True)]
+
+
 def test_so_may_one_that_was_announced(story: Story) -> None:
     turn = answering(story)
     story.call(turn, blocking=False)

@@ -555,6 +555,73 @@ def test_a_result_that_nothing_is_said_about_ends_the_turn_in_the_end(story: Sto
     assert story.outcomes == ["answered"]
 
 
+def test_a_call_that_follows_from_a_result_is_made_though_all_was_heard(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.complete(turn)
+    story.drained(turn)
+    story.responded(turn, "a")
+    assert story.is_in(TurnState.SETTLING)
+    assert story.ran(story.call(turn, "b", blocking=False))
+    story.wait(story.rules.settle_s + 10.0)
+    assert story.is_in(TurnState.SETTLING)
+
+
+def test_so_too_where_the_result_was_quicker_than_the_end_of_what_was_said(story: Story) -> None:
+    turn = playing(story)
+    story.call(turn, "a", blocking=False)
+    story.responded(turn, "a")
+    story.complete(turn)
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    assert story.ran(story.call(turn, "b", blocking=False))
+    story.responded(turn, "b")
+    story.complete(turn)
+    story.complete(turn)
+    assert story.outcomes == ["answered"]
+
+
+def test_a_call_that_the_model_waits_for_keeps_a_turn_open_that_was_heard(story: Story) -> None:
+    turn = playing(story)
+    story.generated(turn)
+    story.drained(turn)
+    story.call(turn)
+    story.wait(story.rules.settle_s + 10.0)
+    assert story.is_in(TurnState.SETTLING)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("why", ["a silent result", "a cancellation"])
+def test_a_turn_that_waits_only_for_what_nothing_is_said_of_is_over(
+    story: Story, heard: bool, why: str
+) -> None:
+    turn = playing(story) if heard else story.ask()
+    for call_id in ("a", "b"):
+        story.call(turn, call_id, blocking=False)
+    story.complete(turn)
+    if heard:
+        story.drained(turn)
+    for call_id in ("a", "b"):
+        assert story.outcomes == []
+        if why == "a cancellation":
+            story.tell(ev.ToolCallsCancelled(story.generation, (call_id,)))
+        else:
+            story.tell(ev.ToolResponseSent(story.generation, turn, call_id, silent=True))
+    assert story.outcomes == ["answered" if heard else "silent"]
+
+
+def test_of_one_result_nothing_is_said_and_of_the_other_something(story: Story) -> None:
+    turn = story.ask()
+    for call_id in ("a", "b"):
+        story.call(turn, call_id, blocking=False)
+    story.complete(turn)
+    story.responded(turn, "a")
+    story.tell(ev.ToolResponseSent(story.generation, turn, "b", silent=True))
+    assert story.is_in(TurnState.THINKING)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+
+
 def test_the_server_takes_input_while_such_a_call_is_open(story: Story) -> None:
     turn = story.ask()
     story.call(turn, blocking=False)
@@ -630,3 +697,51 @@ def test_what_takes_too_long_is_left_alone_when_the_turn_is_given_up(story: Stor
     story.wait(story.rules.tool_timeout_s)
     assert fx.CancelTools(("a",), told=True) in story.last
     assert story.told == [fx.Notice.RESULT_LOST]
+
+
+# --- a model that calls without end
+
+
+def called(story: Story, turn: int, count: int, *, blocking: bool = True) -> list[fx.RunTools]:
+    """So many calls, each answered before the next one."""
+    before = len(story.all(fx.RunTools))
+    for number in range(count):
+        story.wait(0.1)
+        story.call(turn, str(number), blocking=blocking)
+        story.responded(turn, str(number))
+    return story.all(fx.RunTools)[before:]
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_there_is_an_end_to_the_calls_of_a_turn(story: Story, blocking: bool) -> None:
+    rules = story.rules
+    turn = story.ask()
+    assert all(run.execute for run in called(story, turn, rules.max_calls, blocking=blocking))
+    for run in called(story, turn, rules.max_refused_calls, blocking=blocking):
+        assert (run.execute, run.too_many) == (False, True)
+    assert story.all(fx.Disconnect) == []
+    called(story, turn, 1, blocking=blocking)
+    assert len(story.all(fx.Disconnect)) == 1
+    story.close(None)
+    assert story.outcomes == ["no-answer"]
+    assert story.told == [fx.Notice.NO_ANSWER]
+    assert len(story.all(fx.Deliver)) == 1, "it would call as often again"
+
+
+def test_who_has_been_told_that_it_is_enough_may_answer(story: Story) -> None:
+    turn = story.ask()
+    called(story, turn, story.rules.max_calls + 1)
+    story.answer(turn)
+    assert story.outcomes == ["answered"]
+    turn = story.ask()
+    assert called(story, turn, 1)[0].execute, "another turn has calls of its own"
+
+
+def test_calls_without_end_after_a_stop_end_too(story: Story) -> None:
+    turn = story.ask()
+    story.tell(ev.StopRequested())
+    rules = story.rules
+    runs = called(story, turn, rules.max_calls + rules.max_refused_calls + 1)
+    assert not any(run.execute or run.too_many for run in runs)
+    assert len(story.all(fx.Disconnect)) == 1
+    assert story.told == []

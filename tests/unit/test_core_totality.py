@@ -62,6 +62,7 @@ def samples(kind: type[Any], turn: int, generation: int) -> list[Any]:
         "usage": [ev.Usage()],
         "calls": [(), (ev.ToolCall("c", "lamp"),)],
         "blocking": [True, False],
+        "silent": [False, True],
         "call_id": ["c", "never called"],
         "call_ids": [(), ("c",)],
         "rules": [Rules(), Rules(models=("another",))],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from speakerd.audio.buffers import Utterance
 from speakerd.conversation import events as ev
-from speakerd.live.attribution import Streamed
-from speakerd.live.sending import CHUNK_BYTES, Calls, Queue, Result, Sender, Spoken
+from speakerd.live.attribution import Attribution, Streamed
+from speakerd.live.sending import CHUNK_BYTES, Calls, Queue, Result, Sender, Spoken, Text, Written
 from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
@@ -50,15 +50,20 @@ class Session:
 class Rig:
     """A sender that streams, hands free, with its two queues."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, *, automatic: bool = True, **manners: Any) -> None:  # noqa: ANN401 - as Manners
         self.session = Session()
         self.turns: Queue = asyncio.Queue()
         self.results: Queue = asyncio.Queue()
         self.calls = calls
-        manners = Manners(automatic=True)
-        session = cast("AsyncSession", self.session)
-        events: list[ev.Event] = []
-        self.sender = Sender(session, 1, events.append, manners, Streamed(), calls)
+        self.events: list[ev.Event] = []
+        self.sender = Sender(
+            cast("AsyncSession", self.session),
+            1,
+            self.events.append,
+            Manners(automatic=automatic, **manners),
+            Streamed() if automatic else Attribution(),
+            calls,
+        )
 
     def answer(self) -> None:
         self.results.put_nowait(Result(1, CALL.id, CALL.name, {"on": True}, "SILENT"))
@@ -156,3 +161,47 @@ async def test_a_call_that_a_connection_has_left_open_is_made_good_once() -> Non
     assert rig.calls.open == {}
     await rig.sender.make_good()
     assert rig.session.sent == [RESULT]
+
+
+async def test_a_call_that_was_cancelled_meanwhile_is_not_answered(rig: Rig) -> None:
+    rig.calls.came([CALL], blocking=True)
+    rig.answer()
+    rig.calls.settle([CALL.id])
+    rig.turns.put_nowait(Spoken(1, spoken(1, chunks=1)))
+    async with rig.sending():
+        await rig.session.got(STREAM_END)
+    assert rig.session.sent == [AUDIO, STREAM_END]
+    assert rig.events == [ev.FirstAudioSent(1, 1)]
+
+
+async def test_a_call_that_was_asked_for_twice_is_answered_once(rig: Rig) -> None:
+    for _ in range(2):
+        rig.calls.came([CALL], blocking=True)
+        rig.answer()
+    async with rig.sending():
+        await as_far_as_it_goes()
+    assert rig.session.sent == [RESULT]
+
+
+@pytest.mark.parametrize("scheduling", [True, False])
+async def test_where_nothing_is_to_be_said_of_a_result_that_is_told(scheduling: bool) -> None:
+    rig = Rig(Calls({}), patient=frozenset({CALL.name}), scheduling=scheduling)
+    rig.calls.came([CALL], blocking=False)
+    rig.answer()
+    async with rig.sending():
+        await as_far_as_it_goes()
+    assert rig.events == [ev.ToolResponseSent(1, 1, CALL.id, silent=scheduling)]
+
+
+@pytest.mark.parametrize("item", [Spoken(1, spoken(1, chunks=1)), Written(1, Text("hello"))])
+async def test_no_window_and_no_text_before_the_model_listens(item: Spoken | Written) -> None:
+    """It may have called just as this was ordered."""
+    rig = Rig(Calls({}), automatic=False)
+    rig.calls.came([CALL], blocking=True)
+    rig.turns.put_nowait(item)
+    async with rig.sending():
+        await as_far_as_it_goes()
+        assert rig.session.sent == []
+        rig.answer()
+        await rig.session.got("text" if isinstance(item, Written) else "activity_end")
+    assert rig.session.sent[0] == RESULT
