@@ -358,6 +358,8 @@ class World:
             self.last_sound = self.now
         if self.down:
             self.last_down = self.now
+        if isinstance(event, ev.ReplyStarted) and event.turn == self.speaker.expected:
+            self.spoken.add(event.turn)
         self.carry_out(self.core.handle(event, self.now))
 
     # --- what is ordered
@@ -705,8 +707,6 @@ class World:
         self.settle(connection, turn)
         if turn not in connection.replied:
             connection.replied.add(turn)
-            if turn == self.speaker.expected:
-                self.spoken.add(turn)
             self.tell(ev.ReplyStarted(connection.generation, turn))
         self.speaker.feed(turn, seconds)
 
