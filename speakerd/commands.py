@@ -39,6 +39,11 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def least_environment() -> dict[str, str]:
+    """What finds programs; the key and the like are none of a command's business."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
+
+
 @dataclass(eq=False)
 class Runner:
     """Runs ``command``, the program first; PATH finds it, no shell reads it, nothing is asked.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from speakerd.commands import CommandError, MissingError, Runner
+from speakerd.commands import CommandError, MissingError, Runner, least_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,9 @@ class Program:
 
     def __init__(self, command: Sequence[str]) -> None:
         self.name = PurePath(command[0]).name
-        self._runner = Runner(command, self.name, TIMEOUT_S, MAX_BYTES, environment=_environment())
+        self._runner = Runner(
+            command, self.name, TIMEOUT_S, MAX_BYTES, environment=least_environment()
+        )
         self._turn = asyncio.Lock()  # whose run it is
 
     async def picture(self) -> bytes:
@@ -48,8 +49,3 @@ class Program:
 def missing(name: str) -> str:
     """What is said of a program that is not there."""
     return f"{name} is not there; install it, or set SPEAKERD_CAMERA_COMMAND to another one"
-
-
-def _environment() -> dict[str, str]:
-    """What finds programs; the key and the like are none of its business."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}

@@ -48,7 +48,7 @@ class Loaded:
     provenance: Mapping[str, Origin]  # of every variable, by its name (SPEAKERD_MODEL, ...)
     library: Mapping[str, str]  # the library variables that are set, by their names
     warnings: tuple[str, ...]  # one line each: what does nothing, or not what it should
-    problems: Mapping[str, str]  # one line each, by variable; its option is at its default
+    problems: Mapping[str, str]  # lines, by variable; its option is at its default
     env_file: Path  # the one that counts, whether it is there or not
 
 

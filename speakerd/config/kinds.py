@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
@@ -30,6 +30,13 @@ class Text:
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFile(Text):
+    """A file of JSON, and what its text means; equal to another one where the text is."""
+
+    content: Any = field(compare=False, repr=False)
 
 
 def _split(value: object) -> object:
@@ -90,6 +97,16 @@ def _read(value: object) -> object:
         raise ValueError(f"which cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError("which is not UTF-8 text") from None
+
+
+def _commands(value: object) -> object:
+    file = _read(value)
+    if not isinstance(file, Text):
+        return value
+    # it takes its time to be imported, and few have such a file
+    from speakerd.config import commandsfile  # noqa: PLC0415 - see above
+
+    return JsonFile(file.path, file.text, commandsfile.read(file.path, file.text))
 
 
 def _priced(value: object) -> object:
@@ -196,6 +213,8 @@ Safety = Annotated[
 ]
 #: A file that is read when the option is.
 TextFile = Annotated[Text, BeforeValidator(_read)]
+#: Its content: commands by their names, see :mod:`speakerd.config.commandsfile`.
+CommandsFile = Annotated[JsonFile, BeforeValidator(_commands)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SocketPath = Annotated[AbsolutePath, AfterValidator(_fits_a_socket)]
 #: A program and its arguments; empty for none.

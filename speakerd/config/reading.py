@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from speakerd.config.jsonfile import JsonFileError
 from speakerd.config.settings import VARIABLES, Settings, allowed
 from speakerd.config.sources import API_KEY, SECRETS, Origin, text_of, variable_of
 
@@ -45,8 +46,8 @@ def read(
 ) -> tuple[Settings, dict[str, str]]:
     """The settings that ``sources`` make, earlier ones winning, and what is wrong with them.
 
-    ``where`` says in words what each source is. The problems are one line each, by variable;
-    what has one is at its default in the settings.
+    ``where`` says in words what each source is. The problems are one line each, or one for each
+    mistake in a file, by variable; what has one is at its default in the settings.
     """
     try:
         return _made_of(sources), {}
@@ -90,8 +91,10 @@ def _problem(
     sources: Mapping[Origin, Mapping[str, str]],
     where: Mapping[Origin, str],
 ) -> str:
-    """One line about one option; never quotes a secret."""
+    """One line about one option, or about each mistake in its file; never quotes a secret."""
     variable = variable_of(option)
+    if error["type"] == "value_error" and isinstance(error["ctx"]["error"], JsonFileError):
+        return "\n".join(f"{variable}: {line}" for line in error["ctx"]["error"].lines)
     origin = origin_of(sources, variable)
     # what our own validators raise reads on from the value; pydantic's words are for programmers
     reason = f"{error['ctx']['error']}" if error["type"] == "value_error" else ""

@@ -49,6 +49,7 @@ from speakerd.service.control import ControlServer
 from speakerd.service.state import ControlsStore, HandleStore
 from speakerd.service.timers import TimersStore
 from speakerd.service.usage import Tally
+from speakerd.tools.commands import NamedCommands
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Daemon:
         self._tools = tuple(tools)
         self._devices_timeout_s = devices_timeout_s
         self._clock = LocalClock(self._tell_core)
+        self._named_commands = NamedCommands()
         self._hands = Hands(
             settings,
             self._tell_core,
@@ -377,8 +379,9 @@ class Daemon:
 
     def _toolbox_of(self, settings: Settings) -> Toolbox:
         """What the model may do by these settings, as things are."""
+        commands = self._named_commands.tools(settings.commands_file)
         hands_free = settings.turn_taking == "conversation"
-        return Toolbox.of(settings.tools, self._tools, hands_free=hands_free)
+        return Toolbox.of(settings.tools, (*commands, *self._tools), hands_free=hands_free)
 
     def _tools_changed(self) -> None:
         """The next connection offers what there is now."""

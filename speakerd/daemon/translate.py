@@ -70,6 +70,7 @@ _OF_THE_SETUP = {
     "names",
     "google_search",
     "tools",
+    "commands_file",
     "compression_trigger_tokens",
     "compression_target_tokens",
     "turn_taking",

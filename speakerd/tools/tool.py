@@ -108,7 +108,7 @@ class Tool:
     ``do(speaker, args)`` does it, whatever the arguments; those that do not fit come back as an
     ``error``, which the model reads. If it is ``slow`` what it gives is awaited, for ``limit_s``
     seconds at most, and the model need not wait for it where it can do without; ``scheduling`` says
-    when it speaks of the result then.
+    when it speaks of the result then. ``origin`` says in words where it is from.
     """
 
     name: str
@@ -119,9 +119,10 @@ class Tool:
     limit_s: float = LIMIT_S
     scheduling: Scheduling = Scheduling.WHEN_IDLE
     hands_free: bool = False  # there is nothing for it to do where a button is held
+    origin: str = ""
 
     @classmethod
-    def of(cls, function: Callable[..., Result | Awaitable[Result]]) -> Tool:
+    def of(cls, function: Callable[..., Result | Awaitable[Result]], origin: str = "") -> Tool:
         """The tool that ``function`` is, slow if it is a coroutine function."""
         arguments = _arguments_of(function)
         schema = arguments.model_json_schema()
@@ -144,6 +145,7 @@ class Tool:
             limit_s=manner.limit_s,
             scheduling=manner.scheduling,
             hands_free=manner.hands_free,
+            origin=origin,
         )
 
 

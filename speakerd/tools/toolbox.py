@@ -38,7 +38,9 @@ class Toolbox:
 
         ``hands_free``: a button opens a conversation here, and is not held to speak.
         """
-        built_in = (Tool.of(function) for name in sets for function in SETS[name])
+        built_in = (
+            Tool.of(function, f"SPEAKERD_TOOLS={name}") for name in sets for function in SETS[name]
+        )
         return cls(tool for tool in (*built_in, *more) if hands_free or not tool.hands_free)
 
     def __iter__(self) -> Iterator[Tool]:

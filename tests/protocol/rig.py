@@ -21,6 +21,7 @@ from speakerd.daemon.devices import Makers
 from speakerd.daemon.translate import rules_of
 from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import DEFAULT_KEY
+from speakerd.tools.commands import NamedCommands
 from speakerd.tools.toolbox import Toolbox
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 
@@ -83,7 +84,8 @@ class Rig:
             **(QUICK | options),
         )
         self.events: list[dict[str, Any]] = []
-        offered = Toolbox.of(self.settings.tools, tools).declarations()
+        commands = NamedCommands().tools(self.settings.commands_file)
+        offered = Toolbox.of(self.settings.tools, (*commands, *tools)).declarations()
         lived = dataclasses.replace(rules_of(self.settings, offered), **rules)
         self.daemon = Daemon(
             self.settings,

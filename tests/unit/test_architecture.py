@@ -21,7 +21,7 @@ ALLOWED = {
     "commands": {"config"},  # redacts as all do
     "camera": {"commands"},
     "live": {"conversation", "errors", "config", "commands", "audio"},  # audio: utterances
-    "tools": {"conversation", "errors"},
+    "tools": {"conversation", "errors", "config", "commands"},
     "service": {"conversation", "errors", "config"},
     "simulator": {"errors"},
     "demo": {"errors", "config", "service", "simulator", "audio"},

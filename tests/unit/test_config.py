@@ -85,6 +85,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "names": (),
         "google_search": False,
         "tools": ("volume", "timers", "clock"),
+        "commands_file": None,
         "compression_trigger_tokens": 12000,
         "compression_target_tokens": None,
         "history_turns": 0,

@@ -117,17 +117,25 @@ CHOSEN = {
     "log_transcripts": True,
 }
 #: Where things are, which is different in each test.
-LEFT_OUT = {"gemini_api_key", "system_instruction_file", "control_socket", "state_directory"}
+LEFT_OUT = {
+    "gemini_api_key",
+    "system_instruction_file",
+    "commands_file",
+    "control_socket",
+    "state_directory",
+}
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "instruction.txt").write_text("Be brief.\n", encoding="utf-8")
+    (tmp_path / "commands.json").write_text('{"commands": {}}', encoding="utf-8")
     return Settings.model_validate(
         CHOSEN
         | {
             "gemini_api_key": SecretStr("AIza-of-a-test"),
             "system_instruction_file": str(tmp_path / "instruction.txt"),
+            "commands_file": str(tmp_path / "commands.json"),
             "control_socket": tmp_path / "control.sock",
             "state_directory": tmp_path,
         }

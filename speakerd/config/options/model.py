@@ -9,6 +9,7 @@ from pydantic import Field
 from speakerd.config.kinds import (
     ApiKey,
     Command,
+    CommandsFile,
     Languages,
     Lowered,
     Model,
@@ -211,6 +212,12 @@ class WhatItMayDo(Area):
         "alarms and reminders; tell the time; see to the speaker itself. Each costs tokens in "
         "every turn.",
         json_schema_extra=words("some of volume, timers, clock and speaker, or none"),
+    )
+    commands_file: CommandsFile | None = Field(
+        None,
+        description="A file of commands of your own that the model may call; read at the start and "
+        "at every reload. Anybody who can be heard can have them run: docs/tools.md.",
+        json_schema_extra=words("the absolute path of a JSON file of at most 64 KiB"),
     )
 
 
