@@ -113,6 +113,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     mute = command("mute", _mute, "Switch the microphone off, or on again.")
     mute.add_argument("how", nargs="?", choices=("on", "off"), help="otherwise the other way round")
+    tools = command("tools", _tools, "Show what the model may call.")
+    tools.add_argument("--json", action="store_true", help="as JSON, for programs")
     command("reload", _reload, "Read the env file again, and live by it after this turn.")
     say = command("say", _tell, "Ask the model something, as if it had been spoken.")
     say.add_argument("text", nargs="+", metavar="TEXT")
@@ -234,6 +236,7 @@ def _read_key() -> str:
 def _config(_args: argparse.Namespace) -> int:
     from speakerd.config.render import in_effect
     from speakerd.service import credential
+    from speakerd.tools.commands import clashes
 
     loaded = examine(credential.with_stored(os.environ, credential.STORE))
     found = "" if loaded.env_file.exists() else " (which is not there)"
@@ -250,8 +253,8 @@ def _config(_args: argparse.Namespace) -> int:
         del problems[API_KEY]
         said = "whether a key is stored, only root may see: sudo speakerd config"
         print(f"speakerd: {said}", file=sys.stderr)
-    if problems:
-        raise ConfigError("\n".join(problems.values()))
+    if wrong := [*problems.values(), *clashes(loaded.settings)]:
+        raise ConfigError("\n".join(wrong))
     return 0
 
 
@@ -336,6 +339,36 @@ def _status(args: argparse.Namespace) -> int:
     else:
         _print(screen.lines(answer))
     return 0
+
+
+def _tools(args: argparse.Namespace) -> int:
+    from speakerd.service import client
+    from speakerd.tools import listing
+
+    try:
+        found = _check(client.request(_daemons_socket(), {"command": "tools"}), "tools")
+    except UnavailableError as error:
+        said = "this is what the configuration alone gives, without the tools of MCP servers"
+        print(f"speakerd: {error}\nspeakerd: {said}", file=sys.stderr)
+        found = {"tools": _configured_tools()}
+    if args.json:
+        _print([json.dumps(found, indent=2, ensure_ascii=False)])
+        return 0
+    tools = found["tools"]
+    _print(listing.lines(tools if isinstance(tools, list) else ()))
+    if found.get("offered") is False:
+        print("speakerd: the server refuses tools: none of these is offered", file=sys.stderr)
+    return 0
+
+
+def _configured_tools() -> list[dict[str, object]]:
+    """What there is without a daemon. Raises ConfigError."""
+    from speakerd.service import credential
+    from speakerd.tools.configured import configured
+    from speakerd.tools.listing import entry
+
+    loaded = examine(credential.with_stored(os.environ, credential.STORE))
+    return [*map(entry, configured(loaded))]
 
 
 def _reload(_args: argparse.Namespace) -> int:

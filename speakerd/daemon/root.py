@@ -38,6 +38,7 @@ from speakerd.daemon.translate import (
     secrets_of,
     wishes_of,
 )
+from speakerd.errors import Feature
 from speakerd.live.connection import Outlets
 from speakerd.live.edge import LiveEdge
 from speakerd.live.fetching import source_of
@@ -50,6 +51,7 @@ from speakerd.service.state import ControlsStore, HandleStore
 from speakerd.service.timers import TimersStore
 from speakerd.service.usage import Tally
 from speakerd.tools.commands import NamedCommands
+from speakerd.tools.listing import entry
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class Daemon:
                 "status": self._status,
                 "level": self._level,
                 "reload": self._reload,
+                "tools": self._listed_tools,
             },
         )
         self._tally = Tally(settings.state_directory, prices=settings.prices)
@@ -426,6 +429,10 @@ class Daemon:
         if level is None:
             return {"ok": False, "error": "the microphone has heard nothing yet, or is off"}
         return {"ok": True, **level.as_dict()}
+
+    def _listed_tools(self, _message: Mapping[str, object]) -> Mapping[str, object]:
+        offered = Feature.TOOLS.value not in self._core.status.without
+        return {"ok": True, "tools": [*map(entry, self._hands.toolbox)], "offered": offered}
 
     async def _reload(self, message: Mapping[str, object]) -> Mapping[str, object]:
         if self._reloads is None:

@@ -37,7 +37,17 @@ ALLOWED = {
         "tools",
         "service",
     },
-    "cli": {"errors", "config", "daemon", "demo", "doctor", "live", "service", "simulator"},
+    "cli": {
+        "errors",
+        "config",
+        "daemon",
+        "demo",
+        "doctor",
+        "live",
+        "service",
+        "simulator",
+        "tools",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
