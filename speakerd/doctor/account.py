@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from speakerd.doctor.findings import fail, ok
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 UNIT = "speakerd.service"
 _NOBODY = -1
+#: What the unit's ProtectHome= hides (systemd.exec(5)).
+_HIDDEN = ("/home", "/root", "/run/user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,17 @@ class Account:
         else:
             wanted = stat.S_IROTH | stat.S_IWOTH
         return node.st_mode & wanted == wanted
+
+    def may(self, path: Path, right: int) -> bool:
+        """Whether the mode of what is at ``path`` gives it this right (of one octal digit).
+
+        Raises OSError where nothing is there.
+        """
+        status = path.stat()
+        if self.uid == 0:
+            return True
+        shift = 6 if status.st_uid == self.uid else 3 if status.st_gid in self.gids else 0
+        return bool(status.st_mode >> shift & right)
 
     def join(self, group: str) -> str:
         """The command that makes this user a member of ``group``."""
@@ -69,6 +83,11 @@ def who_runs(system: System) -> Account:
     if user is None:
         return Account(name, 0 if name == "root" else _NOBODY, gids, service=True)
     return Account(name, int(user[2]), gids | {int(user[3])}, service=True)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether the unit hides it from the service."""
+    return any(PurePath(path).is_relative_to(folder) for folder in _HIDDEN)
 
 
 def device_nodes(

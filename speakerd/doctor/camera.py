@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from speakerd.config.dropins import CAMERA
-from speakerd.doctor.account import UNIT, who_runs
+from speakerd.doctor.account import UNIT, is_hidden, who_runs
 from speakerd.doctor.asking import told_of_part
 from speakerd.doctor.findings import ok, warn
 from speakerd.doctor.voice import FOLDERS
@@ -27,8 +27,6 @@ _TRY = "sudo speakerd-camera"
 #: Whose package is not called as they are.
 _PACKAGES = {"rpicam-jpeg": "rpicam-apps", "rpicam-still": "rpicam-apps"}
 _IN_DEBIAN = {"fswebcam", "ffmpeg", "curl", *_PACKAGES}
-#: What the unit's ProtectHome= hides (systemd.exec(5)).
-_HIDDEN = ("/home", "/root", "/run/user")
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -57,7 +55,7 @@ CHECKS = (check,)
 
 def _program(system: System, path: str, *, service: bool) -> Finding:
     name = PurePath(path).name
-    if service and any(PurePath(path).is_relative_to(folder) for folder in _HIDDEN):
+    if service and is_hidden(path):
         what = f"{path} is hidden from the service, as all of /home is: nothing is seen"
         install = f"sudo install {shlex.quote(path)} /usr/local/bin/"
         remedy = f"{install}, and SPEAKERD_CAMERA_COMMAND={shlex.quote(name)} ..."

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from speakerd.config import Loaded
-    from speakerd.doctor.account import Account
     from speakerd.doctor.findings import Finding
     from speakerd.doctor.system import System
 
@@ -68,7 +67,7 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
     has_secret = any(loaded.provenance[name] is Origin.FILE for name in sources.SECRETS)
     give = f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}"
     account = who_runs(system)
-    if account.service and not (_may(account, path, 0o4) and _may(account, path.parent, 0o1)):
+    if account.service and not (account.may(path, 0o4) and account.may(path.parent, 0o1)):
         what = f"user {account.name} may not read {path} (mode {mode:04o}): it does not start"
         yield fail(AREA, what, f"sudo chmod 0755 {path.parent} && {give}")
     elif mode & 0o007 and has_secret:
@@ -79,15 +78,6 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
         yield warn(AREA, what, f"sudo chmod 0640 {path}")
     else:
         yield ok(AREA, f"{path} (mode {mode:04o})")
-
-
-def _may(account: Account, path: Path, right: int) -> bool:
-    """Whether the mode of ``path`` gives the account this right (of one octal digit)."""
-    status = path.stat()
-    if account.uid == 0:
-        return True
-    shift = 6 if status.st_uid == account.uid else 3 if status.st_gid in account.gids else 0
-    return bool(status.st_mode >> shift & right)
 
 
 def _reload_due(system: System, loaded: Loaded) -> Iterator[Finding]:
@@ -106,8 +96,11 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
     for variable, problem in loaded.problems.items():
         if variable == sources.API_KEY:
             continue  # told with the key
-        where = place(loaded, variable)
-        yield fail(AREA, problem, f"change {variable} in {where}, {_RELOAD}")
+        remedy = f"change {variable} in {place(loaded, variable)}"
+        if problem.startswith(f"{variable}: "):  # it is what it names that is wrong
+            remedy = "mend it there"
+        for line in problem.splitlines():
+            yield fail(AREA, line, f"{remedy}, {_RELOAD}")
     for warning in loaded.warnings:
         if warning.startswith(f"{sources.STATE_DIRECTORY} "):
             continue  # it is the service's user that has to write there: told with the state

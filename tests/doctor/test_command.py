@@ -83,7 +83,7 @@ async def test_nothing_is_wrong_with_a_healthy_machine(
     assert [each for each in found if each.level is not Level.OK] == []
     areas = {"python", "packages", "clock", "machine", "state", "power", "configuration", "key"}
     areas |= {"service", "daemon", "dns", "network", "tls", "gemini"}
-    areas |= {"sound card", "microphone", "speaker", "voice", "button"}
+    areas |= {"sound card", "microphone", "speaker", "voice", "button", "tools"}
     assert areas == {each.area for each in found}
 
 
