@@ -23,4 +23,6 @@ def configured(loaded: Loaded) -> Toolbox:
     if wrong := [*wrong, *clashes(loaded.settings)]:
         raise ConfigError("\n".join(wrong))
     settings = loaded.settings
-    return Toolbox.of(settings.tools, NamedCommands().tools(settings.commands_file))
+    commands = NamedCommands().tools(settings.commands_file)
+    hands_free = settings.turn_taking == "conversation"
+    return Toolbox.of(settings.tools, commands, hands_free=hands_free)
