@@ -59,6 +59,8 @@ _LARGEST = 10**9
 _LONGEST_LIMIT_S = 50.0
 #: The name of a function, by Gemini's rule less upper case, dots and hyphens.
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+#: What no argument of a program can have in it: its end, and half a surrogate pair.
+_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "busybox"})
 
 _EXPRESSION = "a regular expression without look-around and backreferences"
@@ -207,10 +209,14 @@ class Parameter(_Part):
 
 
 def _number(value: object, allowed: WholeNumber) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not allowed.least <= value <= allowed.most or value != int(value):  # type: ignore[operator, call-overload] # it is one
-        raise ValueError(f"is no whole number from {allowed.least} to {allowed.most}")
-    return str(int(value))  # type: ignore[call-overload] # as above
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and allowed.least <= value <= allowed.most
+        and value == int(value)
+    ):
+        return str(int(value))
+    raise ValueError(f"is no whole number from {allowed.least} to {allowed.most}")
 
 
 def _arguments(value: object) -> object:
@@ -228,7 +234,7 @@ def _arguments(value: object) -> object:
 
 def _argument(value: object) -> str | Placeholder:
     match value:
-        case str(text) if "\0" not in text:
+        case str(text) if not _UNSPEAKABLE.search(text):
             return text
         case {"parameter": str(name), **more} if not more:
             return Placeholder(name)

@@ -137,6 +137,12 @@ def of(parameter: object) -> dict[str, object]:
             SCENE | {"command": ["/bin/echo", 5]},
             'x: command: 5 is no argument: write a text, or {"parameter": NAME}',
         ),
+        (
+            SCENE | {"command": ["/bin/echo", "\ud800"]},
+            r'x: command: "\ud800" is no argument: write a',
+        ),
+        (of({"pattern": "\ud800"}), r'x: parameter it: pattern is "\ud800"; allowed: a regular'),
+        (SCENE | {"description": "\ud800"}, r'x: description is "\ud800"; allowed: a text of 1'),
         (SCENE | {"command": ["/bin/echo", "a\0b"]}, r'x: command: "a\u0000b" is no argument'),
         (
             SCENE | {"command": ["/bin/echo", {"parameter": "name", "or": 1}]},
