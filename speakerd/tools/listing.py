@@ -37,10 +37,10 @@ def lines(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for each in entries:
         took = f"up to {each['limit_s']:g} s" if each["slow"] else "at once"
         yield _plain(f"{each['name']}: {took}, from {each['origin']}")
-        yield from _wrapped(each["description"])
+        yield from _wrapped(each["description"], "")
         required = each["parameters"].get("required", [])
         for name, about in each["parameters"].get("properties", {}).items():
-            left_out = "" if name in required else ", or nothing"
+            left_out = "" if name in required else " (may be left out)"
             described = f"; {about['description']}" if about.get("description") else ""
             yield from _wrapped(f"- {name}: {_kind(about)}{left_out}{described}")
 
@@ -51,6 +51,8 @@ def _kind(about: Mapping[str, Any]) -> str:
         return " or ".join(map(str, choices))
     if kinds := about.get("anyOf"):
         return " or ".join(map(_kind, kinds))
+    if items := about.get("items"):
+        return f"a list of {_kind(items)}"
     kind = str(about.get("type", "anything"))
     words = {
         "string": "a text",
@@ -69,9 +71,9 @@ def _kind(about: Mapping[str, Any]) -> str:
     return words.get(kind, kind) + bounds
 
 
-def _wrapped(text: str) -> Iterator[str]:
+def _wrapped(text: str, hanging: str = "  ") -> Iterator[str]:
     yield from textwrap.wrap(
-        _plain(text), _COLUMNS, initial_indent=_INDENT, subsequent_indent=f"{_INDENT}  "
+        _plain(text), _COLUMNS, initial_indent=_INDENT, subsequent_indent=_INDENT + hanging
     )
 
 

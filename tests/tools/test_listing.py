@@ -33,14 +33,16 @@ def test_every_kind_of_a_parameter_has_its_words() -> None:
         level={"type": "number", "minimum": 0.5},
         what={"anyOf": [{"type": "string"}, {"type": "null"}]},
         rest={"type": "array"},
+        days={"type": "array", "items": {"enum": ["today", "tomorrow"]}},
         any={},
     ) == [
         "    - must: evening or film; which one",
-        "    - on: true or false, or nothing",
-        "    - level: a number from 0.5, or nothing",
-        "    - what: a text or nothing, or nothing",
-        "    - rest: a list, or nothing",
-        "    - any: anything, or nothing",
+        "    - on: true or false (may be left out)",
+        "    - level: a number from 0.5 (may be left out)",
+        "    - what: a text or nothing (may be left out)",
+        "    - rest: a list (may be left out)",
+        "    - days: a list of today or tomorrow (may be left out)",
+        "    - any: anything (may be left out)",
     ]
 
 
@@ -50,7 +52,7 @@ def test_what_somebody_else_has_written_is_no_order_to_a_terminal() -> None:
     assert listed == [
         "a\ufffd[2J: at once, from d",
         "    b c\ufffd",
-        "    - e\ufffd: f\ufffd, or nothing",
+        "    - e\ufffd: f\ufffd (may be left out)",
     ]
 
 
