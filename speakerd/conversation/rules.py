@@ -102,6 +102,7 @@ class Rules:
     max_unanswered: int = 4  # utterances kept because nothing has answered them yet
 
     max_timers: int = 32  # that are set
+    max_ahead_s: float = 366 * 86400.0  # that they are set for
     max_missed: int = 8  # timers that are remembered
     missed_s: float = 86400.0  # for so long
     ring_s: float = 600.0  # then it was missed

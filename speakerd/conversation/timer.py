@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _DAYS_TO_LOOK_AT = 8
 
 
+def printable(name: str) -> str:
+    """``name`` in one line, without what moves a cursor: a model, or a file, has made it up."""
+    return " ".join("".join(each if each.isprintable() else " " for each in name).split())
+
+
 @dataclass(frozen=True, slots=True)
 class WallClock:
     """The clock on the wall, as it was read last."""

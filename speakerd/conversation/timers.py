@@ -236,8 +236,10 @@ class Timers:
             self._refuse("the clock of the speaker has not been read yet: try again")
         elif timer.number not in self._timers and len(self._timers) >= self._rules.max_timers:
             self._refuse(f"there are {len(self._timers)} already: cancel one first")
-        elif timer.due(self._clock) <= self._dialogue.now:
+        elif (in_s := timer.due(self._clock) - self._dialogue.now) <= 0:
             self._refuse("that time is over")
+        elif in_s > self._rules.max_ahead_s:
+            self._refuse("that is more than a year ahead")
         else:
             self._drop(timer.number)
             self._timers[timer.number] = timer

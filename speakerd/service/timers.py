@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speakerd.conversation.events import TimersKept
-from speakerd.conversation.timer import Missed, Timer
+from speakerd.conversation.timer import Missed, Timer, printable
 from speakerd.service import files
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "timers.json"
+#: Longer than the names of all that can be set.
+_MOST_BYTES = 256 * 1024
+#: No clock shows a time beyond that: the year 2242, in Unix time.
+_LAST_S = 2**33
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -44,10 +48,14 @@ class TimersStore:
         if self._path is None:
             return None
         try:
-            kept = _decoded(json.loads(self._path.read_bytes()), self._boot())
+            with self._path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                raise ValueError("it is too long")
+            kept = _decoded(json.loads(content), self._boot())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not speakerd's"
             _log.warning("%s is ignored, its timers are lost: %s", self._path, reason)
             return None
@@ -99,19 +107,29 @@ def _encoded(timer: Timer, boot: str, ahead_s: float) -> dict[str, object]:
 def _decoded(content: Any, boot: str) -> TimersKept:  # noqa: ANN401 - whatever JSON can hold
     timers = tuple(_timer(each, boot) for each in content["timers"])
     missed = tuple(
-        Missed(str(name), bool(reminds), float(due)) for name, reminds, due in content["missed"]
+        Missed(printable(str(name)), bool(reminds), _time(due))
+        for name, reminds, due in content["missed"]
     )
     return TimersKept(timers, missed)
 
 
 def _timer(kept: Any, boot: str) -> Timer:  # noqa: ANN401 - whatever JSON can hold
-    timer = Timer(int(kept["number"]), str(kept["name"]), bool(kept["reminds"]))
+    timer = Timer(int(kept["number"]), printable(str(kept["name"])), bool(kept["reminds"]))
     if "local" in kept:
         local = datetime.fromisoformat(kept["local"]).replace(tzinfo=None)
+        _time(local.replace(tzinfo=UTC).timestamp())
         days = frozenset(int(day) for day in kept["days"])
         if not days <= frozenset(range(7)):
             raise ValueError("there are seven days")
         return replace(timer, local=local, days=days)
     if kept.get("boot") == boot:
-        return replace(timer, due_at=float(kept["due_at"]))
-    return replace(timer, due_unix_s=float(kept["due_unix_s"]))
+        return replace(timer, due_at=_time(kept["due_at"]))
+    return replace(timer, due_unix_s=_time(kept["due_unix_s"]))
+
+
+def _time(kept: Any) -> float:  # noqa: ANN401 - whatever JSON can hold
+    """Seconds, by any clock. Raises ValueError where none can show that; JSON has NaN, too."""
+    seconds = float(kept)
+    if not 0 <= seconds <= _LAST_S:
+        raise ValueError("that is no time")
+    return seconds

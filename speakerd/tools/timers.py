@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from speakerd.conversation.events import MissedTold, TimersCancelled, TimerSet
-from speakerd.conversation.timer import Timer, next_on
+from speakerd.conversation.timer import Timer, next_on, printable
 from speakerd.tools.tool import Result, SpeakerPort  # noqa: TC001 - read at runtime
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _Weekdays = Annotated[
 _Name = Annotated[
     str,
     Field(max_length=100, description="what it is called, or is to remind of; empty for nothing"),
+    AfterValidator(printable),
 ]
 _Reminds = Annotated[
     bool, Field(description="true: somebody wants to be reminded of what is in its name")
@@ -76,7 +77,7 @@ def change_timer(
     time: Annotated[str, Field(pattern=f"^(|{_TIME})$", description="as of set_alarm")] = "",
     date: Annotated[str, Field(pattern=_DATE, description="as of set_alarm")] = "",
     weekdays: Annotated[list[Weekday], Field(max_length=7, description="as of set_alarm")] = [],  # noqa: B006 - pydantic makes a copy
-    name: Annotated[str, Field(max_length=100)] = "",
+    name: Annotated[str, Field(max_length=100), AfterValidator(printable)] = "",
 ) -> Result:
     """Let a timer, alarm or reminder ring at another time, or have another name.
 

@@ -67,6 +67,13 @@ def test_where_there_are_none_there_is_nothing_to_be_told(tmp_path: Path) -> Non
         '{"timers": [{"number": 1, "name": "", "reminds": 0, "local": "noon", "days": []}]}',
         '{"timers": [{"number": 1, "name": "", "reminds": 0, "local": "2026-10-25", "days": [9]}]}',
         "[" * 100_000,
+        '{"timers": [{"number": 1e999, "name": "", "reminds": 0, "due_unix_s": 1}], "missed": []}',
+        '{"timers": [{"number": 1, "name": "", "reminds": 0, "due_unix_s": NaN}], "missed": []}',
+        '{"timers": [{"number": 1, "name": "", "reminds": 0, "due_unix_s": 1e300}], "missed": []}',
+        '{"timers": [{"number": 1, "name": "", "reminds": 0, "local": "9999-12-31", "days": []}],'
+        ' "missed": []}',
+        '{"timers": [], "missed": [["", false, Infinity]]}',
+        '{"timers": [], "missed": []}' + " " * 300_000,
     ],
 )
 def test_what_is_not_speakerds_is_told_and_ignored(
@@ -76,6 +83,23 @@ def test_what_is_not_speakerds_is_told_and_ignored(
     assert store(tmp_path).load() is None
     assert len(caplog.messages) == 1
     assert "timers.json is ignored" in caplog.messages[0]
+
+
+def test_a_name_that_moves_cursors_is_taken_without_that(tmp_path: Path) -> None:
+    timer = {"number": 1, "name": "\x1b[2Jeggs\ntea\ud800", "reminds": 0, "due_unix_s": 1}
+    content = {"timers": [timer], "missed": [["a\x07", 0, 1]]}
+    (tmp_path / "timers.json").write_text(json.dumps(content))
+    kept = store(tmp_path).load()
+    assert kept is not None
+    assert kept.timers[0].name == "[2Jeggs tea"
+    assert kept.missed[0].name == "a"
+
+
+def test_all_that_can_be_set_can_be_kept(tmp_path: Path) -> None:
+    timers = tuple(Timer(number, "\U0001f423" * 100, due_at=1.0) for number in range(1, 33))
+    missed = (Missed("\U0001f423" * 100, True, 1.0),) * 8
+    store(tmp_path).saving(timers, missed, AHEAD_S)()
+    assert store(tmp_path).load() == ev.TimersKept(timers, missed)
 
 
 def test_a_disk_that_takes_nothing_is_told_once(

@@ -104,6 +104,20 @@ def test_a_timer_is_set_and_listed(speaker: Speaker) -> None:
     assert speaker.call("list_timers") == {"timers": [told | {"rings_in": "0:04:00"}]}
 
 
+def test_a_name_is_one_line_that_moves_no_cursor(speaker: Speaker) -> None:
+    told = speaker.set("set_timer", seconds=300, name="\x1b[2Jeggs\nand\x07 tea ")
+    assert told["name"] == "[2Jeggs and tea"
+    assert speaker.set("change_timer", number=1, name="\x9b1mlunch\r")["name"] == "1mlunch"
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "2027-12-24"])
+def test_nothing_is_set_for_a_year_that_is_far_away(speaker: Speaker, date: str) -> None:
+    assert speaker.call("set_alarm", time="23:59", date=date) == {
+        "error": "that is more than a year ahead"
+    }
+    assert speaker.call("list_timers") == {"timers": []}
+
+
 @pytest.mark.parametrize(
     ("args", "rings_at"),
     [

@@ -366,6 +366,9 @@ def test_what_cannot_be_is_refused(story: Kitchen) -> None:
 
     assert "over" in refused(ev.TimerSet(Timer(1, due_at=story.now - 1)))
     assert "over" in refused(ev.TimerSet(Timer(1, local=moment("2026-10-25 11:59"))))
+    for far in (moment("9999-12-31 23:59"), NOON.replace(tzinfo=None) + timedelta(days=370)):
+        assert "year" in refused(ev.TimerSet(Timer(1, local=far)))
+    assert "over" in refused(ev.TimerSet(Timer(1, local=moment("0001-01-01 00:00"))))
     assert "none" in refused(ev.TimersCancelled((1,)))
     for number in range(story.rules.max_timers):
         story.set(number + 1, 500.0)
