@@ -207,12 +207,13 @@ class Button:
         """It was down when it was first looked at: spent until it is let go."""
         return self._begin(trigger, closed=True)
 
-    def spend(self, now: float, *, too_long: bool = False) -> None:
+    def spend(self, now: float, *, too_long: bool = False, ringing: bool = False) -> None:
         """Nobody speaks, whatever the button says: it has to be let go and pressed anew.
 
         ``too_long``: the sentence was ended for the person, whose own end of it comes late.
+        ``ringing``: what was pressed before was not meant to end that.
         """
-        if self._phase in {Phase.STOPPING, Phase.TAPPING}:
+        if self._phase in {Phase.STOPPING, Phase.TAPPING} and not ringing:
             return
         if too_long and self._phase is Phase.LATCHED:
             self._deaf_until = now + self._rules.late_tap_s

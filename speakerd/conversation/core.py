@@ -56,7 +56,7 @@ _ASKING = {
 #: In which the control socket may hold the button.
 _HELD = CAPTURING | {TurnState.REPLYING}
 #: What ends the ringing of a timer, and is nothing else then.
-_SILENCING = {Gesture.PRESS, Gesture.TAP, Gesture.STOP}
+_SILENCING = {Gesture.PRESS, Gesture.STOP}
 #: What a program is told that presses in vain.
 _REFUSALS = {
     fx.Notice.MUTED: "the microphone is muted: speakerd mute off",
@@ -199,7 +199,7 @@ class Core:
             if not (moved or (not self._timers.rings and self._dialogue.say())):
                 break
         if self._dialogue.state not in _HELD:
-            self._button.spend(self._now)
+            self._button.spend(self._now, ringing=self._timers.rings)
         if not self._over:
             if self._dialogue.state is TurnState.IDLE:
                 self._dialogue.telling.make_up()
@@ -382,7 +382,9 @@ class Core:
     def _press_requested(self, _event: ev.PressRequested) -> None:
         if (why := self._refusal) is not None and not self._timers.rings:
             self._out.append(fx.Refused(_REFUSALS[why]))
-        self._gesture(self._button.control(pressed=True))
+        gesture = self._button.control(pressed=True)
+        if not self._timers.silence():  # also by a program that never lets go
+            self._gesture(gesture)
 
     def _release_requested(self, _event: ev.ReleaseRequested) -> None:
         self._gesture(self._button.control(pressed=False))

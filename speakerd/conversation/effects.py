@@ -139,6 +139,7 @@ class Ring:
     """Play one phrase of ringing, and say what rings, as far as it has ``names``."""
 
     names: tuple[str, ...]
+    bell: bool = True  # otherwise the names alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,7 @@ class KeepMute:
 class KeepTimers:
     """Keep these across restarts, in place of what was kept."""
 
-    timers: tuple[Timer, ...]
+    timers: tuple[Timer, ...]  # by when they are due
     missed: tuple[Missed, ...]
 
 

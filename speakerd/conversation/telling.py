@@ -31,12 +31,12 @@ class Telling:
         self._out.append(fx.PlayCue(cue))
         return True
 
-    def ring(self, names: tuple[str, ...]) -> bool:
+    def ring(self, names: tuple[str, ...], *, bell: bool = True) -> bool:
         """Let a phrase of ringing be heard, unless that is in vain; whether it is."""
         if self.speaker_lost:
             return False
         self.playing.clips.append(True)
-        self._out.append(fx.Ring(names))
+        self._out.append(fx.Ring(names, bell))
         return True
 
     def play_again(self, turn: int) -> None:

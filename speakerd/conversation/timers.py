@@ -17,7 +17,7 @@ from speakerd.conversation.timer import Missed, Pending, Timer, WallClock
 from speakerd.conversation.turn import TurnInput, TurnState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from speakerd.conversation.dialogue import Dialogue
     from speakerd.conversation.rules import Rules
@@ -41,6 +41,8 @@ class Timers:
         self._missed: tuple[Missed, ...] = ()
         self._rings_since: float | None = None  # None: nothing rings
         self._phrase_at = FOREVER  # when the next phrase may begin
+        self._sounding: frozenset[int] = frozenset()  # what the last phrase is of
+        self._heard: frozenset[int] = frozenset()  # of what a whole phrase was heard
 
     def reload(self, rules: Rules) -> None:
         """Live by ``rules`` from now on."""
@@ -126,6 +128,9 @@ class Timers:
                 self._miss(timer, due)
             else:
                 self._due[timer.number] = due
+                if self.rings:  # all of them go on for as long as the newest has to
+                    self._rings_since = now
+                    self._out.append(fx.TimerTold(timer, fx.TimerNews.RINGS))
 
     def _look_again(self) -> None:
         """Whoever wakes the core looks at the clock on the wall before."""
@@ -166,18 +171,37 @@ class Timers:
         if now >= self._ends_at():
             self._end(missed=True)
         elif now >= self._phrase_due():
-            named = [self._timers[number] for number in self._due]
-            heard = self._dialogue.telling.ring(tuple(timer.name for timer in named if timer.name))
-            if not heard:
+            self._heard |= self._sounding
+            if self._dialogue.telling.ring(self._names(self._due)):
+                self._sounding = frozenset(self._due)
+            else:
                 self._phrase_at = now + self._rules.ring_again_s
 
+    def _names(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        return tuple(name for number in numbers if (name := self._timers[number].name))
+
     def silence(self) -> bool:
-        """The person has heard it; whether anything rang."""
+        """The person wants it to end; whether anything rang.
+
+        Where nothing could be heard of it nobody knows of it: it was missed. What a reminder is for
+        is said once, also where nobody has waited for that.
+        """
         if not self.rings:
             return False
-        self._dialogue.hush()
-        self._end(missed=False)
+        if not self._dialogue.playing.sounds:
+            self._heard |= self._sounding
+        unheard = [n for n in self._due if self._timers[n].reminds and n not in self._heard]
+        names = self._names(unheard) if self._sounding else ()
+        self._hush()
+        self._end(missed=not self._sounding)
+        if names:
+            self._dialogue.telling.ring(names, bell=False)
         return True
+
+    def _hush(self) -> None:
+        """Silence; an answer that has come late, into the ringing, is over by that."""
+        if not (self._dialogue.state in _ANSWERING and self._dialogue.step(TurnInput.STOP)):
+            self._dialogue.hush()
 
     def _end(self, *, missed: bool) -> None:
         """What rings, and what waits to ring with it, is over."""
@@ -194,6 +218,7 @@ class Timers:
         """Nothing rings; those that are due are so no longer."""
         self._due.clear()
         self._rings_since, self._phrase_at = None, FOREVER
+        self._sounding = self._heard = frozenset()
         self._keep()
 
     def _miss(self, timer: Timer, due: float) -> None:
@@ -261,7 +286,7 @@ class Timers:
         self._timers.pop(number, None)
         self._due.pop(number, None)
         if self.rings and not self._due:
-            self._dialogue.hush()
+            self._hush()
             self._rest()
 
     def _missed_told(self, _event: ev.MissedTold) -> None:
@@ -273,7 +298,8 @@ class Timers:
         self._out.append(fx.Refused(reason))
 
     def _keep(self) -> None:
-        self._out.append(fx.KeepTimers(tuple(self._timers.values()), self._missed))
+        timers = [each.timer for each in self.pending] or self._timers.values()
+        self._out.append(fx.KeepTimers(tuple(timers), self._missed))
 
     _HANDLERS: dict[type, Callable[[Any, Any], None]] = {  # noqa: RUF012 - never changed
         ev.ClockRead: _clock_read,

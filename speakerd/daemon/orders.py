@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
+from speakerd.audio.voice import MOST_NAMES
 from speakerd.conversation import effects as fx
 from speakerd.daemon.translate import utterance_bytes_of
 from speakerd.live.sending import Text
@@ -125,9 +126,9 @@ class Orders:
     def _ring(self, order: fx.Ring) -> None:
         """An alarm is for being heard, also by whoever wants no other earcons."""
         volume = self.settings.earcon_volume or earcons.DEFAULT_VOLUME_PERCENT
-        words = b"".join(filter(None, map(self._word, order.names)))
-        phrase = earcons.render(earcons.Earcon.TIMER, volume)
-        self._edges.devices.speaker.play_clip(phrase + words)
+        words = b"".join(filter(None, map(self._word, order.names[:MOST_NAMES])))
+        bell = earcons.render(earcons.Earcon.TIMER, volume) if order.bell else b""
+        self._edges.devices.speaker.play_clip(bell + words)
 
     def _word(self, name: str) -> bytes | None:
         voice = self._edges.devices.voice
@@ -194,8 +195,9 @@ class Orders:
         self._edges.chores.do(self._edges.controls.saving(muted=order.on))
 
     def _keep_timers(self, order: fx.KeepTimers) -> None:
-        for timer in order.timers:
-            self._word(timer.name)  # it is made by the time it is needed
+        names = dict.fromkeys(timer.name for timer in order.timers if timer.name)
+        for name in list(names)[:MOST_NAMES]:
+            self._word(name)  # it is made by the time it is needed
         ahead_s = self._edges.clock.ahead_s
         self._edges.chores.do(self._edges.timers.saving(order.timers, order.missed, ahead_s))
 

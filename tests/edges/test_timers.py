@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from speakerd.audio.voice import MOST_NAMES
+from speakerd.conversation import effects as fx
 from speakerd.conversation import events as ev
 from speakerd.conversation.timer import Missed, Timer
 from speakerd.daemon.clock import LocalClock
+from speakerd.daemon.orders import Orders
 from speakerd.service.timers import TimersStore, boot_id
 
 if TYPE_CHECKING:
@@ -70,10 +74,12 @@ def test_where_there_are_none_there_is_nothing_to_be_told(tmp_path: Path) -> Non
         '{"timers": [{"number": 1e999, "name": "", "reminds": 0, "due_unix_s": 1}], "missed": []}',
         '{"timers": [{"number": 1, "name": "", "reminds": 0, "due_unix_s": NaN}], "missed": []}',
         '{"timers": [{"number": 1, "name": "", "reminds": 0, "due_unix_s": 1e300}], "missed": []}',
-        '{"timers": [{"number": 1, "name": "", "reminds": 0, "local": "9999-12-31", "days": []}],'
-        ' "missed": []}',
+        (
+            '{"timers": [{"number": 1, "name": "", "reminds": 0, "local": "9999-12-31", "days": []}'
+            '], "missed": []}'
+        ),
         '{"timers": [], "missed": [["", false, Infinity]]}',
-        '{"timers": [], "missed": []}' + " " * 300_000,
+        '{"more": "' + "x" * 300_000 + '", "timers": [], "missed": []}',
     ],
 )
 def test_what_is_not_speakerds_is_told_and_ignored(
@@ -113,6 +119,71 @@ def test_a_disk_that_takes_nothing_is_told_once(
     missing.mkdir()
     save()
     assert json.loads((missing / "timers.json").read_text())["timers"][0]["name"] == "eggs"
+
+
+# --- how they are said
+
+
+class Voice:
+    """Has made every name it was asked for before, and keeps as few as the real one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.made: list[str] = []
+
+    def word(self, name: str) -> bytes | None:
+        known = name in self.made
+        self.made = [*(each for each in self.made if each != name), name][-MOST_NAMES:]
+        self.asked.append(name)
+        return name.encode() if known else None
+
+
+class Kitchen:
+    """Orders, with a voice, and a speaker that keeps what it is to play."""
+
+    def __init__(self) -> None:
+        self.voice = Voice()
+        self.clips: list[bytes] = []
+        self.read_out: list[str] = []
+        speaker = SimpleNamespace(play_clip=self.clips.append)
+        edges = SimpleNamespace(
+            devices=SimpleNamespace(voice=self.voice, speaker=speaker),
+            chronicle=SimpleNamespace(timer=lambda *_: None),
+            chores=SimpleNamespace(do=lambda work: work()),
+            timers=TimersStore(None),
+            clock=SimpleNamespace(ahead_s=AHEAD_S),
+        )
+        settings = SimpleNamespace(earcon_volume=20)
+        order: Any = Orders(
+            cast("Any", edges), cast("Any", settings), lambda: None, self.read_out.append
+        )
+        self.order = order.carry_out
+
+
+def test_more_names_than_are_kept_do_not_drive_each_other_out() -> None:
+    kitchen = Kitchen()
+    names = tuple(f"<{number}>" for number in range(32))
+    timers = tuple(Timer(number, name) for number, name in enumerate(names, 1))
+    kitchen.order(fx.KeepTimers(timers, ()))
+    assert kitchen.voice.asked == list(names[:MOST_NAMES]), "those that are due first"
+    for _ in range(2):
+        kitchen.order(fx.Ring(names))
+        assert kitchen.clips[-1].endswith("".join(names[:MOST_NAMES]).encode())
+
+
+def test_a_reminder_is_said_without_the_bell_or_read_out() -> None:
+    kitchen = Kitchen()
+    mum = fx.TimerTold(MUM, fx.TimerNews.SILENCED)
+    kitchen.order(mum)
+    kitchen.order(fx.Ring((MUM.name,), bell=False))
+    assert kitchen.read_out == [MUM.name], "there was no sound of it yet"
+    kitchen.order(mum)
+    kitchen.order(fx.Ring((MUM.name,), bell=False))
+    assert kitchen.read_out == [MUM.name]
+    assert kitchen.clips[-1] == MUM.name.encode()
+
+
+# --- the clock on the wall
 
 
 class Wall:

@@ -890,7 +890,8 @@ class World:
         deadline = core.next_deadline()
         assert deadline is None or deadline > self.now, "woken for ever"
         due = (timer.due_at for timer in self.kept_timers.timers if timer.local is None)
-        limit_s = LONGEST_TURN_S + self.rules.ring_s + self.rules.ring_late_s  # after restarts
+        ring_s = self.rules.ring_s * (1 + len(self.kept_timers.timers))  # each may join in
+        limit_s = LONGEST_TURN_S + ring_s + self.rules.ring_late_s  # after restarts
         assert all(self.now - each <= limit_s for each in due), "a timer was forgotten"
         assert not (self.gate is not None and core.status.state == "ringing")
 

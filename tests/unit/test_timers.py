@@ -245,6 +245,100 @@ def test_in_the_end_it_was_missed_and_that_is_told_after_the_next_turn() -> None
     assert story.kept.missed == ()
 
 
+def test_one_that_joins_in_rings_as_long_as_any_other(story: Kitchen) -> None:
+    story.set(1, 5.0)
+    story.set(2, 5.0 + story.rules.ring_s - 1.0)
+    story.wait(5.0 + story.rules.ring_s - 0.5)
+    assert story.news == [(1, "rings"), (2, "rings")]
+    story.wait(story.rules.ring_s - 2.0)
+    assert story.rings
+    story.wait(2.0)
+    assert story.news[2:] == [(1, "missed"), (2, "missed")]
+
+
+def test_a_reminder_that_is_silenced_at_once_is_said_once_more(story: Kitchen) -> None:
+    story.set(1, 5.0, name="call mum", reminds=True)
+    story.set(2, 5.0, name="eggs")
+    story.wait(4.985)
+    assert story.one(fx.Ring).bell
+    story.press()
+    assert story.last.index(fx.Ring(("call mum",), bell=False)) > story.last.index(
+        fx.DropPlayback()
+    )
+    story.release()
+    story.wait(60.0)
+    assert story.all(fx.Ring)[-1] == fx.Ring(("call mum",), bell=False)
+    assert not story.rings
+
+
+@pytest.mark.parametrize("after_s", [CUE_S + 0.1, CUE_S + 1.0])
+def test_one_that_was_heard_is_not_said_again(story: Kitchen, after_s: float) -> None:
+    story.set(1, 5.0, name="call mum", reminds=True)
+    story.wait(5.0 + after_s)
+    story.press()
+    assert not story.rings
+    assert not story.ordered(fx.Ring)
+
+
+def test_what_could_not_be_heard_was_missed_whatever_is_pressed(story: Kitchen) -> None:
+    story.tell(ev.DeviceLost(ev.Device.SPEAKER, "unplugged"))
+    story.set(1, 5.0, name="call mum", reminds=True)
+    story.wait(60.0)
+    story.press()
+    assert not story.rings
+    assert story.news == [(1, "rings"), (1, "missed")]
+    assert [each.name for each in story.core.status.missed] == ["call mum"]
+
+
+def test_a_finger_that_was_down_before_does_not_end_it() -> None:
+    story = Kitchen()
+    story.go_hands_free()
+    story.set(after_s=5.0)
+    story.wait(4.9)
+    story.press()
+    story.wait(0.2)
+    story.release()
+    story.wait(1.0)
+    assert story.rings, "who has not heard it has not ended it"
+    assert not story.all(fx.OpenGate)
+    story.tap()
+    assert not story.rings
+
+
+def test_a_program_that_never_lets_go_ends_each(story: Kitchen) -> None:
+    for _ in range(3):
+        story.set(after_s=5.0)
+        story.wait(6.0)
+        assert story.rings
+        story.tell(ev.PressRequested())
+        assert not story.rings
+    assert not story.all(fx.OpenGate)
+
+
+def test_an_answer_that_comes_late_into_the_ringing_ends_with_it(story: Kitchen) -> None:
+    turn = story.ask()
+    story.reply(turn)
+    story.plays(turn)
+    story.set(after_s=1.0)
+    story.tell(ev.GenerationCompleted(story.generation, turn))
+    story.drained(turn)
+    assert story.is_in(TurnState.SETTLING)
+    story.wait(2.0)
+    assert story.rings
+    story.tell(ev.PlaybackResumed(turn))
+    assert story.is_in(TurnState.SPEAKING)
+    story.press()
+    assert not story.rings
+    assert story.is_in(TurnState.IDLE), "nothing of it is played any longer"
+
+
+def test_those_that_are_due_first_are_kept_first(story: Kitchen) -> None:
+    story.set(1, 500.0)
+    story.alarm(NOON + timedelta(minutes=5), 2)
+    story.set(3, 100.0)
+    assert [timer.number for timer in story.kept.timers] == [3, 2, 1]
+
+
 # --- what it waits for
 
 
