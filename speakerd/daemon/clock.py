@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ class LocalClock:
             if zone == name and abs(ahead_s - before_s) < _EXACT_S:
                 return
         if self._told is None or self._told[1] != name:
-            self._zone = _zone_of(name, self._root)
+            self._zone = _zone_of(name, self._root, chosen=bool(os.environ.get("TZ")))
         self._told = ahead_s, name
         self._tell(ev.ClockRead(self._unix(), self._zone))
 
@@ -68,16 +69,21 @@ class LocalClock:
             self.look()
 
 
-def _zone_of(name: str, root: Path) -> tzinfo:
-    """The zone of that name; else the one that is in etc/localtime, else UTC."""
+def _zone_of(name: str, root: Path, *, chosen: bool) -> tzinfo:
+    """The zone in etc/localtime, which may be a copy without a name, or the one of that name.
+
+    The latter comes first where ``TZ`` has ``chosen`` it. UTC, where there is neither.
+    """
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - few have a timer at the start
 
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        pass
-    try:
+    def kept() -> tzinfo:
         with (root / "etc/localtime").open("rb") as file:
             return ZoneInfo.from_file(file, key=name)
-    except (ValueError, OSError):
-        return UTC
+
+    def named() -> tzinfo:
+        return ZoneInfo(name)
+
+    for zone in (named, kept) if chosen else (kept, named):
+        with contextlib.suppress(LookupError, ValueError, OSError):
+            return zone()
+    return UTC

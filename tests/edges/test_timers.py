@@ -254,6 +254,20 @@ def test_nobody_looks_again_who_has_not_looked(wall: Wall) -> None:
     assert len(wall.told) == 2
 
 
+def test_a_zone_without_a_name_is_a_zone(wall: Wall) -> None:
+    """Where etc/localtime is a copy, as an image of a system may have it."""
+    link = wall.root / "etc/localtime"
+    copy = link.read_bytes()
+    link.unlink()
+    link.write_bytes(copy)
+    assert wall.clock.now().utcoffset() == timedelta(hours=2)  # in October
+
+
+def test_a_zone_that_was_chosen_is_the_one(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", ":Asia/Tokyo")
+    assert wall.clock.now().utcoffset() == timedelta(hours=9)
+
+
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "CET-1CEST,M3.5.0"])
 def test_a_zone_that_nobody_knows_is_what_etc_says_or_else_utc(
     wall: Wall, monkeypatch: pytest.MonkeyPatch, zone: str
