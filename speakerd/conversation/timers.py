@@ -171,10 +171,11 @@ class Timers:
         if now >= self._ends_at():
             self._end(missed=True)
         elif now >= self._phrase_due():
-            self._heard |= self._sounding
             if self._dialogue.telling.ring(self._names(self._due)):
+                self._heard |= self._sounding
                 self._sounding = frozenset(self._due)
-            else:
+            else:  # and who knows what was heard of the one before
+                self._sounding = frozenset()
                 self._phrase_at = now + self._rules.ring_again_s
 
     def _names(self, numbers: Iterable[int]) -> tuple[str, ...]:

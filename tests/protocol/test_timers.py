@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,6 +114,20 @@ async def test_what_nobody_hears_is_told_after_the_next_turn_and_to_the_model(
         assert [each["name"] for each in answer["missed"]] == ["eggs"]
         told = earcons.render(fx.Notice.TIMER_MISSED)
         await rig.until_heard(lambda: rig.speaker.clips == [*before, told])
+
+
+async def test_an_alarm_follows_the_clock_though_nothing_else_happens(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    rig = Rig(tmp_path, rules=RULES | {"look_at_clock_s": 0.05})
+    async with rig.running():
+        await rig.link("ready")
+        at = datetime.now(UTC) + timedelta(minutes=90)
+        await asked(rig, simulator, "set_alarm", time=at.strftime("%H:%M"))
+        await rig.state("idle")
+        monkeypatch.setenv("TZ", "Etc/GMT-2")  # two hours ahead: it was half an hour ago
+        await heard_to_ring(rig)
 
 
 async def test_a_ring_is_heard_also_where_earcons_are_off(

@@ -290,6 +290,17 @@ def test_what_could_not_be_heard_was_missed_whatever_is_pressed(story: Kitchen) 
     assert [each.name for each in story.core.status.missed] == ["call mum"]
 
 
+def test_so_it_was_where_the_speaker_turns_out_to_be_missing(story: Kitchen) -> None:
+    """As after a boot: a device is believed to be there until it has been looked for."""
+    story.set(1, 5.0)
+    story.wait(4.995)
+    assert story.ordered(fx.Ring)
+    story.tell(ev.DeviceLost(ev.Device.SPEAKER, "it is not there"))
+    story.wait(1.0)
+    story.press()
+    assert story.news == [(1, "rings"), (1, "missed")]
+
+
 def test_a_finger_that_was_down_before_does_not_end_it() -> None:
     story = Kitchen()
     story.go_hands_free()
@@ -571,6 +582,16 @@ def test_an_alarm_that_has_rung_does_not_so_again_when_the_clock_is_put_back() -
     story.put_clock(NOON)
     story.wait(3600.0)
     assert not story.rings
+    assert story.core.status.timers[0].timer.local == moment("2026-10-26 12:01")
+
+
+def test_nor_where_it_is_put_back_while_it_rings() -> None:
+    story = Kitchen()
+    story.alarm(NOON + timedelta(minutes=1), days=EVERY_DAY)
+    story.wait(70.0)
+    story.put_clock(NOON)
+    assert story.rings
+    story.tap()
     assert story.core.status.timers[0].timer.local == moment("2026-10-26 12:01")
 
 
