@@ -198,6 +198,24 @@ def test_hands_free_a_tap_ends_it_and_opens_no_conversation() -> None:
     assert not story.all(fx.OpenGate)
 
 
+def test_a_press_ends_it_though_another_has_just_ended_an_answer() -> None:
+    story = Kitchen(button_mode=ButtonMode.TOGGLE)
+    story.tap()
+    story.captured()
+    story.wait(1.0)
+    story.tap()
+    story.wait(story.rules.tail_s)
+    story.sent(story.turn)
+    story.reply(story.turn)
+    story.plays(story.turn)
+    story.set(after_s=0.05)
+    story.wait(0.1)
+    story.tap()
+    assert story.rings
+    story.tap()
+    assert not story.rings
+
+
 @pytest.mark.parametrize("ends", [ev.StopRequested(), ev.PressRequested()])
 def test_a_command_ends_it(story: Kitchen, ends: ev.Event) -> None:
     story.set(after_s=5.0)
@@ -464,6 +482,17 @@ def test_one_is_changed_by_its_number(story: Kitchen) -> None:
     assert story.rings
 
 
+def test_one_that_rings_is_changed_like_any_other(story: Kitchen) -> None:
+    story.set(after_s=5.0)
+    story.wait(6.0)
+    story.set(after_s=50.0)
+    assert not story.rings
+    story.wait(49.0)
+    assert story.news == [(1, "rings")]
+    story.wait(2.0)
+    assert story.rings
+
+
 def test_what_cannot_be_is_refused(story: Kitchen) -> None:
     def refused(event: ev.Event) -> str:
         story.tell(event)
@@ -527,11 +556,24 @@ def test_what_was_due_long_ago_was_missed(story: Kitchen) -> None:
     assert all(each.due_unix_s > again.shown.timestamp() for each in much_later.core.status.missed)
 
 
+def test_what_was_missed_is_told_after_a_restart_too(story: Kitchen) -> None:
+    story.set(after_s=5.0, name="eggs")
+    story.wait(5.1 + story.rules.ring_s)
+    later = story.restart(off_s=60.0)
+    turn = later.ask()
+    later.reply(turn)
+    later.complete(turn)
+    later.drained(turn)
+    assert later.told == [fx.Notice.TIMER_MISSED]
+
+
 def test_what_rang_when_the_daemon_ended_rings_again(story: Kitchen) -> None:
     story.set(after_s=5.0)
     story.wait(10.0)
     story.tell(ev.ShutdownRequested())
     assert not story.ordered(fx.Ring)
+    story.wait(1.0)
+    assert story.news == [(1, "rings")]
     later = story.restart(off_s=5.0)
     later.wait(0.1)
     assert later.rings
