@@ -204,9 +204,10 @@ def _fitting(answer: Answer, work: _Work) -> Answer:
     """The answer as plain JSON, if it is one that the server takes."""
     size_bytes, pieces = 0, []
     try:
-        for piece in json.JSONEncoder(allow_nan=False).iterencode(dict(answer)):
+        encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+        for piece in encoder.iterencode(dict(answer)):
             pieces.append(piece)
-            size_bytes += len(piece)
+            size_bytes += len(piece.encode(errors="replace"))
             if size_bytes > _MOST_BYTES:
                 return {"error": f"its result is longer than {_MOST_BYTES // 1024} KiB"}
         plain: Answer = json.loads("".join(pieces))

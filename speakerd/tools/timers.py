@@ -37,7 +37,7 @@ _Weekdays = Annotated[
 ]
 _Name = Annotated[
     str,
-    Field(max_length=100, description="what it is called, or is to remind of; empty for nothing"),
+    Field(max_length=60, description="what it is called, or is to remind of; empty for nothing"),
     AfterValidator(printable),
 ]
 _Reminds = Annotated[
@@ -77,7 +77,7 @@ def change_timer(
     time: Annotated[str, Field(pattern=f"^(|{_TIME})$", description="as of set_alarm")] = "",
     date: Annotated[str, Field(pattern=_DATE, description="as of set_alarm")] = "",
     weekdays: Annotated[list[Weekday], Field(max_length=7, description="as of set_alarm")] = [],  # noqa: B006 - pydantic makes a copy
-    name: Annotated[str, Field(max_length=100), AfterValidator(printable)] = "",
+    name: Annotated[str, Field(max_length=60), AfterValidator(printable)] = "",
 ) -> Result:
     """Let a timer, alarm or reminder ring at another time, or have another name.
 

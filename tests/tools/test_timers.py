@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -152,7 +153,7 @@ def test_an_alarm_is_for_the_next_time_the_clock_shows_that(
         ("set_timer", {"seconds": 0}, "seconds: "),
         ("set_timer", {"seconds": "300"}, "seconds: "),
         ("set_timer", {"seconds": 10**9}, "seconds: "),
-        ("set_timer", {"seconds": 5, "name": "x" * 101}, "name: "),
+        ("set_timer", {"seconds": 5, "name": "x" * 61}, "name: "),
         ("change_timer", {"number": 7, "seconds": 5}, "there is no timer 7"),
         ("cancel_timers", {"numbers": [7]}, "there is none of that number"),
         ("cancel_timers", {"numbers": []}, "numbers: "),
@@ -238,3 +239,10 @@ def test_digits_are_those_of_a_clock(speaker: Speaker) -> None:
     zero = "\N{ARABIC-INDIC DIGIT ZERO}"
     assert "error" in speaker.call("set_alarm", time=f"07:0{zero}")
     assert "error" in speaker.call("set_alarm", time="07:00", date=f"2026-12-2{zero}")
+
+
+def test_all_that_can_be_set_can_be_listed(speaker: Speaker) -> None:
+    speaker.set("set_alarm", time="07:00", weekdays=["monday", "tuesday", "friday"], name="ж" * 60)
+    listed = speaker.call("list_timers")
+    size_bytes = len(json.dumps(listed, ensure_ascii=False).encode())
+    assert size_bytes * speaker.story.rules.max_timers < 16 * 1024
