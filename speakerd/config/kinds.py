@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
-from speakerd.config import checks, prices, voices
+from speakerd.config import checks, mcp, prices, voices
 
 #: sun_path of unix(7), less its final NUL.
 _LONGEST_SOCKET_PATH_BYTES = 107
@@ -82,8 +82,17 @@ def _one_value_each(value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str]
 
 
 def _read(value: object) -> object:
+    return _text_of(value) if isinstance(value, str) else value
+
+
+def _read_servers(value: object) -> object:
     if not isinstance(value, str):
         return value
+    file = _text_of(value)
+    return mcp.parse(file.path, file.text)
+
+
+def _text_of(value: str) -> Text:
     path = _absolute(Path(value))
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep the start waiting
@@ -215,6 +224,8 @@ Safety = Annotated[
 TextFile = Annotated[Text, BeforeValidator(_read)]
 #: Its content: commands by their names, see :mod:`speakerd.config.commandsfile`.
 CommandsFile = Annotated[JsonFile, BeforeValidator(_commands)]
+#: So too: one that names servers.
+ServersFile = Annotated[mcp.Servers, BeforeValidator(_read_servers)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 SocketPath = Annotated[AbsolutePath, AfterValidator(_fits_a_socket)]
 #: A program and its arguments; empty for none.

@@ -88,18 +88,24 @@ def read_env_file(environ: Mapping[str, str]) -> dict[str, str]:
 
 def read_credential(environ: Mapping[str, str]) -> dict[str, str]:
     """The API key as systemd hands it over, if it does. Raises ConfigError."""
+    text = credential(environ, CREDENTIAL)
+    return {} if text is None else {API_KEY: text}
+
+
+def credential(environ: Mapping[str, str], name: str) -> str | None:
+    """What systemd hands over under that name, None where it does not. Raises ConfigError."""
     directory = text_of(environ, "CREDENTIALS_DIRECTORY")
     if not directory:
-        return {}
-    path = Path(directory) / CREDENTIAL
+        return None
+    path = Path(directory) / name
     try:
-        return {API_KEY: path.read_text(encoding="utf-8")}
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return None
     except UnicodeDecodeError:
-        raise ConfigError(f"credential {CREDENTIAL}: this is not UTF-8 text") from None
+        raise ConfigError(f"credential {name}: this is not UTF-8 text") from None
     except OSError as error:
-        raise ConfigError(f"credential {CREDENTIAL}: {path}: {error.strerror}") from None
+        raise ConfigError(f"credential {name}: {path}: {error.strerror}") from None
 
 
 def control_socket(environ: Mapping[str, str]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speakerd.config import instruction, voices
+from speakerd.config import instruction, mcp, voices
 from speakerd.config.prices import price_of
 from speakerd.config.sources import API_KEY, TOKEN_COMMAND, TOKEN_URL, variable_of
 
@@ -99,6 +99,8 @@ def doubts(settings: Settings) -> Iterator[str]:
     if doubt := voices.doubt(settings.voice):
         yield f"{variable_of('voice')} is {settings.voice!r}: {doubt}"
     yield from instruction.doubts(settings)
+    if settings.mcp_servers is not None:
+        yield from mcp.doubts(settings.mcp_servers)
     yield from _uncounted(settings)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
+from speakerd.config import mcp
 from speakerd.config.instruction import time_zone
 from speakerd.conversation.events import Device
 from speakerd.conversation.rules import (
@@ -131,7 +132,9 @@ def wishes_of(settings: Settings, functions: tuple[Mapping[str, Any], ...] = ())
 def secrets_of(*all_settings: Settings) -> list[str]:
     """What must not be in the journal."""
     kept = (secret for each in all_settings for secret in (each.gemini_api_key, each.token_url))
-    return [secret.get_secret_value() for secret in kept if secret is not None]
+    ours = [secret.get_secret_value() for secret in kept if secret is not None]
+    files = (each.mcp_servers for each in all_settings if each.mcp_servers is not None)
+    return ours + [secret for file in files for secret in mcp.secrets(file, os.environ)]
 
 
 def keeps_answers(settings: Settings) -> bool:

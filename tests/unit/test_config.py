@@ -86,6 +86,7 @@ def test_the_defaults_are_those_of_the_contract(place: Place) -> None:
         "google_search": False,
         "tools": ("volume", "timers", "clock"),
         "commands_file": None,
+        "mcp_servers": None,
         "compression_trigger_tokens": 12000,
         "compression_target_tokens": None,
         "history_turns": 0,

@@ -121,6 +121,7 @@ LEFT_OUT = {
     "gemini_api_key",
     "system_instruction_file",
     "commands_file",
+    "mcp_servers",
     "control_socket",
     "state_directory",
 }
@@ -130,12 +131,15 @@ LEFT_OUT = {
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "instruction.txt").write_text("Be brief.\n", encoding="utf-8")
     (tmp_path / "commands.json").write_text('{"commands": {}}', encoding="utf-8")
+    home = '{"url": "http://h/mcp", "headers": {"X": "Bearer eyJ-a-token"}}'
+    (tmp_path / "mcp.json").write_text(f'{{"servers": {{"home": {home}}}}}', encoding="utf-8")
     return Settings.model_validate(
         CHOSEN
         | {
             "gemini_api_key": SecretStr("AIza-of-a-test"),
             "system_instruction_file": str(tmp_path / "instruction.txt"),
             "commands_file": str(tmp_path / "commands.json"),
+            "mcp_servers": str(tmp_path / "mcp.json"),
             "control_socket": tmp_path / "control.sock",
             "state_directory": tmp_path,
         }
@@ -287,7 +291,12 @@ def test_where_tokens_come_from(settings: Settings) -> None:
     url = settings.token_url
     assert url is not None
     assert source_of(settings.model_copy(update={"token_command": ""})) == Address(url)
-    assert set(secrets_of(settings)) == {"AIza-of-a-test", "https://tokens.example"}
+    assert set(secrets_of(settings)) == {
+        "AIza-of-a-test",
+        "https://tokens.example",
+        "Bearer",
+        "eyJ-a-token",
+    }
 
 
 @pytest.mark.parametrize("option", ["prebuffer_ms", "prebuffer_max_ms", "wake_ms", "keep_awake_s"])

@@ -15,6 +15,7 @@ from speakerd.config.kinds import (
     Model,
     Models,
     Safety,
+    ServersFile,
     TextFile,
     TokenAddress,
     Tools,
@@ -218,6 +219,12 @@ class WhatItMayDo(Area):
         description="A file of commands of your own that the model may call; read at the start and "
         "at every reload. Anybody who can be heard can have them run: docs/tools.md.",
         json_schema_extra=words("the absolute path of a JSON file of at most 64 KiB"),
+    )
+    mcp_servers: ServersFile | None = Field(
+        None,
+        description="A file that names servers of the Model Context Protocol, such as Home "
+        "Assistant's, whose tools the model may use.",
+        json_schema_extra=words("the path of a JSON file, see docs/mcp.md"),
     )
 
 

@@ -1,0 +1,165 @@
+"""The file of SPEAKERD_MCP_SERVERS: what it may say, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speakerd.config import examine, mcp
+from speakerd.errors import ConfigError
+
+HOME = {
+    "url": "http://homeassistant.local:8123/api/mcp",
+    "headers": {"Authorization": "Bearer {credential:home-assistant}"},
+    "allow": ["Hass*"],
+    "deny": ["*Vacuum*"],
+    "limit_s": 10,
+}
+FILES = {"command": ["/usr/bin/npx", "some-server"], "environment": {"ROOT": "/srv"}}
+
+
+def parsed(text: str) -> mcp.Servers:
+    return mcp.parse(Path("/etc/mcp.json"), text)
+
+
+def of(**servers: object) -> mcp.Servers:
+    return parsed(json.dumps({"servers": servers}))
+
+
+def test_servers_are_at_an_address_or_a_command() -> None:
+    home, files = of(home=HOME, files=FILES).servers
+    assert home == mcp.Server(
+        "home",
+        url="http://homeassistant.local:8123/api/mcp",
+        headers=(("Authorization", "Bearer {credential:home-assistant}"),),
+        allow=("Hass*",),
+        deny=("*Vacuum*",),
+        limit_s=10.0,
+    )
+    assert files == mcp.Server(
+        "files", command=("/usr/bin/npx", "some-server"), environment=(("ROOT", "/srv"),)
+    )
+    assert of().servers == ()
+
+
+@pytest.mark.parametrize(
+    ("tool", "allowed"),
+    [("HassTurnOn", True), ("HassVacuumStart", False), ("GetLiveContext", False)],
+)
+def test_patterns_say_which_tools(tool: str, allowed: bool) -> None:
+    (home,) = of(home=HOME).servers
+    assert home.allows(tool) is allowed
+
+
+def test_without_patterns_all_tools_are_allowed() -> None:
+    (files,) = of(files=FILES).servers
+    assert files.allows("anything")
+
+
+URL, COMMAND = {"url": "http://h/mcp"}, {"command": ["/bin/server"]}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({}, 'needs either "url" or "command"'),
+        ({**URL, **COMMAND}, 'needs either "url" or "command"'),
+        ("http://h/mcp", 'is not of the form {"url": ...} or {"command": [...]}'),
+        ({**URL, "header": {}}, "has 'header', which is none of url, headers, command,"),
+        ({"url": 5}, "has 'url' wrong: input should be a valid string"),
+        ({"url": "h:8123/mcp"}, 'has an "url" that is none: http[s]://HOST[:PORT]/PATH'),
+        ({"url": "ftp://h/mcp"}, 'has an "url" that is none'),
+        ({"url": "http://h:70000/mcp"}, 'has an "url" that is none'),
+        ({"url": "http://[h/mcp"}, 'has an "url" that is none'),
+        ({"url": "http://h/a b"}, 'has an "url" that is none'),
+        ({"url": "http://u:p@h/mcp"}, 'has a secret in its "url": use "headers"'),
+        ({"url": "http://h/{credential:x}"}, 'has a secret in its "url": use "headers"'),
+        ({**URL, "headers": {"X": 1}}, "has 'headers.X' wrong: input should be a valid string"),
+        ({**URL, "headers": {"a b": "x"}}, "has 'a b' in \"headers\", which cannot be a name"),
+        ({**URL, "headers": {"X": "a\nb"}}, 'has "headers" with letters that cannot be sent'),
+        ({**URL, "headers": {"X": "{credential:}"}}, "a credential is {credential:NAME}"),
+        ({**URL, "headers": {"X": "{credential:../key}"}}, "a credential is {credential:NAME}"),
+        ({**URL, "environment": {"A": "b"}}, 'has an "environment", which is for a "command"'),
+        ({**COMMAND, "headers": {"A": "b"}}, 'has "headers", which are for an "url"'),
+        ({"command": "/bin/server"}, "has 'command' wrong: input should be a valid list"),
+        ({"command": ["server"]}, "whose program, 'server', does not begin with /"),
+        ({"command": ["/s", "{credential:x}"]}, 'has a credential in its "command"'),
+        ({"command": ["/s", "a\0b"]}, "has a NUL"),
+        ({"command": [""]}, "has 'command.0' wrong"),
+        ({**COMMAND, "environment": {"A-B": "c"}}, "which cannot be a name there"),
+        ({**URL, "limit_s": 0}, "has 'limit_s' wrong: input should be greater than or equal to 1"),
+        ({**URL, "limit_s": 51}, "has 'limit_s' wrong: input should be less than or equal to 50"),
+        ({**URL, "allow": "Hass*"}, "has 'allow' wrong: input should be a valid list"),
+    ],
+)
+def test_what_is_wrong_with_a_server_is_told(entry: Any, told: str) -> None:  # noqa: ANN401 - JSON
+    with pytest.raises(ValueError, match=r"^where server 'home' ") as caught:
+        of(home=entry)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "where line 1 is no JSON: Expecting value"),
+        ('{"servers": {\n"home": }}', "where line 2 is no JSON"),
+        ("[" * 100_000, "which is nested too deeply"),
+        ("[]", 'which is not of the form {"servers": {NAME: {...}, ...}}'),
+        ('{"mcpServers": {}}', 'which is not of the form {"servers": {NAME: {...}, ...}}'),
+        ('{"servers": []}', 'where "servers" is not of the form'),
+        ('{"servers": {"a": {"url": "http://h"}, "a": {}}}', "where 'a' stands twice"),
+        ('{"servers": {"My home": {}}}', "where the server 'My home' needs another name"),
+        ('{"servers": {"-a": {}}}', "where the server '-a' needs another name"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - see below
+        parsed(text)
+    assert told in str(caught.value)
+
+
+def test_there_may_be_so_many_of_them() -> None:
+    with pytest.raises(ValueError, match="more than 16 servers"):
+        of(**{f"s{number}": URL for number in range(17)})
+
+
+def test_a_mistake_names_the_option_the_file_the_server_and_the_key(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_text('{"servers": {"home": {"uri": "http://h"}}}', encoding="utf-8")
+    environ = {
+        "GEMINI_API_KEY": "AIza-of-a-test",
+        "SPEAKERD_ENV_FILE": "/dev/null",
+        "SPEAKERD_MCP_SERVERS": str(file),
+    }
+    line = examine(environ).problems["SPEAKERD_MCP_SERVERS"]
+    assert line.startswith("SPEAKERD_MCP_SERVERS in the environment is ")
+    assert "where server 'home' has 'uri', which is none of url," in line
+    assert line.endswith("allowed: the path of a JSON file, see docs/mcp.md")
+
+
+def test_a_secret_is_filled_in_from_a_credential(tmp_path: Path) -> None:
+    (tmp_path / "home-assistant").write_text("eyJ-a-long-token\n", encoding="utf-8")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    text = "Bearer {credential:home-assistant}"
+    assert mcp.filled(text, environ) == "Bearer eyJ-a-long-token"
+    assert list(mcp.secrets(of(home=HOME), environ)) == ["eyJ-a-long-token"]
+    assert list(mcp.doubts(of(home=HOME))) == []
+
+
+@pytest.mark.parametrize("environ", [{}, {"CREDENTIALS_DIRECTORY": "/proc/self/fdinfo"}])
+def test_a_credential_that_is_missing_is_told(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"LoadCredential=home-assistant to the unit"):
+        mcp.filled("Bearer {credential:home-assistant}", environ)
+
+
+def test_a_secret_in_the_file_is_kept_and_told_of() -> None:
+    servers = of(home={**URL, "headers": {"authorization": "Bearer eyJ-a-long-token"}})
+    assert "eyJ-a-long-token" in list(mcp.secrets(servers, {}))
+    (line,) = mcp.doubts(servers)
+    assert "has a secret of server 'home' in it" in line
+    assert "eyJ" not in line
+    assert "eyJ" not in repr(servers)
