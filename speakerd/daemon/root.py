@@ -52,6 +52,7 @@ from speakerd.service.timers import TimersStore
 from speakerd.service.usage import Tally
 from speakerd.tools.commands import NamedCommands
 from speakerd.tools.listing import entry
+from speakerd.tools.mcp.servers import Servers
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ class Daemon:
         self._devices_timeout_s = devices_timeout_s
         self._clock = LocalClock(self._tell_core)
         self._named_commands = NamedCommands()
+        self._servers = Servers(
+            settings.mcp_servers,
+            ready=lambda part: self.post(ev.PartReady(part)),
+            lost=lambda part, reason: self.post(ev.PartLost(part, reason)),
+            gone=lambda part: self.post(ev.PartGone(part)),
+            changed=self._tools_changed,
+        )
         self._hands = Hands(
             settings,
             self._tell_core,
@@ -195,6 +203,7 @@ class Daemon:
                 self._watch()
                 await self._unless_stopping(self._prepare())
                 self._devices.start_voice()
+                self._servers.start()
                 self.post(ev.Started(self._store.load()))
             await self._stopping.wait()
         finally:
@@ -268,7 +277,7 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._link_down.wait(), _CLOSING_S)
         self._hands.close()
-        await self._live.close()
+        await asyncio.gather(self._live.close(), self._servers.close())
         if self._reloads is not None:
             self._reloads.close()
         if self._timer is not None:
@@ -357,6 +366,7 @@ class Daemon:
         old, self._settings = self._settings, changes.loaded.settings
         new = self._orders.settings = self._settings
         journal.configure(new.log_level, secrets=secrets_of(old, new))
+        self._servers.reload(new.mcp_servers)
         self._hands.reload(new)
         wishes = wishes_of(new, self._hands.toolbox.declarations())
         self._live.reload(new.gemini_api_key, wishes, source_of(new))
@@ -384,7 +394,8 @@ class Daemon:
         """What the model may do by these settings, as things are."""
         commands = self._named_commands.tools(settings.commands_file)
         hands_free = settings.turn_taking == "conversation"
-        return Toolbox.of(settings.tools, (*commands, *self._tools), hands_free=hands_free)
+        own = Toolbox.of(settings.tools, (*commands, *self._tools), hands_free=hands_free)
+        return Toolbox((*own, *self._servers.tools({tool.name for tool in own})))
 
     def _tools_changed(self) -> None:
         """The next connection offers what there is now."""

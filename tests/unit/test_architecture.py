@@ -52,13 +52,15 @@ ALLOWED = {
     "__init__": set(),
 }
 
-#: The libraries that one room hides from all others.
+#: The libraries that a room hides from all others; one of them has two.
 HIDDEN = {
     "alsaaudio": "audio",
     "evdev": "panel",
     "gpiozero": "panel",
     "google": "live",
-    "httpx2": "live",
+    "httpx2": "live, tools",
+    "mcp": "tools",
+    "mcp_types": "tools",
     "systemd": "service",
     "trustme": "simulator",
     "pydantic_settings": "config",
@@ -102,7 +104,9 @@ def test_imports_run_downwards(path: Path) -> None:
 def test_each_library_is_hidden_in_one_room(path: Path) -> None:
     room = room_of(path)
     libraries = {name.split(".")[0] for name in imports_of(path)}
-    assert {library for library in libraries & set(HIDDEN) if HIDDEN[library] != room} == set()
+    assert {
+        library for library in libraries & set(HIDDEN) if room not in HIDDEN[library].split(", ")
+    } == set()
 
 
 @pytest.mark.parametrize(
