@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import sys
+import threading
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import mcp_types as types
 import uvicorn
@@ -20,10 +22,15 @@ from speakerd.tools.mcp.server import Limits
 from speakerd.tools.mcp.servers import Servers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Mapping,
+        MutableMapping,
+    )
 
-    from speakerd.conversation.events import Event
-    from speakerd.tools.tool import Result, Tool
+    from speakerd.tools.tool import Result, SpeakerPort, Tool
 
     Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -78,6 +85,7 @@ class Official:
     answers: Mapping[str, Callable[[], types.CallToolResult]] = field(default_factory=dict)
     bus: InMemorySubscriptionBus = field(default_factory=InMemorySubscriptionBus)
     sessions: set[Any] = field(default_factory=set)
+    loop: asyncio.AbstractEventLoop | None = None  # its own
 
     def made(self) -> OfficialServer[Any]:
         return OfficialServer(
@@ -115,10 +123,26 @@ class Official:
         self.tools = tools
         await self.tell()
 
-    async def tell(self) -> None:
-        await self.bus.publish(ToolsListChanged())
-        for session in self.sessions if self.legacy else ():
-            await session.send_tool_list_changed()
+    async def tell(self, times: int = 1) -> None:
+        """Tell that the tools are others."""
+        await self._there(self._tell(times))
+
+    async def release(self) -> None:
+        """Let the calls that hang end."""
+        await self._there(self._release())
+
+    async def _there(self, doing: Coroutine[Any, Any, None]) -> None:
+        assert self.loop is not None
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self.loop))
+
+    async def _tell(self, times: int) -> None:
+        for _ in range(times):
+            await self.bus.publish(ToolsListChanged())
+            for session in list(self.sessions) if self.legacy else ():
+                await session.send_tool_list_changed()
+
+    async def _release(self) -> None:
+        self.hang.set()
 
     def guarded(self, app: Asgi) -> Asgi:
         async def look(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
@@ -137,12 +161,6 @@ class Official:
         return look
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:  # noqa: ANN401 - a context, which pytest's signals do not need
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serving(
     official: Official,
@@ -151,7 +169,10 @@ async def serving(
     json_response: bool = False,
     **more: Any,  # noqa: ANN401 - uvicorn's
 ) -> AsyncIterator[int]:
-    """The port at which it listens, by streamable HTTP."""
+    """The port at which it listens, by streamable HTTP.
+
+    In a thread and a loop of its own: what uvicorn leaves in one is none of ours.
+    """
     app = official.made().streamable_http_app(json_response=json_response)
     config = uvicorn.Config(
         official.guarded(app),
@@ -162,26 +183,28 @@ async def serving(
         timeout_graceful_shutdown=1,
         **more,
     )
-    server = _Uvicorn(config)
-    running = asyncio.create_task(server.serve())
-    await until(lambda: server.started or running.done())
+    server = uvicorn.Server(config)
+
+    async def serve() -> None:
+        official.loop = asyncio.get_running_loop()
+        await server.serve()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    await until(lambda: server.started or not thread.is_alive())
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        await running
+        await until(lambda: not thread.is_alive())
+        thread.join()
 
 
-@dataclass
 class Speaker:
-    """What tools may do with a speaker, as far as these do any of it."""
+    """As much of a speaker as these tools know of."""
 
-    acted: int = 0
-    volume: int | None = None
-    highest_volume: int = 100
-
-    def ask(self, _event: Event) -> str | None:
-        raise NotImplementedError
+    def __init__(self) -> None:
+        self.acted = 0
 
     def acts(self) -> None:
         self.acted += 1
@@ -199,7 +222,7 @@ class User:
             None,
             ready=lambda part: self._tell(part, ""),
             lost=self._tell,
-            gone=lambda part: self.parts.pop(part, None),
+            gone=self._forget,
             changed=self._change,
             limits=limits,
             environ=environ,
@@ -208,6 +231,9 @@ class User:
     def _tell(self, part: str, reason: str) -> None:
         self.parts[part] = reason
         self.told.append((part, reason))
+
+    def _forget(self, part: str) -> None:
+        self.parts.pop(part, None)
 
     def _change(self) -> None:
         self.changes += 1
@@ -225,11 +251,10 @@ class User:
         await until(lambda: sorted(self.tools) == sorted(names))
 
     async def call(self, name: str, **args: object) -> Result:
-        doing = self.tools[name].do(self.speaker, args)
-        assert not isinstance(doing, dict)
+        doing = self.tools[name].do(cast("SpeakerPort", self.speaker), args)
+        assert isinstance(doing, Awaitable)
         async with asyncio.timeout(_PATIENCE_S):
-            result: Result = await doing  # type: ignore[misc] # it is slow
-        return result
+            return await doing
 
 
 @contextlib.asynccontextmanager

@@ -36,8 +36,6 @@ _CALL_S = 60.0
 _ANSWERS: Final = TypeAdapter[types.CallToolResult | types.InputRequiredResult](
     types.CallToolResult | types.InputRequiredResult
 )
-#: What a server says, by streamable HTTP, of a session that it knows nothing of any longer.
-_FORGOTTEN = "Session terminated"
 
 
 class Link:
@@ -53,6 +51,7 @@ class Link:
         self.news = asyncio.Event()
         self.ended = asyncio.Event()
         self._client: Client | None = None
+        self._forgotten = False
 
     def end(self, reason: str) -> None:
         """It is of no use any longer."""
@@ -60,9 +59,10 @@ class Link:
         self.ended.set()
         self.news.set()
 
-    def refused(self, reason: str) -> None:
-        """The server did not like a request."""
+    def refused(self, reason: str, forgotten: bool) -> None:
+        """The server did not like a request, or has forgotten who asks."""
         self.trouble = reason
+        self._forgotten |= forgotten
 
     async def heard(self, message: IncomingMessage) -> None:
         """The server says something that nobody has asked for."""
@@ -104,7 +104,7 @@ class Link:
                 request_read_timeout_seconds=_CALL_S,  # whoever calls is not so patient
             )
         except MCPError as error:
-            if error.message == _FORGOTTEN:
+            if self._forgotten:
                 raise ForgottenError from None
             why = self.over or one_line(error.message)
             return {"error": f"the server {self.name} did not do it, or does not say so: {why}"}

@@ -69,13 +69,13 @@ class _Reduction:
         if not isinstance(schema, dict):
             raise SchemaError("does not say what type an argument is of")
         schema, nullable = self._one(schema)
-        kind = schema.get("type") or _guessed(schema)
+        kind = schema["type"] if isinstance(schema.get("type"), str) else _guessed(schema)
         if kind == "object":
             made = self._object(schema, depth, root=root)
         elif kind == "array":
             made = {"items": self._items(schema.get("items"), depth)}
         elif kind in _PLAIN:
-            made = _bounds(schema, str(kind))
+            made = _bounds(schema, kind)
         else:
             raise SchemaError("does not say what type an argument is of")
         said = schema.get("description") or schema.get("title")

@@ -34,11 +34,12 @@ _REFUSALS = {
 
 @contextlib.asynccontextmanager
 async def streams(
-    server: Server, environ: Mapping[str, str], refused: Callable[[str], None]
+    server: Server, environ: Mapping[str, str], refused: Callable[[str, bool], None]
 ) -> AsyncIterator[TransportStreams]:
     """What the library reads from and writes to, while it speaks to ``server``.
 
-    ``refused`` is called, with the reason, for each request that it answers by an HTTP error.
+    ``refused`` is called for each request that it answers by an HTTP error, with the reason, and
+    whether that is that it knows nothing of the session any longer.
     Raises ConfigError where a credential is missing.
     """
     headers = {name: filled(text, environ) for name, text in server.headers}
@@ -50,7 +51,9 @@ async def streams(
             raise httpx2.RemoteProtocolError("it packs what it sends, and was asked not to")
         if response.status_code >= 400 and response.request.method == "POST":
             status = response.status_code
-            refused(_REFUSALS.get(status, f"it answers HTTP {status}"))
+            # the specification, "Session Management"
+            forgotten = status == 404 and "mcp-session-id" in response.request.headers
+            refused(_REFUSALS.get(status, f"it answers HTTP {status}"), forgotten)
         endless = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _Bounded(response.stream, pace, None if endless else MOST_BYTES)
 
