@@ -5,7 +5,7 @@
 
 # Debian's own interpreter, by the name that an upgrade of Debian does not give to another one.
 PYTHON=$(readlink -f "$(command -v "${PYTHON:-/usr/bin/python3}")" || true)
-FILES=(speakerd.service speakerd-keypad.conf speakerd-camera.conf speakerd.sysusers speakerd.udev speakerd.env.example)
+FILES=(speakerd.service speakerd-keypad.conf speakerd-camera.conf speakerd-mcp.conf speakerd.sysusers speakerd.udev speakerd.env.example)
 
 # Ends with one clear line where speakerd cannot run.
 check_machine() {

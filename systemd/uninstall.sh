@@ -30,10 +30,10 @@ remove() {
 	[ ! -d "$root/run/systemd/system" ] || systemctl daemon-reload
 }
 
-# The links that speakerd-keypad and speakerd-camera have made; the next installation makes them again.
+# The links that speakerd-keypad, speakerd-camera and a person for mcp have made; the next installation makes the first two again.
 close_doors() {
 	local device folder=$root/etc/systemd/system/speakerd.service.d
-	for device in keypad camera; do
+	for device in keypad camera mcp; do
 		[[ $(readlink "$folder/$device.conf") = /opt/speakerd/* ]] || continue
 		rm "$folder/$device.conf"
 		rmdir --ignore-fail-on-non-empty "$folder" || true # it may be a link

@@ -45,6 +45,11 @@ class DropIn:
         """Where it leads."""
         return f"{_SHARE}/speakerd-{self.name}.conf"
 
+    @property
+    def by_hand(self) -> str:
+        """The command that puts it there, where there is no other."""
+        return f"sudo install -d /{_FOLDER} && sudo ln -s {self.target} /{self.path}"
+
     def wanted(self, root: Path) -> str:
         """The value of the option, as the daemon reads it. Raises ConfigError."""
         path = root / _ENV
@@ -90,4 +95,6 @@ KEYPAD = DropIn(
     "use {wanted}, and read every input device",
     "read input devices",
 )
+#: Nobody puts this one there but a person, for it takes a lock from the sandbox.
+MCP = DropIn("mcp", "SPEAKERD_MCP_SERVERS", "run MCP servers", "run MCP servers")
 CAMERA = DropIn("camera", "SPEAKERD_CAMERA_COMMAND", "open every camera", "open cameras")

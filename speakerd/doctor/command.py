@@ -45,7 +45,7 @@ FIRST = ("packages", "clock")
 #: Outside in: what a check needs has been looked at by the ones before it.
 THEN = (
     *("machine", "configuration", "service", "network", "gemini"),
-    *("board", "sound", "voice", "button", "keypad", "camera", "tools"),
+    *("board", "sound", "voice", "button", "keypad", "camera", "tools", "mcp"),
 )
 
 _ISSUES = "this is a bug in speakerd: please report it, with `speakerd doctor --report FILE`"

@@ -62,6 +62,7 @@ def test_where_its_files_are_and_whose(package: Path) -> None:
         "./opt/speakerd/bin/speakerd-keypad",
         "./opt/speakerd/bin/speakerd-camera",
         "./opt/speakerd/share/speakerd/speakerd-camera.conf",
+        "./opt/speakerd/share/speakerd/speakerd-mcp.conf",
         "./opt/speakerd/share/speakerd/boards/usb-sound-card.toml",
         "./usr/bin/speakerd",
         "./usr/bin/speakerd-board",

@@ -123,6 +123,20 @@ def test_with_a_camera_it_may_open_those_and_nothing_more(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout
 
 
+@needs_systemd
+def test_with_mcp_servers_commands_have_what_they_need_and_no_devices(tmp_path: Path) -> None:
+    text = (FOLDER / "speakerd-mcp.conf").read_text(encoding="utf-8").partition("[Service]\n")[2]
+    assert values(text) == {
+        "MemoryDenyWriteExecute": ["no"],
+        "RestrictAddressFamilies": ["AF_NETLINK"],
+        "MemoryMax": ["512M"],
+        "OOMPolicy": ["continue"],  # or a server that takes too much would end the service
+        "TasksMax": ["256"],
+    }
+    both = TEXT.replace("[Install]", f"[Service]\n{text}\n[Install]")
+    assert verify(both, tmp_path / "verify") == ""
+
+
 def test_what_people_and_programs_rely_on() -> None:
     unit = values()
     for name, value in {
