@@ -80,6 +80,9 @@ class Official:
     page_size: int = 1000
     lists: int = 0
     refuses: int = 0  # by this HTTP status
+    no_stream: bool = False  # of news that nobody has asked for
+    deaf: bool = False  # to a good-bye
+    good_byes: int = 0
     legacy: bool = False  # knows no protocol but those with a handshake
     hang: asyncio.Event = field(default_factory=asyncio.Event)
     answers: Mapping[str, Callable[[], types.CallToolResult]] = field(default_factory=dict)
@@ -151,7 +154,14 @@ class Official:
                 return
             headers = {name.decode(): value.decode() for name, value in scope["headers"]}
             self.headers.append(headers)
-            status = self.refuses or (400 if self.legacy and "mcp-method" in headers else 0)
+            if self.deaf and scope["method"] == "DELETE":
+                self.good_byes += 1
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                return
+            no_stream = self.no_stream and scope["method"] == "GET"
+            status = self.refuses or (405 if no_stream else 0)
+            status = status or (400 if self.legacy and "mcp-method" in headers else 0)
             if not status:
                 await app(scope, receive, send)
                 return
@@ -167,13 +177,14 @@ async def serving(
     port: int = 0,
     *,
     json_response: bool = False,
+    stateless: bool = False,
     **more: Any,  # noqa: ANN401 - uvicorn's
 ) -> AsyncIterator[int]:
     """The port at which it listens, by streamable HTTP.
 
     In a thread and a loop of its own: what uvicorn leaves in one is none of ours.
     """
-    app = official.made().streamable_http_app(json_response=json_response)
+    app = official.made().streamable_http_app(json_response=json_response, stateless_http=stateless)
     config = uvicorn.Config(
         official.guarded(app),
         "127.0.0.1",

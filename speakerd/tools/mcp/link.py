@@ -82,7 +82,7 @@ class Link:
         return [
             Listed(
                 tool.name,
-                tool.description or "",
+                tool.description or tool.title or "",
                 tool.input_schema,
                 bool(tool.annotations and tool.annotations.read_only_hint),
             )

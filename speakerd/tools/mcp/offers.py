@@ -66,7 +66,7 @@ class Choice:
                 self._leave_out(f"the tool {one_line(tool.name, 64)!r}, which {error}")
                 continue
             names.add(tool.name)
-            description = one_line(tool.description, _MOST_LETTERS)
+            description = one_line(tool.description, _MOST_LETTERS) or one_line(tool.name)
             yield Offer(tool.name, description, parameters, tool.reads_only)
 
     def _leave_out(self, what: str) -> None:

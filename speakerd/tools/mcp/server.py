@@ -74,6 +74,7 @@ class Server:
     limits: Limits = USUAL
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     offers: tuple[Offer, ...] = ()  # also for a while after it was lost
+    over: bool = False  # whoever cancels run() says so before
     settled: bool = False  # it has been reached, or has been found not to be there
     _trying: Link | None = None  # the last one, whatever became of it
     _link: Link | None = None  # while it is there
@@ -96,8 +97,8 @@ class Server:
                 except _ForgottenError:
                     continue
                 except Exception as error:
-                    if _is_cancelled():  # and something else went wrong on the way out
-                        raise asyncio.CancelledError from error
+                    if self.over:  # and something went wrong on the way out
+                        return
                     log.debug("mcp %s", self.entry.name, exc_info=error)
                     self._lose(self._why_of(error))
                 tries = 0 if loop.time() - began > self.limits.stable_s else tries + 1
@@ -208,11 +209,6 @@ class Server:
     def _take(self, listed: Iterable[Listed]) -> None:
         self.offers = self._choice.of(listed)
         self.listener.changed()
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _set_within(event: asyncio.Event, limit_s: float) -> bool:

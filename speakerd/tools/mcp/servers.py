@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 #: In all: Gemini takes no more declarations of functions (the guide to function calling).
 MOST_TOOLS = 128
 #: How long a stop waits for them to say good-bye, and then for those that do not.
-_CLOSING_S = 0.5
-_ENDING_S = 0.3
+_CLOSING_S = 0.4
+_ENDING_S = 0.2
 
 
 class Servers:
@@ -95,7 +95,7 @@ class Servers:
         for name, (server, task) in tuple(self._running.items()):
             if wanted.get(name) != server.entry:
                 del self._running[name]
-                self._end(task)
+                self._end(server, task)
                 self._gone(part_of(name))
         for name, entry in wanted.items():
             if name not in self._running:
@@ -105,8 +105,8 @@ class Servers:
     async def close(self) -> None:
         """Let go of all of them, within a second."""
         self._started = False
-        for _, task in self._running.values():
-            self._end(task)
+        for server, task in self._running.values():
+            self._end(server, task)
         self._running.clear()
         for limit_s in (_CLOSING_S, _ENDING_S):
             if self._ending:
@@ -120,9 +120,12 @@ class Servers:
             functools.partial(self._ready, part), functools.partial(self._lost, part), self._look
         )
         server = Server(entry, listener, self._limits, self._environ)
-        self._running[entry.name] = server, asyncio.create_task(server.run(), name=part)
+        task = asyncio.create_task(server.run(), name=part)
+        task.add_done_callback(_tell_of_a_bug)
+        self._running[entry.name] = server, task
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _end(self, server: Server, task: asyncio.Task[None]) -> None:
+        server.over = True
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         task.cancel()
@@ -149,6 +152,11 @@ class Servers:
         if now != self._told:
             self._told = now
             self._changed()
+
+
+def _tell_of_a_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (bug := task.exception()) is not None:
+        log.error("%s is looked after no longer", task.get_name(), exc_info=bug)
 
 
 def part_of(name: str) -> str:
