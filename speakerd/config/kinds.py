@@ -89,7 +89,7 @@ def _read_servers(value: object) -> object:
     if not isinstance(value, str):
         return value
     file = _text_of(value)
-    return mcp.parse(file.path, file.text)
+    return mcp.read(file.path, file.text)
 
 
 def _text_of(value: str) -> Text:

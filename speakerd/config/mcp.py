@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - read at runtime
@@ -26,7 +25,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from speakerd.config import sources
+from speakerd.config import jsonfile, sources
 from speakerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,14 +77,13 @@ class Servers:
         return str(self.path)
 
 
-def parse(path: Path, text: str) -> Servers:
-    """The servers in ``text``. Raises ValueError, which reads on from the path."""
-    try:
-        found = json.loads(text, object_pairs_hook=_each_once)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"where line {error.lineno} is no JSON: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("which is nested too deeply") from None
+def read(path: Path, text: str) -> Servers:
+    """The servers in the ``text`` of a file. Raises ValueError, which names or continues it."""
+    return parse(path, jsonfile.parsed(path, text))
+
+
+def parse(path: Path, found: Any) -> Servers:  # noqa: ANN401 - any JSON
+    """The servers in what a file says. Raises ValueError, which reads on from its path."""
     if not isinstance(found, dict) or list(found) != ["servers"]:
         raise ValueError('which is not of the form {"servers": {NAME: {...}, ...}}')
     entries = found["servers"]
@@ -222,14 +220,6 @@ def _wrong_pairs(key: str, pairs: Mapping[str, str], names: re.Pattern[str]) -> 
         if "{credential" in _CREDENTIAL.sub("", text):
             return f'has {name!r} in "{key}" wrong: a credential is {{credential:NAME}}'
     return ""
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
-        raise ValueError(f"where {twice!r} stands twice in the same place")
-    return found
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

@@ -575,6 +575,65 @@ ELSEWHERE: dict[str, list[Entry]] = {
             ),
         ),
     ],
+    "Servers of tools": [
+        *_of(
+            "tests/protocol/test_mcp.py",
+            (
+                "an MCP server is not there",
+                "at any time",
+                "the answer, without its tools; the status says why",
+                "test_a_server_that_is_not_there_costs_a_turn_nothing",
+            ),
+        ),
+        *_of(
+            "tests/tools/test_mcp_http.py",
+            (
+                "it is restarted",
+                "at any time",
+                "the answer: it is asked once more, in a session of its own",
+                "test_a_server_that_has_begun_anew_is_asked_once_more",
+            ),
+            (
+                "it is down for a while",
+                "at any time",
+                "the answer says that it is not there; the conversation is not disturbed",
+                "test_tools_stay_for_a_while_when_it_is_down",
+            ),
+            (
+                "one of its tools hangs",
+                "in a call",
+                "the answer says so, after its limit; the server is told",
+                "test_a_call_that_hangs_is_cancelled_there_too",
+            ),
+            (
+                "one of its tools answers with ten megabytes",
+                "in a call",
+                "the answer says that it did not work",
+                "test_a_result_of_ten_megabytes_costs_only_its_call",
+            ),
+            (
+                "one of its tools cannot be described to Gemini",
+                "at any time",
+                "the answer, without that tool; the journal says so once",
+                "test_a_strange_schema_costs_only_its_tool",
+            ),
+        ),
+        *_of(
+            "tests/tools/test_mcp_stdio.py",
+            (
+                "its program is killed",
+                "in a call",
+                "the answer says that it did not work; the next call does",
+                "test_one_that_is_killed_in_a_call_says_so_and_is_begun_anew",
+            ),
+            (
+                "its program prints without end",
+                "at any time",
+                "the answer",
+                "test_output_without_end_costs_nobody_anything",
+            ),
+        ),
+    ],
     "What only systemd can mend": _of(
         "tests/audio/test_stalls.py",
         (

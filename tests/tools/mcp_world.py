@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 import threading
 from collections.abc import Awaitable
@@ -254,8 +253,7 @@ class User:
         return {each.name: each for each in self.servers.tools()}
 
     def reload(self, **servers: Any) -> None:  # noqa: ANN401 - as they stand in the file
-        text = json.dumps({"servers": servers})
-        self.servers.reload(mcp.parse(Path("/etc/mcp.json"), text))
+        self.servers.reload(mcp.parse(Path("/etc/mcp.json"), {"servers": servers}))
 
     async def has(self, *names: str) -> None:
         """Wait until these are the tools."""

@@ -39,6 +39,7 @@ async def test_tools_are_listed_and_called(official: Official, era: str) -> None
         assert light.description == "Does light_on."
         assert light.parameters == asked
         assert light.slow
+        assert light.origin == "the MCP server home"
         assert await user.call("light_on", room="kitchen") == {"result": "light_on is done"}
         assert official.calls == [("light_on", {"room": "kitchen"})]
         assert user.speaker.acted == 1

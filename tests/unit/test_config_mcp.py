@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from speakerd.config import examine, mcp
+from speakerd.config import examine, load, mcp
+from speakerd.config.changes import compare
 from speakerd.errors import ConfigError
 
 HOME = {
@@ -21,12 +21,8 @@ HOME = {
 FILES = {"command": ["/usr/bin/npx", "some-server"], "environment": {"ROOT": "/srv"}}
 
 
-def parsed(text: str) -> mcp.Servers:
-    return mcp.parse(Path("/etc/mcp.json"), text)
-
-
 def of(**servers: object) -> mcp.Servers:
-    return parsed(json.dumps({"servers": servers}))
+    return mcp.parse(Path("/etc/mcp.json"), {"servers": servers})
 
 
 def test_servers_are_at_an_address_or_a_command() -> None:
@@ -105,21 +101,43 @@ def test_what_is_wrong_with_a_server_is_told(entry: Any, told: str) -> None:  # 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "where line 1 is no JSON: Expecting value"),
-        ('{"servers": {\n"home": }}', "where line 2 is no JSON"),
-        ("[" * 100_000, "which is nested too deeply"),
+        ("", ":1: this is not JSON: Expecting value"),
+        ('{"servers": {\n"home": }}', ":2: this is not JSON"),
+        ("[" * 100_000, "this cannot be used: maximum recursion depth"),
         ("[]", 'which is not of the form {"servers": {NAME: {...}, ...}}'),
         ('{"mcpServers": {}}', 'which is not of the form {"servers": {NAME: {...}, ...}}'),
         ('{"servers": []}', 'where "servers" is not of the form'),
-        ('{"servers": {"a": {"url": "http://h"}, "a": {}}}', "where 'a' stands twice"),
+        ('{"servers": {"a": {"url": "http://h"}, "a": {}}}', '"a" is in one object twice'),
         ('{"servers": {"My home": {}}}', "where the server 'My home' needs another name"),
         ('{"servers": {"-a": {}}}', "where the server '-a' needs another name"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told(text: str, told: str) -> None:
+def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "mcp.json"
+    file.touch(0o640)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - see below
-        parsed(text)
+        mcp.read(file, text)
     assert told in str(caught.value)
+
+
+def test_nobody_else_may_write_it(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.touch()
+    file.chmod(0o666)
+    with pytest.raises(ValueError, match=r"must not: sudo chmod go-w /"):
+        mcp.read(file, "{}")
+
+
+def test_another_file_is_a_change_of_the_option(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    environ = {"GEMINI_API_KEY": "AIza-of-a-test", "SPEAKERD_ENV_FILE": "/dev/null"}
+    environ["SPEAKERD_MCP_SERVERS"] = str(file)
+    file.write_text('{"servers": {}}', encoding="utf-8")
+    old = load(environ)
+    file.write_text('{"servers": {"home": {"url": "http://h/mcp"}}}', encoding="utf-8")
+    changes = compare(old, load(environ))
+    assert changes.options == {"mcp_servers"}
+    assert changes.lines == (f"SPEAKERD_MCP_SERVERS: what is in {file}",)
 
 
 def test_there_may_be_so_many_of_them() -> None:

@@ -76,6 +76,7 @@ class Servers:
                     do=functools.partial(server.call, offer),
                     slow=True,
                     limit_s=server.entry.limit_s,
+                    origin=f"the MCP server {server.entry.name}",
                 )
                 found.append(tool)
         if len(found) > MOST_TOOLS and not self._too_many:
