@@ -49,6 +49,8 @@ def _kind(about: Mapping[str, Any]) -> str:
     """What a value may be, by its JSON schema; as much of it as fits into a few words."""
     if choices := about.get("enum"):
         return " or ".join(map(str, choices))
+    if isinstance(several := about.get("type"), list):
+        return " or ".join(_kind({**about, "type": each}) for each in several)
     if kinds := about.get("anyOf"):
         return " or ".join(map(_kind, kinds))
     if items := about.get("items"):
