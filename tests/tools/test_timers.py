@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speakerd.conversation import effects as fx
@@ -225,6 +225,7 @@ _ARGS = st.fixed_dictionaries(
 _NAMES = ["set_timer", "set_alarm", "change_timer", "cancel_timers", "list_timers"]
 
 
+@settings(max_examples=40)  # each with a core of its own
 @given(st.lists(st.tuples(st.sampled_from(_NAMES), _ARGS), max_size=8))
 def test_whatever_the_model_says_it_gets_an_answer(calls: list[tuple[str, dict[str, Any]]]) -> None:
     speaker = Speaker()
