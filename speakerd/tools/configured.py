@@ -11,7 +11,7 @@ from speakerd.tools.toolbox import Toolbox
 if TYPE_CHECKING:
     from speakerd.config import Loaded
 
-_VARIABLES = ("SPEAKERD_TOOLS", "SPEAKERD_COMMANDS_FILE")
+_VARIABLES = ("SPEAKERD_TOOLS", "SPEAKERD_COMMANDS_FILE", "SPEAKERD_MCP_SERVERS")
 
 
 def configured(loaded: Loaded) -> Toolbox:

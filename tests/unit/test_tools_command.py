@@ -127,3 +127,18 @@ def test_what_keeps_the_daemon_from_starting_is_told_and_78(
     assert cli.main(argv) == 78
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith(f"speakerd: SPEAKERD_COMMANDS_FILE: {file}: {mistake}")
+
+
+@pytest.mark.parametrize("argv", [["tools"], ["config"], ["run"]])
+def test_so_it_is_where_the_servers_cannot_be_used(
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-nobody")
+    monkeypatch.setenv("SPEAKERD_MCP_SERVERS", str(path.parent / "mcp.json"))
+    assert cli.main(argv) == 78
+    out, err = capsys.readouterr()
+    assert "SPEAKERD_MCP_SERVERS in the environment is" in err.splitlines()[-1]
+    assert argv != ["tools"] or out == ""
