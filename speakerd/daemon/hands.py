@@ -168,6 +168,8 @@ class Hands:
     def _answer(self, work: _Work, answer: Answer) -> None:
         answer = _fitting(answer, work)
         work.log("not done" if "error" in answer else "done")
+        if "error" in answer:  # whatever somebody else's server says there
+            log.debug("the model is told of %s: %.300r", work.name, answer["error"])
         self._remember(work.call, answer)
         self._send(work, answer)
 

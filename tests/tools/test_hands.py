@@ -205,6 +205,17 @@ async def test_arguments_that_do_not_fit_are_answered(world: World) -> None:
     assert world.answers == [("1", {"error": "what: Field required"})]
 
 
+async def test_why_a_call_was_not_done_is_in_the_journal_at_debug_alone(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.hands().run(fx.RunTools(1, 7, (ev.ToolCall("1", "fetch", {}),)))
+    await turns_of_the_loop()
+    why = [each for each in caplog.records if "what: Field required" in each.getMessage()]
+    assert [each.levelno for each in why] == [logging.DEBUG]
+    assert why[0].getMessage() == "the model is told of fetch: 'what: Field required'"
+
+
 async def test_what_is_asked_for_again_is_not_done_again(world: World) -> None:
     hands = world.hands()
     hands.run(order(("1", "a pear")))
