@@ -131,7 +131,9 @@ def as_the_service(
         )
         seen = set_by_unit | seen
     store = root / CREDENTIAL_STORE
-    if not seen.get("CREDENTIALS_DIRECTORY") and os.access(store / sources.CREDENTIAL, os.R_OK):
+    key = store / sources.CREDENTIAL  # not the only one that may be there
+    sought = key if os.path.exists(key) else store  # noqa: PTH110 - Path's raises where it may not look
+    if not seen.get("CREDENTIALS_DIRECTORY") and os.access(sought, os.R_OK):
         seen["CREDENTIALS_DIRECTORY"] = str(store)
     return seen, from_shell
 

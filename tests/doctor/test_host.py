@@ -57,6 +57,14 @@ def test_a_credential_that_systemd_has_handed_over_stays(machine: Healthy) -> No
     )
 
 
+def test_a_credential_is_found_where_it_is_stored_also_without_a_key_beside_it(
+    machine: Healthy,
+) -> None:
+    (machine.root / "etc/credstore/gemini-api-key").unlink()
+    machine.write("etc/credstore/home-assistant", "a-token", 0o600)
+    assert machine.system().environ["CREDENTIALS_DIRECTORY"] == str(machine.root / "etc/credstore")
+
+
 def test_the_shell_wins_over_the_unit(machine: Healthy) -> None:
     machine.unit["Environment"] = "SPEAKERD_VOICE=Kore SPEAKERD_GOOGLE_SEARCH=true"
     machine.shell["SPEAKERD_VOICE"] = "Puck"
