@@ -221,7 +221,9 @@ def _number(value: object, allowed: WholeNumber) -> str:
 
 def _arguments(value: object) -> object:
     """A program that can be run, and its arguments."""
-    if not isinstance(value, list) or not value or not isinstance(value[0], str):
+    if not isinstance(value, list):
+        raise ValueError('it is no list: write ["/usr/local/bin/program", "argument", ...]')  # noqa: TRY004 - what pydantic takes
+    if not value or not isinstance(value[0], str):
         raise ValueError("it does not begin with a program: write its absolute path")
     if reason := rights.no_program(value[0]):
         raise ValueError(reason)

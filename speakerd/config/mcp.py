@@ -6,7 +6,7 @@
       "home": {"url": "http://homeassistant.local:8123/api/mcp",
                "headers": {"Authorization": "Bearer {credential:home-assistant}"},
                "allow": ["Hass*"], "deny": ["*Vacuum*"], "limit_s": 10},
-      "files": {"command": ["/usr/bin/npx", "some-server"], "environment": {"ROOT": "/srv"}}
+      "files": {"command": ["/usr/local/bin/some-server"], "environment": {"ROOT": "/srv"}}
     }}
 
 A secret is a systemd credential that the file names; it is read when it is needed, and is never
@@ -42,6 +42,18 @@ _CREDENTIAL = re.compile(r"\{credential:([A-Za-z0-9][A-Za-z0-9._-]*)\}")
 #: A name of RFC 9110, 5.6.2, and what an environment may have.
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TEXTS = "an object of texts by their names"
+_PATTERNS = "a list of patterns"
+#: What each key of a server is, for one that is something else.
+_ALLOWED = {
+    "url": "a text",
+    "headers": _TEXTS,
+    "command": "a list of the absolute path of a program and its arguments",
+    "environment": _TEXTS,
+    "allow": _PATTERNS,
+    "deny": _PATTERNS,
+    "limit_s": f"a number of seconds from 1 to {_LONGEST_S:g}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +186,8 @@ def _told(error: ErrorDetails) -> str:
         case "model_type":
             return 'is not of the form {"url": ...} or {"command": [...]}'
         case _:
-            return f"has {where!r} wrong: {error['msg'].lower()}"
+            key = str(error["loc"][0])
+            return f"has {where!r} wrong: {key} has to be {_ALLOWED[key]}"
 
 
 def _wrong(given: _Entry) -> str:

@@ -117,7 +117,7 @@ def of(parameter: object) -> dict[str, object]:
         (SCENE | {"description": ""}, 'x: description is ""; allowed: a text of 1 to 1000'),
         (
             SCENE | {"command": "/bin/echo"},
-            "x: command: it does not begin with a program: write its absolute path",
+            'x: command: it is no list: write ["/usr/local/bin/program", "argument", ...]',
         ),
         (SCENE | {"command": []}, "x: command: it does not begin with a program"),
         (

@@ -18,7 +18,7 @@ HOME = {
     "deny": ["*Vacuum*"],
     "limit_s": 10,
 }
-FILES = {"command": ["/usr/bin/npx", "some-server"], "environment": {"ROOT": "/srv"}}
+FILES = {"command": ["/usr/bin/node", "some-server"], "environment": {"ROOT": "/srv"}}
 
 
 def of(**servers: object) -> mcp.Servers:
@@ -36,7 +36,7 @@ def test_servers_are_at_an_address_or_a_command() -> None:
         limit_s=10.0,
     )
     assert files == mcp.Server(
-        "files", command=("/usr/bin/npx", "some-server"), environment=(("ROOT", "/srv"),)
+        "files", command=("/usr/bin/node", "some-server"), environment=(("ROOT", "/srv"),)
     )
     assert of().servers == ()
 
@@ -65,7 +65,7 @@ URL, COMMAND = {"url": "http://h/mcp"}, {"command": ["/bin/server"]}
         ({**URL, **COMMAND}, 'needs either "url" or "command"'),
         ("http://h/mcp", 'is not of the form {"url": ...} or {"command": [...]}'),
         ({**URL, "header": {}}, "has 'header', which is none of url, headers, command,"),
-        ({"url": 5}, "has 'url' wrong: input should be a valid string"),
+        ({"url": 5}, "has 'url' wrong: url has to be a text"),
         ({"url": "h:8123/mcp"}, 'has an "url" that is none: http[s]://HOST[:PORT]/PATH'),
         ({"url": "ftp://h/mcp"}, 'has an "url" that is none'),
         ({"url": "http://h:70000/mcp"}, 'has an "url" that is none'),
@@ -73,22 +73,33 @@ URL, COMMAND = {"url": "http://h/mcp"}, {"command": ["/bin/server"]}
         ({"url": "http://h/a b"}, 'has an "url" that is none'),
         ({"url": "http://u:p@h/mcp"}, 'has a secret in its "url": use "headers"'),
         ({"url": "http://h/{credential:x}"}, 'has a secret in its "url": use "headers"'),
-        ({**URL, "headers": {"X": 1}}, "has 'headers.X' wrong: input should be a valid string"),
+        (
+            {**URL, "headers": {"X": 1}},
+            "has 'headers.X' wrong: headers has to be an object of texts by their names",
+        ),
         ({**URL, "headers": {"a b": "x"}}, "has 'a b' in \"headers\", which cannot be a name"),
         ({**URL, "headers": {"X": "a\nb"}}, 'has "headers" with letters that cannot be sent'),
         ({**URL, "headers": {"X": "{credential:}"}}, "a credential is {credential:NAME}"),
         ({**URL, "headers": {"X": "{credential:../key}"}}, "a credential is {credential:NAME}"),
         ({**URL, "environment": {"A": "b"}}, 'has an "environment", which is for a "command"'),
         ({**COMMAND, "headers": {"A": "b"}}, 'has "headers", which are for an "url"'),
-        ({"command": "/bin/server"}, "has 'command' wrong: input should be a valid list"),
+        (
+            {"command": "/bin/server"},
+            "has 'command' wrong: command has to be a list of the absolute path of a program",
+        ),
         ({"command": ["server"]}, "whose program, 'server', does not begin with /"),
         ({"command": ["/s", "{credential:x}"]}, 'has a credential in its "command"'),
         ({"command": ["/s", "a\0b"]}, "has a NUL"),
         ({"command": [""]}, "has 'command.0' wrong"),
         ({**COMMAND, "environment": {"A-B": "c"}}, "which cannot be a name there"),
-        ({**URL, "limit_s": 0}, "has 'limit_s' wrong: input should be greater than or equal to 1"),
-        ({**URL, "limit_s": 51}, "has 'limit_s' wrong: input should be less than or equal to 50"),
-        ({**URL, "allow": "Hass*"}, "has 'allow' wrong: input should be a valid list"),
+        (
+            {**URL, "limit_s": 0},
+            "has 'limit_s' wrong: limit_s has to be a number of seconds from 1",
+        ),
+        ({**URL, "limit_s": 51}, "limit_s has to be a number of seconds from 1 to 50"),
+        ({**URL, "allow": "Hass*"}, "has 'allow' wrong: allow has to be a list of patterns"),
+        ({**URL, "deny": 5}, "has 'deny' wrong: deny has to be a list of patterns"),
+        ({**COMMAND, "environment": []}, "environment has to be an object of texts"),
     ],
 )
 def test_what_is_wrong_with_a_server_is_told(entry: Any, told: str) -> None:  # noqa: ANN401 - JSON
@@ -156,7 +167,7 @@ def test_a_mistake_names_the_option_the_file_the_server_and_the_key(tmp_path: Pa
     line = examine(environ).problems["SPEAKERD_MCP_SERVERS"]
     assert line.startswith("SPEAKERD_MCP_SERVERS in the environment is ")
     assert "where server 'home' has 'uri', which is none of url," in line
-    assert line.endswith("allowed: the path of a JSON file, see docs/mcp.md")
+    assert line.endswith("allowed: the absolute path of a JSON file, see docs/mcp.md")
 
 
 def test_a_secret_is_filled_in_from_a_credential(tmp_path: Path) -> None:

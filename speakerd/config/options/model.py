@@ -224,7 +224,7 @@ class WhatItMayDo(Area):
         None,
         description="A file that names servers of the Model Context Protocol, such as Home "
         "Assistant's, whose tools the model may use.",
-        json_schema_extra=words("the path of a JSON file, see docs/mcp.md"),
+        json_schema_extra=words("the absolute path of a JSON file, see docs/mcp.md"),
     )
 
 
