@@ -1,16 +1,18 @@
-"""The examples of docs/tools.md do what it says."""
+"""The examples of docs/tools.md and docs/mcp.md do what they say."""
 
 from __future__ import annotations
 
+import json
 import re
 import types
 from pathlib import Path
 
-from speakerd.config import commandsfile
+from speakerd.config import commandsfile, mcp
 from speakerd.tools.tool import Tool
 from speakerd.tools.toolbox import SETS
 
-PAGE = (Path(__file__).parents[2] / "docs/tools.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "tools.md").read_text(encoding="utf-8")
 
 
 def example(language: str) -> str:
@@ -43,3 +45,14 @@ def test_the_file_of_commands(tmp_path: Path) -> None:
 def test_every_set_is_there() -> None:
     for name in SETS:
         assert f"`SPEAKERD_TOOLS={name}`" in PAGE
+
+
+def test_the_files_of_servers() -> None:
+    page = (DOCS / "mcp.md").read_text(encoding="utf-8")
+    texts = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    files = [mcp.parse(Path("/etc/speakerd/mcp.json"), json.loads(text)) for text in texts]
+    (home,), (notes,) = (file.servers for file in files)
+    assert (home.allows("HassTurnOn"), home.allows("HassStartTimer")) == (True, False)
+    assert notes.command[0] == "/usr/bin/node"
+    assert f"LoadCredential={home.name}-assistant" in page
+    assert home.headers == (("Authorization", "Bearer {credential:home-assistant}"),)
