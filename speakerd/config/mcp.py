@@ -120,6 +120,12 @@ def filled(text: str, environ: Mapping[str, str]) -> str:
     return _CREDENTIAL.sub(content, text)
 
 
+def credentials(server: Server) -> tuple[str, ...]:
+    """The names of the credentials that it needs, each once."""
+    texts = (text for _, text in (*server.headers, *server.environment))
+    return tuple(dict.fromkeys(each[1] for text in texts for each in _CREDENTIAL.finditer(text)))
+
+
 def secrets(servers: Servers, environ: Mapping[str, str]) -> Iterator[str]:
     """What of them must not be in the journal: headers, and whatever a credential gives."""
     for server in servers.servers:

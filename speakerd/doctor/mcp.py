@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fnmatch
+import re
 from typing import TYPE_CHECKING
 
 from speakerd.config.dropins import MCP
+from speakerd.config.mcp import credentials
 from speakerd.doctor.account import UNIT, who_runs
 from speakerd.doctor.findings import ok, warn
 from speakerd.service.threads import DaemonThreads
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 _AREA = "mcp"
 _RESTART = f"sudo systemctl restart {UNIT}"
+#: What a unit hands over, by name; of ImportCredential= by a pattern (systemd.exec(5)).
+_GIVEN = re.compile(
+    r"^(?:LoadCredential|SetCredential|ImportCredential)(?:Encrypted)?\s*=\s*([^:\s]+)",
+    re.MULTILINE,
+)
+_FOLDER = "/etc/systemd/system/speakerd.service.d"
 
 
 def check(system: System) -> Iterator[Finding]:
@@ -37,6 +46,7 @@ def check(system: System) -> Iterator[Finding]:
             f"servers that are commands have little memory, and none in Node.js runs: /{MCP.path}"
         )
         yield warn(_AREA, f"{what} is missing", f"{MCP.by_hand} && {_RESTART}")
+    yield from _not_handed_over(system, file.servers)
     servers = [_as_the_service(system, server) for server in file.servers]
     for server, answer in zip(servers, ask(servers, system.environ), strict=True):
         if isinstance(answer, str):
@@ -53,6 +63,19 @@ def check(system: System) -> Iterator[Finding]:
 
 
 CHECKS = (check,)
+
+
+def _not_handed_over(system: System, servers: Sequence[mcp.Server]) -> Iterator[Finding]:
+    """The credentials that are found where they are stored, and the service does not get."""
+    given = _GIVEN.findall(system.run(("systemctl", "cat", UNIT)).output)
+    for server in servers if given else ():  # without any it is no unit of ours
+        for name in credentials(server):
+            if not any(fnmatch.fnmatchcase(name, each) for each in given):
+                line = f"printf '[Service]\\nLoadCredential={name}\\n'"
+                written = f"{line} | sudo tee {_FOLDER}/{name}.conf"
+                done = f"sudo install -d {_FOLDER} && {written}"
+                what = f"{server.name}: the unit does not hand over the credential {name!r}"
+                yield warn(_AREA, what, f"{done} && sudo systemctl daemon-reload && {_RESTART}")
 
 
 def _as_the_service(system: System, server: mcp.Server) -> mcp.Server:

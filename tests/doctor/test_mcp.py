@@ -68,3 +68,22 @@ def test_the_service_needs_a_drop_in_for_commands(machine: Machine) -> None:
     machine.write("etc/systemd/system/speakerd.service.d/mcp.conf", "")
     (line,) = found(machine, files={"command": ["/nowhere/server"]})
     assert "does not work" in line
+
+
+def test_the_unit_has_to_hand_over_what_is_stored(machine: Machine) -> None:
+    home = {"url": "http://127.0.0.1:1/", "headers": {"Authorization": "{credential:home}"}}
+    unit = "[Service]\nLoadCredential=gemini-api-key\n"
+    machine.run.outputs["systemctl cat speakerd.service"] = unit
+    first, *_ = found(machine, home=home)
+    assert "WARN mcp: home: the unit does not hand over the credential 'home'" in first
+    assert r"printf '[Service]\nLoadCredential=home\n' | sudo tee /etc/systemd/system/" in first
+    for given in ("LoadCredential=home:/root/token", "ImportCredential=ho*"):
+        machine.run.outputs["systemctl cat speakerd.service"] = f"{unit}{given}\n"
+        (line,) = found(machine, home=home)
+        assert "does not work" in line
+
+
+def test_where_there_is_no_unit_nothing_has_to_be_handed_over(machine: Machine) -> None:
+    home = {"url": "http://127.0.0.1:1/", "headers": {"Authorization": "{credential:home}"}}
+    (line,) = found(machine, home=home)
+    assert "does not work" in line
