@@ -60,6 +60,13 @@ class Timer:
     days: frozenset[int] = frozenset()  # on which it comes again: 0 is Monday; none: it does not
 
     @property
+    def kind(self) -> str:
+        """What people call it: ``reminder``, ``alarm`` or ``timer``."""
+        if self.reminds:
+            return "reminder"
+        return "alarm" if self.local is not None else "timer"
+
+    @property
     def by_clock(self) -> bool:
         """Whether the clock on the wall says when it is due."""
         return self.local is not None or self.due_unix_s is not None

@@ -247,6 +247,7 @@ def _timer(pending: Pending) -> dict[str, object]:
     timer = pending.timer
     return {
         "number": timer.number,
+        "kind": timer.kind,
         "name": timer.name,
         "due_unix_s": pending.due_unix_s,
         "rings": pending.rings,

@@ -206,7 +206,7 @@ def _timers(status: Status) -> Iterator[str]:
         due = datetime.fromtimestamp(each["due_unix_s"]).astimezone()
         at = "now" if each["rings"] else due.strftime("%a %Y-%m-%d %H:%M:%S")
         name = f" ({each['name']})" if each["name"] else ""
-        yield _line(f"timer {each['number']}", f"rings {at}{name}")
+        yield _line(f"{each.get('kind', 'timer')} {each['number']}", f"rings {at}{name}")
 
 
 def _today(today: Mapping[str, Any], daily_usd: float | None) -> str:

@@ -103,8 +103,7 @@ _ACTIVITIES = {
 
 def timer_line(timer: Timer, news: TimerNews) -> str:
     """What has become of a timer, without its name, which is private."""
-    kind = "alarm" if timer.local is not None else "timer"
-    return f"{'reminder' if timer.reminds else kind} {timer.number} {_TIMER_NEWS[news]}"
+    return f"{timer.kind} {timer.number} {_TIMER_NEWS[news]}"
 
 
 def notice_line(notice: Notice) -> str:

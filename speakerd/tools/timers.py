@@ -167,8 +167,7 @@ def _told(speaker: SpeakerPort, pending: Pending) -> Result:
     told: dict[str, object] = {"number": timer.number}
     if timer.name:
         told["name"] = timer.name
-    kind = "alarm" if timer.local is not None else "timer"
-    told["kind"] = "reminder" if timer.reminds else kind
+    told["kind"] = timer.kind
     due = dt.datetime.fromtimestamp(pending.due_unix_s, now.tzinfo)
     told["rings_at"] = due.strftime("%A %Y-%m-%d %H:%M:%S")
     told["rings_in"] = str(dt.timedelta(seconds=max(0, round((due - now).total_seconds()))))

@@ -410,7 +410,9 @@ def test_the_status_for_programs_has_all_its_keys(under_systemd: Configure) -> N
         "parts": {},
         "muted": False,
         "volume": None,
-        "timers": [{"number": 2, "name": "eggs", "due_unix_s": 1.5, "rings": True}],
+        "timers": [
+            {"number": 2, "kind": "timer", "name": "eggs", "due_unix_s": 1.5, "rings": True}
+        ],
         "last_turn": journal.ledger(last, 0.042),
         "today": sums,
         "in_all": {"since": "2026-11-23", **sums},

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,20 @@ def test_parts_volume_and_mute_are_shown_where_there_are_any() -> None:
         "muted         the microphone is off",
     ]
     assert "volume        no such card" in shown(parts={"volume": "no such card"}, volume=None)
+
+
+def test_what_will_ring_is_shown_by_its_kind() -> None:
+    due = datetime(2026, 11, 23, 7, 0).astimezone().timestamp()
+    eggs = {"number": 1, "kind": "timer", "name": "eggs", "due_unix_s": due, "rings": True}
+    early = {"number": 2, "kind": "alarm", "name": "", "due_unix_s": due, "rings": False}
+    mum = {"number": 3, "kind": "reminder", "name": "mum", "due_unix_s": due, "rings": False}
+    older = {"number": 4, "name": "", "due_unix_s": due, "rings": False}
+    assert [line for line in shown(timers=[eggs, early, mum, older]) if "  rings " in line] == [
+        "timer 1       rings now (eggs)",
+        "alarm 2       rings Mon 2026-11-23 07:00:00",
+        "reminder 3    rings Mon 2026-11-23 07:00:00 (mum)",
+        "timer 4       rings Mon 2026-11-23 07:00:00",
+    ]
 
 
 def test_a_cost_that_is_not_known_is_not_made_up() -> None:
