@@ -370,5 +370,5 @@ def test_two_sentences_without_an_answer_may_cost_the_conversation() -> None:
 # The thorough profile takes its time.
 TestCore = pytest.mark.timeout(1800)(CoreMachine.TestCase)
 TestCore.settings = hypothesis.settings(
-    max_examples=4 * hypothesis.settings().max_examples, stateful_step_count=40
+    max_examples=3 * hypothesis.settings().max_examples, stateful_step_count=40
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from speakerd.tools.tool import Result
 
 
-@pytest.fixture(params=["modern", "legacy", "legacy, JSON"])
+@pytest.fixture(params=["modern", "legacy, JSON"])
 async def era(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -29,6 +29,7 @@ async def official(era: str) -> Official:
     return Official(legacy=era != "modern")
 
 
+@pytest.mark.parametrize("era", ["modern", "legacy", "legacy, JSON"], indirect=True)
 async def test_tools_are_listed_and_called(official: Official, era: str) -> None:
     asked = {"type": "object", "properties": {"room": {"type": "string"}}, "required": ["room"]}
     official.tools = [tool("light_on", asked), tool("light_off")]
