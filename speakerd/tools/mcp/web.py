@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
-from speakerd.config.mcp import filled
-from speakerd.tools.mcp.pace import MOST_BYTES, Pace
+from speakerd.config.mcp import header
+from speakerd.tools.mcp.pace import LEAST_BYTES, MOST_BYTES, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 #: :data:`~speakerd.tools.mcp.server.Limits.look_again_s`.
 _SILENCE_S = 120.0
 _CONNECTING_S = 10.0
+#: A server may end a stream of news at once, and ask for the next one at once (``retry: 0``).
+_BETWEEN_STREAMS_S = 5.0
+#: Of a stream so much is handed on at a time, which may be as many lines.
+_PIECE_BYTES = 4 * 1024
 #: What an answer says of itself by its status (RFC 9110), and what helps.
 _REFUSALS = {
     401: "it refuses the headers (HTTP 401): is the token right?",
@@ -40,11 +44,20 @@ async def streams(
 
     ``refused`` is called for each request that it answers by an HTTP error, with the reason, and
     whether that is that it knows nothing of the session any longer.
-    Raises ConfigError where a credential is missing.
+    Raises ConfigError where a credential is missing, or no part of a header.
     """
-    headers = {name: filled(text, environ) for name, text in server.headers}
+    headers = {name: header(name, text, environ) for name, text in server.headers}
     trust = await asyncio.to_thread(ssl.create_default_context)  # the system's; it takes time
     pace = Pace()
+    next_stream_at = 0.0
+
+    async def wait(request: httpx2.Request) -> None:
+        nonlocal next_stream_at
+        if request.method == "GET":
+            now = asyncio.get_running_loop().time()
+            begin_at = max(now, next_stream_at)
+            next_stream_at = begin_at + _BETWEEN_STREAMS_S
+            await asyncio.sleep(begin_at - now)
 
     async def look(response: httpx2.Response) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
@@ -62,7 +75,7 @@ async def streams(
             headers={**headers, "Accept-Encoding": "identity"},
             verify=trust,
             timeout=httpx2.Timeout(_CONNECTING_S, read=_SILENCE_S),
-            event_hooks={"response": [look]},
+            event_hooks={"request": [wait], "response": [look]},
         ) as client,
         streamable_http_client(server.url, http_client=client, max_sse_event_size=MOST_BYTES) as it,
     ):
@@ -70,7 +83,7 @@ async def streams(
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """A body that is read at a pace, and no further than ``most_bytes``."""
+    """A body that is read at a pace, and no further than ``most_bytes``; None: it is a stream."""
 
     def __init__(self, body: object, pace: Pace, most_bytes: int | None) -> None:
         assert isinstance(body, httpx2.AsyncByteStream)  # noqa: S101 - the client is an async one
@@ -82,7 +95,15 @@ class _Bounded(httpx2.AsyncByteStream):
         read = 0
         async for data in self._body:
             read += len(data)
-            if self._most_bytes is not None and read > self._most_bytes:
+            if self._most_bytes is None:
+                for begin in range(0, len(data), _PIECE_BYTES):
+                    piece = data[begin : begin + _PIECE_BYTES]
+                    yield piece
+                    # no message has fewer than two lines
+                    lines = piece.count(b"\n") + piece.count(b"\r")
+                    await self._pace.took(max(len(piece), lines * LEAST_BYTES // 2))
+                continue
+            if read > self._most_bytes:
                 raise httpx2.StreamError(f"it is longer than {self._most_bytes // 1024} KiB")
             yield data
             await self._pace.took(len(data))
