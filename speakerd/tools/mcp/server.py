@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from speakerd.config.mcp import secrets_of
+from speakerd.config.secret import redact
 from speakerd.tools.mcp import library
 from speakerd.tools.mcp.library import ForgottenError
 from speakerd.tools.mcp.offers import Choice
@@ -127,7 +129,8 @@ class Server:
         return self._missing()
 
     def _missing(self) -> Result:
-        return {"error": f"the server {self.entry.name} is not there at the moment: {self._why}"}
+        why = self._why or "its connection has just ended"
+        return {"error": f"the server {self.entry.name} is not there at the moment: {why}"}
 
     # --- one connection
 
@@ -184,6 +187,7 @@ class Server:
             self.listener.ready()
 
     def _lose(self, why: str) -> None:
+        why = redact(why, secrets_of(self.entry, self.environ))  # it may say what it was told
         self._why = why
         self.settled = True
         if self._withdrawing is None:

@@ -96,6 +96,8 @@ class Servers:
         for name, (server, task) in tuple(self._running.items()):
             if wanted.get(name) != server.entry:
                 del self._running[name]
+                if name not in wanted:
+                    self._names.keep(name, ())
                 self._end(server, task)
                 self._gone(part_of(name))
         for name, entry in wanted.items():
