@@ -164,6 +164,42 @@ async def test_half_a_letter_costs_nothing_but_its_call(official: Official) -> N
         assert await user.call("light_on") == {"result": "light_on is done"}
 
 
+async def test_one_that_changes_all_the_time_is_told_of_so_often(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    official = Official()
+    limits = replace(QUICK, look_again_s=0.02)
+    async with serving(official) as port, using(limits=limits, home=at(port)) as user:
+        await until(lambda: user.changes == 1)
+        for number in range(2, 7):
+            official.tools = [tool(f"t{number}")]
+            await until(lambda: f"t{user.changes}" == official.tools[0].name)
+        official.tools = [tool("t7")]
+        await until(lambda: "change all the time" in caplog.text)
+        await user.has("t7")
+        lists = official.lists
+        await until(lambda: official.lists > lists + 2)
+        assert user.changes == 6
+        user.reload(home=at(port), shed=at(1))  # somebody is there
+        await until(lambda: user.changes == 7)
+    assert caplog.text.count("change all the time") == 1
+
+
+async def test_one_that_hangs_keeps_nobody_waiting_for_the_others() -> None:
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    done, limits = asyncio.Event(), replace(QUICK, patience_s=0.05)
+    async with await asyncio.start_server(hang, "127.0.0.1") as hangs, serving(Official()) as port:
+        slow = at(hangs.sockets[0].getsockname()[1])
+        async with using(limits=limits, slow=slow, home=at(port)) as user:
+            await until(lambda: user.changes == 1)
+            assert list(user.tools) == ["light_on"]
+            assert user.parts == {"mcp home": ""}
+        done.set()
+
+
 async def test_a_server_that_is_renamed_keeps_the_names_of_its_tools() -> None:
     async with serving(Official()) as port, using(home=at(port)) as user:
         await user.has("light_on")

@@ -45,6 +45,7 @@ class Limits:
     look_again_s: float = 300.0  # not every server tells of changes, nor of its end
     pause_s: float = 5.0  # after a change that it tells of; doubled with each, up to look_again_s
     renewing_s: float = 5.0  # for a session in place of one that the server has forgotten
+    patience_s: float = 10.0  # for those that are slow at first; then the others go without them
 
 
 USUAL = Limits()
