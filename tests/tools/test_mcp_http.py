@@ -156,6 +156,16 @@ async def test_a_secret_that_the_server_says_is_not_shown(tmp_path: Path) -> Non
         assert user.parts["mcp home"].endswith("not with [secret]")
 
 
+async def test_nor_is_it_told_the_model(official: Official, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("eyJ-a-long-token\n", encoding="utf-8")
+    headers = {"Authorization": "Bearer {credential:token}"}
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    official.answers = {"light_on": lambda: text("not with eyJ-a-long-token", is_error=True)}
+    async with serving(official) as port, using(environ, home=at(port, headers=headers)) as user:
+        await user.has("light_on")
+        assert await user.call("light_on") == {"error": "not with [secret]"}
+
+
 async def test_half_a_letter_costs_nothing_but_its_call(official: Official) -> None:
     async with serving(official) as port, using(home=at(port)) as user:
         await user.has("light_on")

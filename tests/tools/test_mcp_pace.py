@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx2
+import mcp_types as types
 import pytest
+from mcp.shared.message import SessionMessage
 
 from speakerd.config import mcp
 from speakerd.tools.mcp import pace as paces
@@ -104,6 +107,20 @@ async def test_a_stream_that_ends_at_once_is_not_opened_at_once_again(
     assert waits[0] == 0
     assert waits[3] > waits[2] > waits[1] > 0
     assert opened.count("get") == 3
+
+
+async def test_a_server_that_asks_all_the_time_is_answered_now_and_then() -> None:
+    ping = SessionMessage(types.JSONRPCRequest(jsonrpc="2.0", id=1, method="ping"))
+    note = SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="news"))
+    said, messages = anyio.create_memory_object_stream[SessionMessage | Exception](1000)
+    heard: list[SessionMessage | Exception] = [note, *[ping] * 101, note, ValueError()]
+    for each in heard:
+        said.send_nowait(each)
+    said.close()
+    async with web._FewRequests(messages) as few:
+        found = [each async for each in few]
+    assert found[:3] == [note, ping, note]
+    assert len(found) == 4
 
 
 INITIALIZED = (

@@ -118,7 +118,7 @@ class Server:
         if not offer.reads_only:
             speaker.acts()
         try:
-            return await link.call(offer.tool, args)
+            return self._shown(await link.call(offer.tool, args))
         except ForgottenError:
             self._linked.clear()
             link.end("")
@@ -126,8 +126,13 @@ class Server:
             async with asyncio.timeout(self.limits.renewing_s):
                 await self._linked.wait()
             if self._link is not None:
-                return await self._link.call(offer.tool, args)
+                return self._shown(await self._link.call(offer.tool, args))
         return self._missing()
+
+    def _shown(self, result: Result) -> Result:
+        """Without its secrets: the model is the last that needs them."""
+        secrets = tuple(secrets_of(self.entry, self.environ))
+        return {name: redact(str(said), secrets) for name, said in result.items()}
 
     def _missing(self) -> Result:
         why = self._why or "its connection has just ended"

@@ -7,16 +7,23 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import JSONRPCRequest
 
 from speakerd.config.mcp import header
 from speakerd.tools.mcp.pace import LEAST_BYTES, MOST_BYTES, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from contextvars import Context
+    from types import TracebackType
+    from typing import Self
 
     from mcp.client._transport import TransportStreams
+    from mcp.shared._stream_protocols import ReadStream
+    from mcp.shared.message import SessionMessage
 
     from speakerd.config.mcp import Server
 
@@ -26,6 +33,8 @@ _SILENCE_S = 120.0
 _CONNECTING_S = 10.0
 #: A server may end a stream of news at once, and ask for the next one at once (``retry: 0``).
 _BETWEEN_STREAMS_S = 5.0
+#: It asks for nothing but whether we are there; who takes no answer has all of them wait here.
+_BETWEEN_REQUESTS_S = 1.0
 #: Of a stream so much is handed on at a time, which may be as many lines.
 _PIECE_BYTES = 4 * 1024
 #: What an answer says of itself by its status (RFC 9110), and what helps.
@@ -79,7 +88,8 @@ async def streams(
         ) as client,
         streamable_http_client(server.url, http_client=client, max_sse_event_size=MOST_BYTES) as it,
     ):
-        yield it
+        messages, outward = it
+        yield _FewRequests(messages), outward
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -110,3 +120,50 @@ class _Bounded(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._body.aclose()
+
+
+class _FewRequests:
+    """What a server says, with no more requests of its own than one in a while."""
+
+    def __init__(self, messages: ReadStream[SessionMessage | Exception]) -> None:
+        self._messages = messages
+        self._next_at = 0.0
+
+    @property
+    def last_context(self) -> Context | None:
+        """That of whoever sent the last one, as the library's own stream has it."""
+        found: Context | None = getattr(self._messages, "last_context", None)
+        return found
+
+    async def receive(self) -> SessionMessage | Exception:
+        while True:
+            item = await self._messages.receive()
+            if isinstance(item, Exception) or not isinstance(item.message, JSONRPCRequest):
+                return item
+            now = asyncio.get_running_loop().time()
+            if now >= self._next_at:
+                self._next_at = now + _BETWEEN_REQUESTS_S
+                return item
+
+    async def aclose(self) -> None:
+        await self._messages.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
