@@ -115,6 +115,8 @@ def filled(text: str, environ: Mapping[str, str]) -> str:
         if secret is None:
             remedy = f"store it in /etc/credstore/{name}, and add LoadCredential={name} to the unit"
             raise ConfigError(f"there is no credential {name!r}: {remedy}")
+        if not secret.strip():
+            raise ConfigError(f"the credential {name!r} is empty")
         return secret.strip()
 
     return _CREDENTIAL.sub(content, text)
@@ -126,16 +128,33 @@ def credentials(server: Server) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each[1] for text in texts for each in _CREDENTIAL.finditer(text)))
 
 
+def header(name: str, text: str, environ: Mapping[str, str]) -> str:
+    """``text``, :func:`filled`, as the header of that name. Raises ConfigError, also where it would
+    be none: whoever refuses it later would show it.
+    """
+    value = filled(text, environ)
+    if not value.isascii() or not value.isprintable():
+        what = f"what the credential in {name!r} gives cannot be sent"
+        raise ConfigError(f"{what}: it has to be one line of ASCII")
+    return value
+
+
 def secrets(servers: Servers, environ: Mapping[str, str]) -> Iterator[str]:
     """What of them must not be in the journal: headers, and whatever a credential gives."""
     for server in servers.servers:
-        for name, text in (*server.headers, *server.environment):
-            found = [each[1] for each in _CREDENTIAL.finditer(text)]
-            for credential in found:
-                with contextlib.suppress(ConfigError):  # told when the server needs it
-                    yield (sources.credential(environ, credential) or "").strip()
-            if not found and (name, text) in server.headers:
-                yield from text.split()  # its scheme, "Bearer", is too short to be looked for
+        yield from secrets_of(server, environ)
+
+
+def secrets_of(server: Server, environ: Mapping[str, str]) -> Iterator[str]:
+    """What of one must not be told, the words of it one by one: a line has no more of it."""
+    for name, text in (*server.headers, *server.environment):
+        found = [each[1] for each in _CREDENTIAL.finditer(text)]
+        for credential in found:
+            with contextlib.suppress(ConfigError):  # told when the server needs it
+                secret = (sources.credential(environ, credential) or "").strip()
+                yield from dict.fromkeys((secret, *secret.split()))
+        if not found and (name, text) in server.headers:
+            yield from text.split()  # its scheme, "Bearer", is too short to be looked for
 
 
 def doubts(servers: Servers) -> Iterator[str]:

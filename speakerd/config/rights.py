@@ -16,13 +16,15 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 def others_change(path: Path) -> str:
     """Who but root and this user may write the file at ``path``, or put another in its place."""
-    for each in (path, path.parent):
+    real = path.resolve()
+    for each in dict.fromkeys((path, path.parent, real.parent)):
         status = each.stat()
         if status.st_uid not in {0, os.geteuid()}:
             return (
                 f"{each} belongs to {_user(status)}, and has to be root's: sudo chown root {each}"
             )
-        if status.st_mode & _OTHERS and not status.st_mode & stat.S_ISVTX:
+        kept = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # as in /tmp
+        if status.st_mode & _OTHERS and not kept:
             return f"{_writer(status)} may write {each}, and must not: sudo chmod go-w {each}"
     return ""
 

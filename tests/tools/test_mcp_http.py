@@ -11,7 +11,7 @@ import mcp_types as types
 import pytest
 import trustme
 
-from tests.tools.mcp_world import QUICK, Official, at, serving, text, tool, until, using
+from tests.tools.mcp_world import QUICK, Official, at, script, serving, text, tool, until, using
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +123,100 @@ async def test_a_credential_that_is_missing_is_told() -> None:
     async with using(home=at(1, headers=headers)) as user:
         await until(lambda: user.parts)
         assert "there is no credential 'home-assistant': store it" in user.parts["mcp home"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        (" \n", "the credential 'home-assistant' is empty"),
+        ("eyJ-the-token\nanother-line", "has to be one line of ASCII"),
+        ("eyJ-the-token-\N{LATIN SMALL LETTER E WITH ACUTE}", "has to be one line of ASCII"),
+        ("eyJ-the-token\0", "has to be one line of ASCII"),
+    ],
+)
+async def test_a_credential_that_is_none_is_told_and_not_shown(
+    tmp_path: Path, secret: str, told: str
+) -> None:
+    (tmp_path / "home-assistant").write_text(secret, encoding="utf-8")
+    headers = {"Authorization": "Bearer {credential:home-assistant}"}
+    async with using({"CREDENTIALS_DIRECTORY": str(tmp_path)}, home=at(1, headers=headers)) as user:
+        await until(lambda: user.parts)
+        assert told in user.parts["mcp home"]
+        assert "eyJ" not in user.parts["mcp home"]
+
+
+async def test_a_secret_that_the_server_says_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("eyJ-a-long-token\n", encoding="utf-8")
+    repeats = script(
+        tmp_path / "server.py",
+        'import os, sys; sys.exit("not with " + os.environ["TOKEN"])',
+    )
+    repeats["environment"] = {"TOKEN": "{credential:token}"}
+    async with using({"CREDENTIALS_DIRECTORY": str(tmp_path)}, home=repeats) as user:
+        await until(lambda: user.parts.get("mcp home"))
+        assert user.parts["mcp home"].endswith("not with [secret]")
+
+
+async def test_nor_is_it_told_the_model(official: Official, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("eyJ-a-long-token\n", encoding="utf-8")
+    headers = {"Authorization": "Bearer {credential:token}"}
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    official.answers = {"light_on": lambda: text("not with eyJ-a-long-token", is_error=True)}
+    async with serving(official) as port, using(environ, home=at(port, headers=headers)) as user:
+        await user.has("light_on")
+        assert await user.call("light_on") == {"error": "not with [secret]"}
+
+
+async def test_half_a_letter_costs_nothing_but_its_call(official: Official) -> None:
+    async with serving(official) as port, using(home=at(port)) as user:
+        await user.has("light_on")
+        assert "half a letter" in str(await user.call("light_on", room="\ud800"))
+        assert user.told == [("mcp home", "")]
+        assert await user.call("light_on") == {"result": "light_on is done"}
+
+
+async def test_one_that_changes_all_the_time_is_told_of_so_often(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    official = Official()
+    limits = replace(QUICK, look_again_s=0.02)
+    async with serving(official) as port, using(limits=limits, home=at(port)) as user:
+        await until(lambda: user.changes == 1)
+        for number in range(2, 7):
+            official.tools = [tool(f"t{number}")]
+            await until(lambda: f"t{user.changes}" == official.tools[0].name)
+        official.tools = [tool("t7")]
+        await until(lambda: "change all the time" in caplog.text)
+        await user.has("t7")
+        lists = official.lists
+        await until(lambda: official.lists > lists + 2)
+        assert user.changes == 6
+        user.reload(home=at(port), shed=at(1))  # somebody is there
+        await until(lambda: user.changes == 7)
+    assert caplog.text.count("change all the time") == 1
+
+
+async def test_one_that_hangs_keeps_nobody_waiting_for_the_others() -> None:
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    done, limits = asyncio.Event(), replace(QUICK, patience_s=0.05)
+    async with await asyncio.start_server(hang, "127.0.0.1") as hangs, serving(Official()) as port:
+        slow = at(hangs.sockets[0].getsockname()[1])
+        async with using(limits=limits, slow=slow, home=at(port)) as user:
+            await until(lambda: user.changes == 1)
+            assert list(user.tools) == ["light_on"]
+            assert user.parts == {"mcp home": ""}
+        done.set()
+
+
+async def test_a_server_that_is_renamed_keeps_the_names_of_its_tools() -> None:
+    async with serving(Official()) as port, using(home=at(port)) as user:
+        await user.has("light_on")
+        user.reload(house=at(port))
+        await until(lambda: user.tools)
+        assert list(user.tools) == ["light_on"]
 
 
 @pytest.mark.parametrize(

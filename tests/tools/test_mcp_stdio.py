@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from speakerd.config import mcp
+from speakerd.tools.mcp import child
 from tests.tools.mcp_world import BY_HAND, QUICK, script, until, using
 
 OFFICIAL = """
@@ -217,3 +219,32 @@ main(lambda name, id: None)
         os.kill(server, signal.SIGKILL)
         await until(lambda: not runs(child))
         await until(lambda: len(user.told) == 3)
+
+
+async def test_one_that_is_left_in_a_hurry_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_ENDING_S", 30.0)
+    mark = tmp_path / "left"
+    source = (
+        "import os, pathlib, sys, time\nsys.stdin.read()\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(1000)\n"
+    )
+    command = script(tmp_path / "server.py", source)["command"]
+    assert isinstance(command, list)
+    server = mcp.Server("stubborn", command=tuple(command))
+
+    async def use() -> None:
+        async with child.streams(server, {}, lambda _reason: None):
+            opened.set()
+            await asyncio.Event().wait()
+
+    opened = asyncio.Event()
+    using_it = asyncio.create_task(use())
+    await opened.wait()
+    using_it.cancel()
+    await until(lambda: mark.exists() and mark.read_text())
+    using_it.cancel()
+    await asyncio.wait({using_it})
+    with pytest.raises(ChildProcessError):  # nobody has to look after it any longer
+        os.waitpid(int(mark.read_text()), os.WNOHANG)  # noqa: ASYNC222 - it does not wait

@@ -36,6 +36,8 @@ def of(**properties: object) -> dict[str, Any]:
         ),
         ({"type": "number", "maximum": 1e400}, {"type": "number"}),
         ({"type": "integer", "minimum": -(2**63)}, {"type": "integer"}),
+        ({"type": "integer", "minimum": 10**400}, {"type": "integer"}),
+        ({**STRING, "enum": ["a" * 301]}, STRING),
         ({**STRING, "format": "uri", "pattern": "^(a+)+$", "minLength": 1}, STRING),
         ({**STRING, "description": " Which\nroom "}, {**STRING, "description": "Which room"}),
         ({**STRING, "title": "Room"}, {**STRING, "description": "Room"}),
@@ -119,6 +121,28 @@ def test_references_are_followed_also_around_in_circles() -> None:
     loop = {"$ref": "#/$defs/loop"}
     with pytest.raises(SchemaError, match="too many references"):
         reduced({"properties": {"a": loop}, "required": ["a"], "$defs": {"loop": loop}})
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        {"allOf": [{"$ref": "#/$defs/large"}] * 3000},
+        {"anyOf": [STRING] * 3000},
+        {"type": ["string"] * 3000},
+        {"allOf": [{"$ref": "#/$defs/large"}] * 10},
+        {"type": "object", "properties": {"a": STRING}, "required": ["a"] * 3000},
+    ],
+)
+def test_what_has_too_many_parts_is_not_gone_through(it: object) -> None:
+    large = {"type": "object", "properties": {f"p{number}": 0 for number in range(3000)}}
+    with pytest.raises(SchemaError, match="too many"):
+        reduced({"properties": {"it": it}, "$defs": {"large": large}})
+
+
+def test_of_a_reference_only_the_beginning_is_looked_at() -> None:
+    way = "#/" + "properties/it/" * 1000
+    with pytest.raises(SchemaError, match="refers to"):
+        reduced({"properties": {"it": {"$ref": way}}, "required": ["it"]})
 
 
 def test_references_that_multiply_cost_nothing() -> None:

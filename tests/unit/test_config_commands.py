@@ -257,7 +257,9 @@ def test_a_file_that_is_not_there(place: Place) -> None:
         place.load()
 
 
-@pytest.mark.parametrize(("mode", "who"), [(0o664, "the group "), (0o646, "everybody")])
+@pytest.mark.parametrize(
+    ("mode", "who"), [(0o664, "the group "), (0o646, "everybody"), (0o1646, "everybody")]
+)
 def test_nobody_else_may_write_it(place: Place, mode: int, who: str) -> None:
     place.load(set_scene=SCENE)
     place.file.chmod(mode)
@@ -275,6 +277,18 @@ def test_nobody_else_may_put_another_in_its_place(place: Place) -> None:
         place.load()
     folder.chmod(0o1777)  # as /tmp: nobody takes away what is another's
     place.load()
+
+
+def test_nor_in_the_place_of_what_a_link_leads_to(place: Place) -> None:
+    place.load(set_scene=SCENE)
+    folder = place.file.parent / "theirs"
+    folder.mkdir()
+    place.file.rename(folder / "commands.json")
+    place.file.symlink_to(folder / "commands.json")
+    place.load()
+    folder.chmod(0o777)
+    with pytest.raises(ConfigError, match=rf"may write {folder}, .*: sudo chmod go-w {folder}$"):
+        place.load()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

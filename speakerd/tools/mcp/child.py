@@ -173,11 +173,11 @@ class _Child:
                 await self._ended.wait()
         except TimeoutError:
             log.debug("%s does not end by itself", self._name)
-        finally:
+        finally:  # also in a hurry
             self._kill()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DYING_S):
-                await self._ended.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DYING_S):
+                    await self._ended.wait()
 
     async def _reason(self) -> str:
         with contextlib.suppress(TimeoutError):

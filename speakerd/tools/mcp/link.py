@@ -20,7 +20,7 @@ from speakerd.tools.mcp.results import result_of
 from speakerd.tools.mcp.words import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from mcp.client.session import IncomingMessage
 
@@ -72,22 +72,16 @@ class Link:
     async def tools(self) -> list[Listed]:
         """What it offers. Raises what goes wrong."""
         session = self._connected.session
-        cursor, found = None, []
+        cursor: str | None = None
+        found: list[Listed] = []
         for _ in range(_MOST_PAGES):
             page = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
-            found += page.tools
+            # aside: what it has made of its schemas may take its time
+            found += await asyncio.to_thread(_listed, page.tools[: _MOST_LISTED - len(found)])
             cursor = page.next_cursor
             if not cursor or len(found) >= _MOST_LISTED:
                 break
-        return [
-            Listed(
-                tool.name,
-                tool.description or tool.title or "",
-                tool.input_schema,
-                bool(tool.annotations and tool.annotations.read_only_hint),
-            )
-            for tool in found[:_MOST_LISTED]
-        ]
+        return found
 
     async def call(self, tool: str, args: Mapping[str, object]) -> Result:
         """What became of it, an ``error`` if nothing did; whoever cancels this cancels it there.
@@ -95,6 +89,10 @@ class Link:
         Raises ForgottenError.
         """
         params = types.CallToolRequestParams(name=tool, arguments=dict(args))
+        try:
+            params.model_dump_json()
+        except ValueError:  # the library would fail over it, and the connection with it
+            return {"error": "nothing was done: an argument has half a letter in it"}
         try:
             # not by call_tool(), which holds the answer against a schema of the server's own: an
             # expression in there may keep this thread busy for as long as the server likes
@@ -148,3 +146,15 @@ class Link:
         if self._client is None:
             raise RuntimeError("it is not open")
         return self._client
+
+
+def _listed(tools: Iterable[types.Tool]) -> list[Listed]:
+    return [
+        Listed.of(
+            tool.name,
+            tool.description or tool.title or "",
+            tool.input_schema,
+            reads_only=bool(tool.annotations and tool.annotations.read_only_hint),
+        )
+        for tool in tools
+    ]

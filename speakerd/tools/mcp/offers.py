@@ -23,12 +23,24 @@ _MOST_LETTERS = 1024  # of a description
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A tool as the server tells of it."""
+    """A tool as the server tells of it, in our words: what it says may be large, and is not kept.
+
+    Instead of ``parameters`` there may be a reason why it cannot be called.
+    """
 
     name: str
     description: str
-    schema: Mapping[str, Any]
+    parameters: Mapping[str, Any] | str
     reads_only: bool
+
+    @classmethod
+    def of(cls, name: str, description: str, schema: object, *, reads_only: bool) -> Listed:
+        """The one of that ``schema``, a JSON schema; takes some milliseconds."""
+        description = one_line(description, _MOST_LETTERS) or one_line(name)
+        try:
+            return cls(name, description, reduced(schema), reads_only)
+        except SchemaError as error:
+            return cls(name, description, str(error), reads_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +72,11 @@ class Choice:
             if len(names) == MOST_TOOLS:
                 self._leave_out(f"more than {MOST_TOOLS} tools: allow fewer of them")
                 return
-            try:
-                parameters = reduced(tool.schema)
-            except SchemaError as error:
-                self._leave_out(f"the tool {one_line(tool.name, 64)!r}, which {error}")
+            if isinstance(tool.parameters, str):
+                self._leave_out(f"the tool {one_line(tool.name, 64)!r}, which {tool.parameters}")
                 continue
             names.add(tool.name)
-            description = one_line(tool.description, _MOST_LETTERS) or one_line(tool.name)
-            yield Offer(tool.name, description, parameters, tool.reads_only)
+            yield Offer(tool.name, tool.description, tool.parameters, tool.reads_only)
 
     def _leave_out(self, what: str) -> None:
         if what not in self._left_out and len(self._left_out) < MOST_TOOLS:

@@ -8,6 +8,8 @@ import asyncio
 MOST_BYTES = 1024 * 1024
 #: So much is read of one server in a second. What it is worth to parse is paid for by the loop.
 _BYTES_A_SECOND = 4 * 1024 * 1024
+#: And what is shorter than this counts as much: an empty line takes its time, too.
+LEAST_BYTES = 8 * 1024
 
 
 class Pace:
@@ -19,10 +21,10 @@ class Pace:
         self._read = 0
 
     async def took(self, size_bytes: int) -> None:
-        """So much was read: rest, if it was much in a short time."""
+        """A message of so much was read: rest, if it was much in a short time."""
         now = asyncio.get_running_loop().time()
         if now - self._since >= 1.0:
             self._since, self._read = now, 0
-        self._read += size_bytes
+        self._read += max(size_bytes, LEAST_BYTES)
         if self._read > self._most:
             await asyncio.sleep(self._since + 1.0 - now)

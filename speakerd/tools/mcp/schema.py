@@ -10,7 +10,6 @@ clients; the reference does not say it).
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,12 @@ _MOST_BYTES = 8 * 1024
 _MOST_VALUES = 100  # of an enum
 _MOST_LETTERS = 300  # of a description
 _MOST_STEPS = 8  # of references to references
+_MOST_LETTERS_OF_A_REFERENCE = 300
+#: All that is looked at of a schema: what is copied for each reference to it must be little.
+_KNOWN = (
+    *("$ref", "allOf", "anyOf", "oneOf", "type", "nullable", "properties", "required", "items"),
+    *("enum", "const", "minimum", "maximum", "description", "title"),
+)
 _PROPERTY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _PLAIN = {"string", "number", "integer", "boolean"}
 
@@ -61,9 +66,7 @@ class _Reduction:
     nodes: int = 0
 
     def node(self, schema: object, depth: int, *, root: bool = False) -> dict[str, Any]:
-        self.nodes += 1
-        if self.nodes > _MOST_NODES:
-            raise _TooLargeError("describes its arguments in too many parts")
+        self._look_at(1)
         if depth > _DEEPEST:
             raise SchemaError("nests its arguments too deeply")
         if not isinstance(schema, dict):
@@ -85,19 +88,23 @@ class _Reduction:
 
     def _one(self, schema: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """It without references and choices: of several that would do, one; may it be null?"""
-        made, nullable = dict(schema), False
+        made, nullable = _known(schema), False
         for _ in range(_MOST_STEPS):
             if "$ref" in made:
                 made = {**self._referred(made.pop("$ref")), **made}
-            elif isinstance(made.get("allOf"), list):
-                made = _merged(made, [self._resolved(part) for part in made.pop("allOf")])
+            elif isinstance(parts := made.get("allOf"), list):
+                self._look_at(len(parts))
+                del made["allOf"]
+                made = self._merged(made, [self._resolved(part) for part in parts])
             elif choices := _choices(made):
+                self._look_at(len(choices))
                 kept = [each for each in choices if not _is_null(each)]
                 nullable |= len(kept) < len(choices)
                 first = next((each for each in kept if isinstance(each, dict)), {})
                 rest = {key: made[key] for key in made if key not in {"anyOf", "oneOf"}}
-                made = {**rest, **first}
+                made = {**rest, **_known(first)}
             elif isinstance(kinds := made.get("type"), list):
+                self._look_at(len(kinds))
                 nullable |= "null" in kinds
                 made["type"] = next((kind for kind in kinds if kind != "null"), None)
             else:
@@ -107,25 +114,49 @@ class _Reduction:
     def _resolved(self, part: object) -> Mapping[str, Any]:
         if not isinstance(part, dict):
             return {}
-        if "$ref" not in part:
-            return part
-        return {**self._referred(part["$ref"]), **{key: part[key] for key in part if key != "$ref"}}
+        known = _known(part)
+        return {**self._referred(known.pop("$ref")), **known} if "$ref" in known else known
 
     def _referred(self, reference: object) -> Mapping[str, Any]:
         """What a local reference leads to (RFC 6901); there are no others."""
         found: Any = self.root
-        if not isinstance(reference, str) or not reference.startswith("#/"):
+        if (
+            not isinstance(reference, str)
+            or not reference.startswith("#/")
+            or len(reference) > _MOST_LETTERS_OF_A_REFERENCE
+        ):
             raise SchemaError("refers to something that is not in it")
         for step in reference[2:].split("/"):
             key = step.replace("~1", "/").replace("~0", "~")
             found = found.get(key) if isinstance(found, dict) else None
         if not isinstance(found, dict):
             raise SchemaError("refers to something that is not in it")
-        return found
+        return _known(found)
+
+    def _look_at(self, parts: int) -> None:
+        self.nodes += parts
+        if self.nodes > _MOST_NODES:
+            raise _TooLargeError("describes its arguments in too many parts")
+
+    def _merged(self, made: dict[str, Any], parts: list[Mapping[str, Any]]) -> dict[str, Any]:
+        for part in parts:
+            for key, value in part.items():
+                mine = made.get(key)
+                if key == "properties" and isinstance(mine, dict) and isinstance(value, dict):
+                    self._look_at(len(value))
+                    made[key] = {**value, **mine}
+                elif key == "required":
+                    self._look_at(len(_list(value)))
+                    made[key] = [*_list(mine), *_list(value)]
+                else:
+                    made.setdefault(key, value)
+        return made
 
     def _object(self, schema: Mapping[str, Any], depth: int, *, root: bool) -> dict[str, Any]:
-        given = schema.get("properties")
-        required = [name for name in _list(schema.get("required")) if isinstance(name, str)]
+        given, wanted = schema.get("properties"), _list(schema.get("required"))
+        if len(wanted) > _MOST_NODES:
+            raise _TooLargeError("wants too many arguments")
+        required = [name for name in wanted if isinstance(name, str)]
         properties: dict[str, Any] = {}
         for name, about in given.items() if isinstance(given, dict) else ():
             try:
@@ -155,24 +186,17 @@ def _bounds(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The values that are allowed, as far as Gemini can be told."""
     if kind == "string":
         values = _values(schema)
-        fit = 0 < len(values) <= _MOST_VALUES and all(isinstance(each, str) for each in values)
-        return {"enum": list(dict.fromkeys(values))} if fit and all(values) else {}
+        fit = 0 < len(values) <= _MOST_VALUES and all(
+            isinstance(each, str) and 0 < len(each) <= _MOST_LETTERS for each in values
+        )
+        return {"enum": list(dict.fromkeys(values))} if fit else {}
     if kind == "boolean":
         return {}
     return {key: schema[key] for key in ("minimum", "maximum") if _is_number(schema.get(key))}
 
 
-def _merged(made: dict[str, Any], parts: list[Mapping[str, Any]]) -> dict[str, Any]:
-    for part in parts:
-        for key, value in part.items():
-            mine = made.get(key)
-            if key == "properties" and isinstance(mine, dict) and isinstance(value, dict):
-                made[key] = {**value, **mine}
-            elif key == "required":
-                made[key] = [*_list(mine), *_list(value)]
-            else:
-                made.setdefault(key, value)
-    return made
+def _known(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: schema[key] for key in _KNOWN if key in schema}
 
 
 def _choices(schema: Mapping[str, Any]) -> list[Any]:
@@ -186,7 +210,7 @@ def _values(schema: Mapping[str, Any]) -> list[Any]:
 def _guessed(schema: Mapping[str, Any]) -> str | None:
     """The type, where it is not said but follows from the rest."""
     values = _values(schema)
-    if values and all(isinstance(value, str) for value in values):
+    if values and all(isinstance(value, str) for value in values[:_MOST_VALUES]):
         return "string"
     if "properties" in schema:
         return "object"
@@ -206,6 +230,5 @@ def _is_number(value: object) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < 2**53
+        and abs(value) < 2**53  # nor is a number that is none
     )

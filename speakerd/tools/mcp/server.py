@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from speakerd.config.mcp import secrets_of
+from speakerd.config.secret import redact
 from speakerd.tools.mcp import library
 from speakerd.tools.mcp.library import ForgottenError
 from speakerd.tools.mcp.offers import Choice
@@ -43,6 +45,7 @@ class Limits:
     look_again_s: float = 300.0  # not every server tells of changes, nor of its end
     pause_s: float = 5.0  # after a change that it tells of; doubled with each, up to look_again_s
     renewing_s: float = 5.0  # for a session in place of one that the server has forgotten
+    patience_s: float = 10.0  # for those that are slow at first; then the others go without them
 
 
 USUAL = Limits()
@@ -115,7 +118,7 @@ class Server:
         if not offer.reads_only:
             speaker.acts()
         try:
-            return await link.call(offer.tool, args)
+            return self._shown(await link.call(offer.tool, args))
         except ForgottenError:
             self._linked.clear()
             link.end("")
@@ -123,11 +126,17 @@ class Server:
             async with asyncio.timeout(self.limits.renewing_s):
                 await self._linked.wait()
             if self._link is not None:
-                return await self._link.call(offer.tool, args)
+                return self._shown(await self._link.call(offer.tool, args))
         return self._missing()
 
+    def _shown(self, result: Result) -> Result:
+        """Without its secrets: the model is the last that needs them."""
+        secrets = tuple(secrets_of(self.entry, self.environ))
+        return {name: redact(str(said), secrets) for name, said in result.items()}
+
     def _missing(self) -> Result:
-        return {"error": f"the server {self.entry.name} is not there at the moment: {self._why}"}
+        why = self._why or "its connection has just ended"
+        return {"error": f"the server {self.entry.name} is not there at the moment: {why}"}
 
     # --- one connection
 
@@ -184,6 +193,7 @@ class Server:
             self.listener.ready()
 
     def _lose(self, why: str) -> None:
+        why = redact(why, secrets_of(self.entry, self.environ))  # it may say what it was told
         self._why = why
         self.settled = True
         if self._withdrawing is None:

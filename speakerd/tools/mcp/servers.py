@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import logging
 import os
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 #: In all: Gemini takes no more declarations of functions (the guide to function calling).
 MOST_TOOLS = 128
+#: Each change makes the connection to Gemini anew: of more in an hour is told together.
+_MOST_CHANGES = 6
+_CHANGES_S = 3600.0
 #: How long a stop waits for them to say good-bye, and then for those that do not.
 _CLOSING_S = 0.4
 _ENDING_S = 0.2
@@ -56,6 +60,9 @@ class Servers:
         self._ending: set[asyncio.Task[None]] = set()
         self._started = False
         self._told: list[Any] = []
+        self._told_at: collections.deque[float] = collections.deque()
+        self._later: asyncio.TimerHandle | None = None  # tells of what has changed too often
+        self._patience: asyncio.TimerHandle | None = None  # with those that are slow at first
         self._too_many = False
 
     def start(self) -> None:
@@ -92,10 +99,16 @@ class Servers:
         self._file = file
         if not self._started:
             return
+        self._wait_no_longer()
+        self._told_at.clear()  # somebody is there
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(self._limits.patience_s, self._lose_patience)
         wanted = {entry.name: entry for entry in self._entries}
         for name, (server, task) in tuple(self._running.items()):
             if wanted.get(name) != server.entry:
                 del self._running[name]
+                if name not in wanted:
+                    self._names.keep(name, ())
                 self._end(server, task)
                 self._gone(part_of(name))
         for name, entry in wanted.items():
@@ -106,6 +119,7 @@ class Servers:
     async def close(self) -> None:
         """Let go of all of them, within a second."""
         self._started = False
+        self._wait_no_longer()
         for server, task in self._running.values():
             self._end(server, task)
         self._running.clear()
@@ -145,14 +159,46 @@ class Servers:
         asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self) -> None:
-        """Tell of them, if they are others, when it is known of each server what it has."""
+        """Tell of them, if they are others, when it is known of each server what it has.
+
+        One that hangs is waited for only so long.
+        """
         servers = self._in_order()
-        if not self._started or not all(server.settled for server in servers):
+        waits = self._patience is not None and not all(server.settled for server in servers)
+        if not self._started or waits:
             return
-        now = [(server.entry.name, server.offers) for server in servers if server.offers]
-        if now != self._told:
-            self._told = now
+        found = [(server.entry.name, server.offers) for server in servers if server.offers]
+        if found != self._told and self._may_tell():
+            self._told = found
+            self._told_at.append(asyncio.get_running_loop().time())
             self._changed()
+
+    def _may_tell(self) -> bool:
+        """Whether they have not changed too often; else it is told when they have not."""
+        loop = asyncio.get_running_loop()
+        while self._told_at and self._told_at[0] + _CHANGES_S <= loop.time():
+            self._told_at.popleft()
+        if len(self._told_at) < _MOST_CHANGES:
+            return True
+        if self._later is None:
+            log.warning("mcp: the tools change all the time: for the time being they stay")
+            self._later = loop.call_at(self._told_at[0] + _CHANGES_S, self._tell_at_last)
+        return False
+
+    def _tell_at_last(self) -> None:
+        self._later = None
+        self._told_at.popleft()
+        self._tell()
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        self._tell()
+
+    def _wait_no_longer(self) -> None:
+        for timer in (self._later, self._patience):
+            if timer is not None:
+                timer.cancel()
+        self._later = self._patience = None
 
 
 def _tell_of_a_bug(task: asyncio.Task[None]) -> None:
