@@ -278,7 +278,10 @@ def test_a_better_control_that_comes_gets_the_volume_there_is(
     assert card.log == ["raw 40", "raw 40", "raw 90"]  # it is never louder in between
     card.controls.pop()
     volume.look_again()
-    assert told.next(2) == ["ready", (40, False)]
+    (found,) = told.next()
+    if found == "lost: the mixer fake: SoftMaster is gone":  # its thread was quicker than the look
+        (found,) = told.next()
+    assert [found, *told.next()] == ["ready", (40, False)]
     assert card.controls[0].volumes == [40, 40]
 
 
