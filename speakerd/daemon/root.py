@@ -51,6 +51,7 @@ from speakerd.service.state import ControlsStore, HandleStore
 from speakerd.service.timers import TimersStore
 from speakerd.service.usage import Tally
 from speakerd.tools.commands import NamedCommands
+from speakerd.tools.configured import toolbox_of
 from speakerd.tools.listing import entry
 from speakerd.tools.mcp.servers import Servers
 from speakerd.tools.toolbox import Toolbox
@@ -392,9 +393,7 @@ class Daemon:
 
     def _toolbox_of(self, settings: Settings) -> Toolbox:
         """What the model may do by these settings, as things are."""
-        commands = self._named_commands.tools(settings.commands_file)
-        hands_free = settings.turn_taking == "conversation"
-        own = Toolbox.of(settings.tools, (*commands, *self._tools), hands_free=hands_free)
+        own = toolbox_of(settings, self._named_commands, self._tools)
         return Toolbox((*own, *self._servers.tools({tool.name for tool in own})))
 
     def _tools_changed(self) -> None:

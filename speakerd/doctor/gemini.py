@@ -21,7 +21,8 @@ from speakerd.live import probe
 from speakerd.live.fetching import Command, source_of
 from speakerd.live.setup import Wishes
 from speakerd.service.threads import DaemonThreads
-from speakerd.tools.toolbox import Toolbox
+from speakerd.tools.commands import NamedCommands
+from speakerd.tools.configured import toolbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -147,7 +148,7 @@ def ask(
     google-genai cannot be imported.
     """
     zone = time_zone(Path("/"), os.environ.get("TZ", ""))
-    toolbox = Toolbox.of(settings.tools, hands_free=settings.turn_taking == "conversation")
+    toolbox = toolbox_of(settings, NamedCommands())
     wishes = Wishes.of(settings, toolbox.declarations(), zone)
     answers: list[probe.Answer] = []
     with asyncio.Runner() as runner:

@@ -1,4 +1,4 @@
-"""The tools that a configuration gives by itself, for those who ask without a daemon."""
+"""The tools that a configuration gives by itself."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from speakerd.tools.commands import NamedCommands, clashes
 from speakerd.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from speakerd.config import Loaded
+    from speakerd.config.settings import Settings
+    from speakerd.tools.tool import Tool
 
 _VARIABLES = ("SPEAKERD_TOOLS", "SPEAKERD_COMMANDS_FILE", "SPEAKERD_MCP_SERVERS")
 
 
 def configured(loaded: Loaded) -> Toolbox:
-    """What the daemon would begin with, but for what others bring while it runs.
+    """What a daemon would begin with, but for what servers bring while it runs.
 
     Raises ConfigError where it would not begin, for the sake of its tools.
     """
     wrong = [loaded.problems[name] for name in _VARIABLES if name in loaded.problems]
     if wrong := [*wrong, *clashes(loaded.settings)]:
         raise ConfigError("\n".join(wrong))
-    settings = loaded.settings
-    commands = NamedCommands().tools(settings.commands_file)
+    return toolbox_of(loaded.settings, NamedCommands())
+
+
+def toolbox_of(settings: Settings, commands: NamedCommands, more: Iterable[Tool] = ()) -> Toolbox:
+    """The sets that are switched on and the commands of their file, made by ``commands``.
+
+    Then ``more``.
+    """
+    named = commands.tools(settings.commands_file)
     hands_free = settings.turn_taking == "conversation"
-    return Toolbox.of(settings.tools, commands, hands_free=hands_free)
+    return Toolbox.of(settings.tools, (*named, *more), hands_free=hands_free)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,20 @@ async def test_the_setup_is_the_daemons(machine: Healthy, simulator: Simulator) 
     (setup,) = simulator.setups
     assert "Be brief." in str(setup)
     assert "code de." in str(setup)
+
+
+async def test_so_are_the_functions_in_it(
+    machine: Healthy, simulator: Simulator, tmp_path: Path
+) -> None:
+    described = {"description": "Open the garage.", "command": ["/bin/true"]}
+    commands = tmp_path / "commands.json"
+    commands.write_text(json.dumps({"commands": {"open_garage": described}}))
+    machine.env_file(f"SPEAKERD_TOOLS=clock\nSPEAKERD_COMMANDS_FILE={commands}\n")
+    await found(machine)
+    (setup,) = simulator.setups
+    (tool,) = setup["tools"]
+    names = [each["name"] for each in tool["functionDeclarations"]]
+    assert names == ["get_time", "open_garage"]
 
 
 async def test_what_the_model_does_without(

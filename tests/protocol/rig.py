@@ -22,7 +22,7 @@ from speakerd.daemon.translate import rules_of
 from speakerd.live.transport import Timeouts
 from speakerd.simulator.options import DEFAULT_KEY
 from speakerd.tools.commands import NamedCommands
-from speakerd.tools.toolbox import Toolbox
+from speakerd.tools.configured import toolbox_of
 from tests.fakes.audio import FakeMicrophone, FakeSpeaker
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ class Rig:
             **(QUICK | options),
         )
         self.events: list[dict[str, Any]] = []
-        commands = NamedCommands().tools(self.settings.commands_file)
-        offered = Toolbox.of(self.settings.tools, (*commands, *tools)).declarations()
+        offered = toolbox_of(self.settings, NamedCommands(), tools).declarations()
         lived = dataclasses.replace(rules_of(self.settings, offered), **rules)
         self.daemon = Daemon(
             self.settings,
