@@ -122,7 +122,7 @@ class Core:
             self._button.deadline(),
             self._controls.deadline(),
             self._dialogue.deadline(),
-            FOREVER if self._over else self._timers.deadline(),
+            self._timers.deadline(),
             self._dialogue.cue_at(),
             self._link.deadline(),
             self._conversation_end(),
@@ -135,9 +135,10 @@ class Core:
         dialogue, link = self._dialogue, self._link
         hands_free = self._rules.turn_taking is TurnTaking.CONVERSATION
         return Status(
-            state="ringing"
-            if self._timers.rings
-            else state_word(dialogue.state, link.state, self._devices, self._budget),
+            state=state_word(
+                *(dialogue.state, link.state, self._devices, self._budget),
+                rings=self._timers.rings,
+            ),
             link=link_word(link.state),
             context=link.context.value,
             model=link.model,
@@ -194,8 +195,7 @@ class Core:
             due = self._dialogue.due()
             if due is not None:
                 moved = self._dialogue.step(due) or moved
-            if not self._over:
-                moved = self._timers.wake() or moved
+            moved = self._timers.wake() or moved
             if not (moved or (not self._timers.rings and self._dialogue.say())):
                 break
         if self._dialogue.state not in _HELD:
@@ -451,6 +451,7 @@ class Core:
         self._dialogue.texts.clear()
         self._controls.close()
         self._afterwards.close()
+        self._timers.close()
         self._dialogue.step(TurnInput.SHUTDOWN)
         self._link.shut(self._now, self._out)
 

@@ -222,6 +222,15 @@ class Link:
                 pass
         self._pace.tries = 0
 
+    def renew(self, rules: Rules) -> None:
+        """Live by ``rules``, which differ in the features: the next setup has other tools in it.
+
+        A connection that there is is made anew as soon as that disturbs nobody.
+        """
+        self._rules = self.session.rules = self._pace.rules = rules
+        self.features = Features(rules.asked_of(self.model), rules.ask_again_s)
+        self._renew = self._renew or self.state in {LinkState.READY, LinkState.CONNECTING}
+
     def shut(self, now: float, out: list[Effect]) -> None:
         """The daemon ends: close, and keep what must be kept."""
         self._running = False
@@ -316,15 +325,6 @@ class Link:
                 pass
 
     # --- inside
-
-    def renew(self, rules: Rules) -> None:
-        """Live by ``rules``, which differ in the features: the next setup has other tools in it.
-
-        A connection that there is is made anew as soon as that disturbs nobody.
-        """
-        self._rules = self.session.rules = self._pace.rules = rules
-        self.features = Features(rules.asked_of(self.model), rules.ask_again_s)
-        self._renew = self._renew or self.state in {LinkState.READY, LinkState.CONNECTING}
 
     def _gap_at(self) -> float:
         """After a GoAway or a reload: when nobody is disturbed by a close."""

@@ -61,9 +61,16 @@ class Status:
 
 
 def state_word(
-    turn: TurnState, link: LinkState, devices: Mapping[Device, str], budget: Budget
+    turn: TurnState,
+    link: LinkState,
+    devices: Mapping[Device, str],
+    budget: Budget,
+    *,
+    rings: bool,
 ) -> str:
     """The word for what the speaker does; ``error`` where it could do nothing."""
+    if rings:
+        return "ringing"
     word = TURN_WORDS[turn]
     sound = {devices[Device.MICROPHONE], devices[Device.SPEAKER]}
     broken = link is LinkState.REFUSED or not sound <= {READY, STARTING}

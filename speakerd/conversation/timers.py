@@ -48,6 +48,12 @@ class Timers:
         """Live by ``rules`` from now on."""
         self._rules = rules
 
+    def close(self) -> None:
+        """Ring no more: the daemon ends, and what is kept stays as it is."""
+        self._timers.clear()
+        self._due.clear()
+        self._rings_since, self._look_at = None, FOREVER
+
     def handle(self, event: ev.Event) -> None:
         """Take one of the facts that are about it."""
         self._HANDLERS[type(event)](self, event)
