@@ -379,8 +379,11 @@ class Conversation:
             self._wire.say({"toolCallCancellation": {"ids": self._calls.cancel(act.ids)}})
             self._go_on()
             return
-        under_way = self._replies[0].turn if self._replies else self._last_turn
-        self._call(under_way or self._new_turn("tool"), act.calls, ends_turn=act.ends_turn)
+        turn = self._replies[0].turn if self._replies else self._last_turn
+        if turn is None:  # the calls are all there is to it
+            turn = self._new_turn("tool")
+            turn.outcome = Outcome.COMPLETE if act.ends_turn else Outcome.UNANSWERED
+        self._call(turn, act.calls, ends_turn=act.ends_turn)
 
     def _call(
         self, turn: TurnRecord, calls: tuple[ToolCall, ...], *, ends_turn: bool = False

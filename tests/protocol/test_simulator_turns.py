@@ -614,6 +614,17 @@ def test_a_call_of_an_idle_model_is_answered_in_a_turn_of_its_own() -> None:
     assert client.turn.outcome is Outcome.COMPLETE
 
 
+@pytest.mark.parametrize(
+    ("ends_turn", "outcome"), [(True, Outcome.COMPLETE), (False, Outcome.UNANSWERED)]
+)
+def test_a_call_before_anything_was_said_leaves_no_turn_open(
+    ends_turn: bool, outcome: Outcome
+) -> None:
+    client = Server().set_up()
+    client.act(faults.ToolCalls((faults.ToolCall("f"),), ends_turn=ends_turn))
+    assert (client.turn.kind, client.turn.outcome) == ("tool", outcome)
+
+
 def test_a_call_may_come_with_the_end_of_its_turn_and_with_an_old_id() -> None:
     server = Server()
     client = server.set_up(tools=NON_BLOCKING)
