@@ -12,7 +12,12 @@ import math
 import threading
 from typing import NamedTuple
 
-from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, seconds_of
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, bytes_of_ms, seconds_of
+
+#: How much of an utterance is sent at once, unless somebody wants it sooner: the server answers
+#: only when the window is closed, so that smaller chunks would be in time for nothing, and each of
+#: them wakes two threads. What is left at the end is not waited for.
+CHUNK_BYTES = bytes_of_ms(100, CAPTURE_RATE_HZ)
 
 #: What the pictures of one utterance may take; a minute of one a second takes some 5 MB.
 MAX_PICTURES_BYTES = 8 * 1024 * 1024
@@ -112,14 +117,16 @@ class Utterance:
     """The sound of one hold, S16_LE mono 16 kHz, from its pre-roll to its tail, and its pictures.
 
     Written by the capture thread, read by any number of readers at positions of their own: after
-    a reconnect it is sent again from its beginning. Beyond ``max_bytes`` nothing more is taken:
+    a reconnect it is sent again from its beginning. They want it in chunks of ``chunk_bytes``, and
+    the capture thread need not look for less. Beyond ``max_bytes`` nothing more is taken:
     the beginning of a sentence is worth more than its end. Of more pictures than
     :data:`MAX_PICTURES_BYTES` the oldest are let go: the newest shows what is asked about.
     Thread-safe.
     """
 
-    def __init__(self, turn: int, max_bytes: int) -> None:
+    def __init__(self, turn: int, max_bytes: int, chunk_bytes: int = CHUNK_BYTES) -> None:
         self.turn = turn
+        self.chunk_bytes = chunk_bytes
         self._max_bytes = max_bytes - max_bytes % SAMPLE_BYTES
         self._lock = threading.Lock()
         self._pcm = bytearray()
@@ -140,6 +147,11 @@ class Utterance:
     def duration_s(self) -> float:
         """How long what has been captured so far lasts."""
         return seconds_of(len(self._pcm), CAPTURE_RATE_HZ)
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much has to be captured until the next chunk is whole."""
+        return self.chunk_bytes - len(self._pcm) % self.chunk_bytes
 
     @property
     def complete(self) -> bool:

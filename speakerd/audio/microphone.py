@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _IDLE_PERIODS = 5  # how many are waited for while the gate is closed; opening it ends the wait
+_LEAST_PAUSE_S = 0.002  # between two looks for the last frame of an utterance
 _COVER_TIMEOUT_S = 0.5  # a device that gives nothing more must not keep a turn open
 _STALL_S = 2.0  # an open device that gives nothing for so long is lost
 _STEADY_S = 1.0  # a device that has given sound for so long is tried again before it is lost
@@ -187,6 +188,7 @@ class Microphone:
                 self._gate.covering = covering
                 self._gate.deadline = self._clock() + _COVER_TIMEOUT_S
                 self._complete_if_due()
+                self._changed.notify_all()
 
     def discard(self, turn: int) -> None:
         """Close the gate if it is open on ``turn``; the sound is thrown away."""
@@ -315,10 +317,23 @@ class Microphone:
                 self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))
             self._complete_if_due()
             if waiting_frames < self._period_frames and not self._stopping:
-                periods = _IDLE_PERIODS if self._gate is None else 1
-                missing_frames = periods * self._period_frames - waiting_frames
-                self._changed.wait(missing_frames / CAPTURE_RATE_HZ)
+                self._changed.wait(self._pause_s(waiting_frames))
         return bool(captured)
+
+    def _pause_s(self, waiting_frames: int) -> float:
+        """For how long nobody wants what is being captured (the lock is held)."""
+        gate, most_frames = self._gate, _IDLE_PERIODS * self._period_frames
+        if gate is not None and gate.covering is not None:
+            until_covered_s = gate.covering - self._clock()
+            return min(max(_LEAST_PAUSE_S, until_covered_s), most_frames / CAPTURE_RATE_HZ)
+        if gate is None:
+            wanted_frames = most_frames
+        elif gate.started:
+            wanted_frames = min(gate.utterance.missing_bytes // SAMPLE_BYTES, most_frames)
+        else:
+            wanted_frames = 0
+        missing_frames = max(wanted_frames, self._period_frames) - waiting_frames
+        return missing_frames / CAPTURE_RATE_HZ
 
     def _count_overrun(self) -> None:
         self.overruns += 1

@@ -58,6 +58,10 @@ MAX_QUEUED_PIECES = 100_000
 MAX_CLIPS_BYTES = bytes_of_ms(15_000, PLAYBACK_RATE_HZ)
 
 _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it gets more
+#: A reply that plays is looked after when the device is down to so much of its 200 ms, so ten times
+#: a second however finely it comes, and soon enough for a machine that is busy with something else.
+_LOW_MS = 100
+_LONGEST_REST_S = 0.1
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
 _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
 #: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; at half of
@@ -218,8 +222,9 @@ class Playlist:
                 self.underruns += 1
                 self._post(Xrun(Device.SPEAKER))
             return 0.0
-        self.hungry = self._next(out) is None
-        return self._pause(out)
+        comfortable_s = self._comfortable_s(out)
+        self.hungry = not comfortable_s and self._next(out) is None
+        return self._pause(out, comfortable_s)
 
     def silence(self, out: Output) -> None:
         """Let nothing more be heard of what ``out`` has been given.
@@ -362,7 +367,13 @@ class Playlist:
             reply.drained = True
             self._post(PlaybackDrained(reply.turn, reply.written_s))
 
-    def _pause(self, out: Output) -> float | None:
+    def _comfortable_s(self, out: Output) -> float:
+        """For how long the reply that plays needs nothing, whatever comes; 0: it does, or none."""
+        if self._reply is None or not self._reply.flowing:
+            return 0.0
+        return min(max(0.0, out.queued / out.rate_hz - _LOW_MS / 1000), _LONGEST_REST_S)
+
+    def _pause(self, out: Output, comfortable_s: float) -> float | None:
         if not out.running:
             wanted = not self.hungry or self._silence_follows(out)
             return _REFILL_S if wanted else None  # a device that takes nothing is asked again
@@ -370,7 +381,7 @@ class Playlist:
         to_half_the_pad_s = queued_s - self._pad_ms() / 2000
         if self._keep_awake_s:  # perhaps for long, on a device whose buffer is shorter than the pad
             to_half_the_pad_s = max(to_half_the_pad_s, queued_s / 4)
-        pause_s = to_half_the_pad_s if self.hungry else _REFILL_S
+        pause_s = to_half_the_pad_s if self.hungry else max(_REFILL_S, comfortable_s)
         reply = self._reply
         milestones = list(self._clip_ends)[:1]
         if reply is not None and not reply.silent and not reply.queued_bytes:

@@ -11,7 +11,7 @@ from speakerd.audio import earcons
 from speakerd.audio.buffers import Utterance
 from speakerd.audio.voice import MOST_NAMES
 from speakerd.conversation import effects as fx
-from speakerd.daemon.translate import utterance_bytes_of
+from speakerd.daemon.translate import chunk_bytes_of, utterance_bytes_of
 from speakerd.live.sending import Text
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Orders:
         self._TABLE[type(order)](self, order)
 
     def _open_gate(self, order: fx.OpenGate) -> None:
-        utterance = Utterance(order.turn, utterance_bytes_of(self.settings))
+        max_bytes, chunk_bytes = utterance_bytes_of(self.settings), chunk_bytes_of(self.settings)
+        utterance = Utterance(order.turn, max_bytes, chunk_bytes)
         self._utterances[order.turn] = utterance
         self._edges.devices.microphone.open_gate(utterance, order.not_before)
         if self._edges.devices.camera is not None:

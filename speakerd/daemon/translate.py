@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speakerd.audio.buffers import CHUNK_BYTES
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
 from speakerd.config import mcp
 from speakerd.config.instruction import time_zone
@@ -50,6 +51,9 @@ _OF_A_PART = {
 }
 #: So often a sound tells that an answer is being waited for.
 _THINKING_CUE_S = 2.0
+
+#: One message of a conversation hands free.
+_STREAMED_BYTES = bytes_of_ms(40, CAPTURE_RATE_HZ)
 #: The options that are in the setup of a connection, or in what it is made with.
 _OF_THE_SETUP = {
     "gemini_api_key",
@@ -159,6 +163,16 @@ def utterance_bytes_of(settings: Settings) -> int:
     longest_s = settings.conversation_length_s if hands_free else settings.max_utterance_s
     longest_ms = 1000 * longest_s + settings.preroll_ms + settings.tail_ms
     return bytes_of_ms(longest_ms + 1000, CAPTURE_RATE_HZ)
+
+
+def chunk_bytes_of(settings: Settings) -> int:
+    """How much of an utterance is sent at once.
+
+    Where the server has to hear by itself when somebody has spoken it gets what the Live API's best
+    practices recommend (20 to 40 ms); where it is told, nobody waits for a chunk.
+    """
+    hands_free = settings.turn_taking == "conversation"
+    return _STREAMED_BYTES if hands_free else CHUNK_BYTES
 
 
 def remade_by(options: AbstractSet[str]) -> frozenset[Part]:

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
 from speakerd.conversation import events as ev
 from speakerd.live.history import NOTHING, Past
 
@@ -28,12 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: 40 ms of S16_LE mono at 16 kHz: the Live API's best practices recommend 20 to 40 ms, and the
-#: server answers only after activityEnd, so that larger chunks cost nothing and save wake-ups.
-CHUNK_BYTES = 1280
 MIME_TYPE = "audio/pcm;rate=16000"
 #: 2 s of silence: by 1.5 s the server has heard the end of what was said (field).
-_PAUSE_CHUNKS = 50
+_PAUSE_CHUNKS, _PAUSE_CHUNK_BYTES = 50, bytes_of_ms(40, CAPTURE_RATE_HZ)
 #: The only kind of picture that is taken (Live API guide, "Video": a sequence of single frames).
 PICTURE_TYPE = "image/jpeg"
 
@@ -214,12 +212,12 @@ class Sender:
         """Send the sound of an utterance as it grows, with its pictures, to its end."""
         position_bytes = shown = 0
         while True:
-            await utterance.wait_for(position_bytes, CHUNK_BYTES)
+            await utterance.wait_for(position_bytes, utterance.chunk_bytes)
             if self._manners.automatic:
                 await self._calls.wait_for_model()
             if position_bytes:  # the voice comes first
                 shown = await self._show(utterance, shown, position_bytes)
-            chunk = utterance.read(position_bytes, CHUNK_BYTES)
+            chunk = utterance.read(position_bytes, utterance.chunk_bytes)
             if not chunk:
                 return
             await self._send(chunk)
@@ -247,7 +245,7 @@ class Sender:
         """
         if not (self._attribution.is_answered(turn) or self._manners.hears_stream_end):
             for _ in range(_PAUSE_CHUNKS):
-                await self._send(bytes(CHUNK_BYTES))
+                await self._send(bytes(_PAUSE_CHUNK_BYTES))
         await self._session.send_realtime_input(audio_stream_end=True)
 
     async def _show(self, utterance: Utterance, shown: int, position_bytes: int) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.audio import microphone as microphone_module
 from speakerd.audio.buffers import Utterance
 from speakerd.audio.microphone import Microphone
-from speakerd.audio.pcm import CAPTURE_RATE_HZ, bytes_of_ms
+from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, bytes_of_ms
 from speakerd.conversation import events as ev
 from tests.audio.contract import EventLog, captured, silence, wait_until, words
 from tests.audio.scripted import CaptureScript
@@ -340,3 +343,61 @@ def test_without_preroll_the_device_is_closed_while_nobody_speaks(
     wait_until(lambda: not script.is_open)
     assert len(events.of(ev.DeviceReady)) == 1
     assert script.opened == 2
+
+
+class TimeFlies(threading.Condition):
+    """Nobody sleeps: what a pause would have brought is captured at once."""
+
+    def __init__(self, script: CaptureScript) -> None:
+        super().__init__()
+        self.pauses_s: list[float] = []
+        self.ends_at = math.inf  # from then on it is only a condition
+        self._script = script
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """``timeout`` in seconds."""
+        if timeout is None or self._script.clock() >= self.ends_at:
+            return super().wait(timeout)
+        self.pauses_s.append(timeout)
+        self._script.hear(bytes(SAMPLE_BYTES * math.ceil(timeout * CAPTURE_RATE_HZ)))
+        return False
+
+
+@pytest.fixture
+def flying(script: CaptureScript, monkeypatch: pytest.MonkeyPatch) -> TimeFlies:
+    condition = TimeFlies(script)
+    condition.ends_at = script.clock()  # not before a test wants it
+    threads = SimpleNamespace(Condition=lambda: condition, Thread=threading.Thread)
+    monkeypatch.setattr(microphone_module, "threading", threads)
+    return condition
+
+
+@pytest.mark.parametrize("chunk_ms", [40, 100])
+def test_the_device_is_read_as_often_as_a_chunk_is_wanted(
+    make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies, chunk_ms: int
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    chunk_bytes = bytes_of_ms(chunk_ms, CAPTURE_RATE_HZ)
+    utterance = Utterance(1, 1_000_000, chunk_bytes)
+    flying.ends_at = script.clock() + 4.0
+    microphone.open_gate(utterance, script.clock())
+    wait_until(lambda: script.clock() >= flying.ends_at and script.everything_was_read)
+    chunks = utterance.size_bytes / chunk_bytes
+    assert chunks > 30
+    assert len(flying.pauses_s) <= chunks + 10  # before the gate and until its first sound
+
+
+def test_an_utterance_ends_as_soon_as_it_is_covered(
+    make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
+) -> None:
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance = Utterance(1, 1_000_000)
+    microphone.open_gate(utterance, script.clock())
+    hear(script, words(100, 1))
+    flying.ends_at = covering = script.clock() + 0.3035
+    microphone.close_gate(1, covering)
+    events.wait_for(ev.CaptureEnded)
+    assert utterance.duration_s == pytest.approx(0.4035, abs=1e-4)
+    assert script.clock() <= covering + 0.003

@@ -16,7 +16,7 @@ import pytest
 from google.genai.live import AsyncSession
 from pydantic import SecretStr
 
-from speakerd.audio.buffers import Utterance
+from speakerd.audio.buffers import CHUNK_BYTES, Utterance
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live.connection import Outlets
@@ -133,7 +133,7 @@ async def test_a_turn_is_reported_milestone_by_milestone(
     ]
     assert order[5:8] == [ev.GenerationCompleted, ev.UsageReported, ev.TurnCompleted]
     assert {side for side, turn, _ in ears.texts if turn == 1} == {"heard", "spoken"}
-    assert max(simulator.turns[0].chunk_bytes) <= 1280
+    assert max(simulator.turns[0].chunk_bytes) <= CHUNK_BYTES
 
 
 async def test_a_setup_carries_what_is_configured_and_nothing_more(
@@ -177,11 +177,11 @@ async def test_an_utterance_is_sent_as_it_grows(
 ) -> None:
     await ready(edge, ears)
     utterance = Utterance(1, max_bytes=len(SPEECH))
-    utterance.append(SPEECH[:1280])
+    utterance.append(SPEECH[:CHUNK_BYTES])
     edge.deliver(1, 1, utterance)
     await simulator.wait_for(lambda: simulator.turns and simulator.turns[0].utterance)
-    assert simulator.turns[0].utterance == SPEECH[:1280]
-    utterance.append(SPEECH[1280:])
+    assert simulator.turns[0].utterance == SPEECH[:CHUNK_BYTES]
+    utterance.append(SPEECH[CHUNK_BYTES:])
     utterance.finish()
     await ears.hear(ev.TurnCompleted)
     assert simulator.turns[0].utterance == SPEECH
@@ -192,7 +192,7 @@ async def test_an_utterance_thrown_away_closes_the_window_it_had_opened(
 ) -> None:
     await ready(edge, ears)
     utterance = Utterance(1, max_bytes=len(SPEECH))
-    utterance.append(SPEECH[:1280])
+    utterance.append(SPEECH[:CHUNK_BYTES])
     edge.deliver(1, 1, utterance)
     await ears.hear(ev.FirstAudioSent)
     utterance.discard()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from speakerd.audio.buffers import Utterance
+from speakerd.audio.buffers import CHUNK_BYTES, Utterance
 from speakerd.conversation import events as ev
 from speakerd.live.attribution import Attribution, Streamed
-from speakerd.live.sending import CHUNK_BYTES, Calls, Queue, Result, Sender, Spoken, Text, Written
+from speakerd.live.sending import Calls, Queue, Result, Sender, Spoken, Text, Written
 from speakerd.live.setup import Manners
 
 if TYPE_CHECKING:
