@@ -15,6 +15,7 @@ from speakerd.conversation.rules import ButtonMode, LinkPolicy, Rules, SecondBut
 from speakerd.daemon import devices, eyes, root
 from speakerd.daemon.devices import Part
 from speakerd.daemon.translate import (
+    chunk_bytes_of,
     devices_of,
     keeps_answers,
     remade_by,
@@ -345,3 +346,12 @@ def test_an_answer_is_kept_where_it_can_be_asked_for(tools: str, kept: bool) -> 
     settings = Settings.model_validate({"tools": tools})
     assert keeps_answers(settings) is kept
     assert rules_of(settings).keeps_answers is kept
+
+
+@pytest.mark.parametrize(
+    ("turn_taking", "chunk_bytes"), [("push-to-talk", 3200), ("conversation", 1280)]
+)
+def test_who_waits_for_the_server_to_hear_sends_smaller_chunks(
+    turn_taking: str, chunk_bytes: int
+) -> None:
+    assert chunk_bytes_of(Settings.model_validate({"turn_taking": turn_taking})) == chunk_bytes
