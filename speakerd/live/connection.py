@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
-from speakerd.live import failures, messages
+from speakerd.live import failures, messages, shortcut
 from speakerd.live.attribution import Attribution, Streamed
 from speakerd.live.fetching import TokenError
 from speakerd.live.history import NOTHING, Past
@@ -105,6 +105,7 @@ class Connection:
     ) -> Failure:
         """Connect and serve until the connection ends; returns why. Cancelling closes it."""
         async with contextlib.AsyncExitStack() as stack:
+            shortcut.taker.set(self._take)
             try:
                 let_in = await access()
                 connecting = let_in.client.aio.live.connect(model=model, config=config())
@@ -195,6 +196,14 @@ class Connection:
             if unreadable > TOLD_UNREADABLE:
                 more = unreadable - TOLD_UNREADABLE
                 log.warning("passed over %d more unreadable messages until the close", more)
+
+    def _take(self, message: bytes | str) -> bool:
+        """Hand on the sound of a message that has nothing else; whether it was one."""
+        sound = shortcut.sound_alone(message) if self.opened else None
+        if sound is None:
+            return False
+        self._report(messages.Said(audio=(sound,)))
+        return True
 
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()

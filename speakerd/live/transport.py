@@ -6,7 +6,9 @@ import contextlib
 import errno
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from speakerd.live import shortcut
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,7 +70,17 @@ def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
     from websockets.asyncio.client import ClientConnection
 
     class WatchedConnection(ClientConnection):
-        """Ends when the network swallows what it sends, and when it is closed."""
+        """Ends when the network swallows what it sends, and when it is closed.
+
+        Each message is offered to the :data:`~speakerd.live.shortcut.taker` of whoever receives.
+        """
+
+        async def recv(self, decode: bool | None = None) -> Any:  # noqa: ANN401 - as it is there
+            take = shortcut.taker.get()
+            while True:
+                message = await super().recv(decode)
+                if take is None or not take(message):
+                    return message
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
