@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from speakerd.audio.pcm import seconds_of
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages, shortcut
@@ -85,6 +86,7 @@ class Connection:
         self._turns: Queue = asyncio.Queue()
         self._results: Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
         self._attribution = Streamed() if manners.automatic else Attribution()
+        self._lead = shortcut.Lead()
         self._muted = False
         self.opened = False  # the server has accepted the setup
         self._answered = 0  # the newest turn whose reply audio has been reported
@@ -197,13 +199,16 @@ class Connection:
                 more = unreadable - TOLD_UNREADABLE
                 log.warning("passed over %d more unreadable messages until the close", more)
 
-    def _take(self, message: bytes | str) -> bool:
-        """Hand on the sound of a message that has nothing else; whether it was one."""
+    def _take(self, message: bytes | str) -> float | None:
+        """Hand on the sound of a message that has nothing else, as a taker does."""
         sound = shortcut.sound_alone(message) if self.opened else None
         if sound is None:
-            return False
+            return None
         self._report(messages.Said(audio=(sound,)))
-        return True
+        if self._manners.automatic:
+            return 0.0  # it may be interrupted at any time, by nobody but the server
+        pcm, rate_hz = sound
+        return self._lead.rest_s(self._answered, seconds_of(len(pcm), rate_hz))
 
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()

@@ -4,12 +4,16 @@ Nearly all that a server sends are messages with a moment of sound and nothing e
 makes objects of each before anybody can look at it, and that is four fifths of what receiving it
 costs (docs/benchmarks.md). A message of exactly this shape is read here; the SDK gets every other
 as it came, and so does it get this one where anything about it is unusual.
+
+Servers speak faster than anybody listens. While there is more than enough to be played, what comes
+is taken a few messages at a time: to be woken for each costs more than to read it.
 """
 
 from __future__ import annotations
 
 import binascii
 import json
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -19,11 +23,36 @@ from speakerd.live.messages import rate_hz
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    #: Takes a message for itself, or leaves it to the SDK: whether it did.
-    Taker = Callable[[bytes | str], bool]
+    #: Takes a message for itself, and says for how many seconds the next one is not needed; or
+    #: leaves it to the SDK: None.
+    Taker = Callable[[bytes | str], float | None]
+
+#: How long nobody is woken, and how much there must be to play beyond that. What is not sound
+#: comes so much later, in the middle of an answer only.
+_REST_S = 0.1
+_RESERVE_S = 0.1
 
 #: Who may take the messages that are received in this context, before the SDK has them.
 taker: ContextVar[Taker | None] = ContextVar("taker", default=None)
+
+
+class Lead:
+    """How far the sound that has come of an answer is ahead of what can have been heard of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._turn = 0
+        self._began_at = 0.0
+        self._come_s = 0.0
+
+    def rest_s(self, turn: int, duration_s: float) -> float:
+        """So much more has come of the answer of ``turn``; how long the next may wait: or 0."""
+        now = self._clock()
+        if turn != self._turn:
+            self._turn, self._began_at, self._come_s = turn, now, 0.0
+        self._come_s += duration_s
+        lead_s = self._come_s - (now - self._began_at)
+        return _REST_S if lead_s >= _REST_S + _RESERVE_S else 0.0
 
 
 def sound_alone(message: bytes | str) -> tuple[bytes, int] | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import socket
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from speakerd.live import shortcut
 
 if TYPE_CHECKING:
-    import asyncio
-
     from websockets.asyncio.client import ClientConnection
 
 #: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+#: A message that had to be waited for so long was the last one that was here.
+_LULL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +74,31 @@ def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
     class WatchedConnection(ClientConnection):
         """Ends when the network swallows what it sends, and when it is closed.
 
-        Each message is offered to the :data:`~speakerd.live.shortcut.taker` of whoever receives.
+        Each message is offered to the :data:`~speakerd.live.shortcut.taker` of whoever receives,
+        and nothing is read from the network while that does not need the next one.
         """
 
         async def recv(self, decode: bool | None = None) -> Any:  # noqa: ANN401 - as it is there
             take = shortcut.taker.get()
             while True:
+                asked_at = time.monotonic()
                 message = await super().recv(decode)
-                if take is None or not take(message):
+                rest_s = take(message) if take is not None else None
+                if rest_s is None:
                     return message
+                if rest_s and time.monotonic() - asked_at > _LULL_S:  # else more is here already
+                    await self._rest(rest_s)
+
+        async def _rest(self, duration_s: float) -> None:
+            self._line.pause_reading()
+            try:
+                await asyncio.sleep(duration_s)
+            finally:
+                self._line.resume_reading()
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
+            self._line = cast("asyncio.Transport", transport)
             self._socket = transport.get_extra_info("socket")
             limit_unacknowledged(self._socket, unacknowledged_s)
 

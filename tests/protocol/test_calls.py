@@ -457,7 +457,9 @@ async def test_who_speaks_into_an_answer_wants_no_result(
         await rig.say_aloud()
         await shop.until_cancelled()
         await rig.state("speaking")
-        rig.speaker.play()
+        while len(rig.turns) < 2:  # it plays what has come by then
+            rig.speaker.play()
+            await rig.command("status")
         assert (await rig.turn(2))["outcome"] == "answered"
         assert 2 in rig.speaker.heard
     assert shop.done == []
