@@ -34,16 +34,19 @@ for _name in list(filter(_READ_FROM_ENVIRONMENT.fullmatch, os.environ)):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline anywhere: pytest-timeout bounds a test, and a busy machine is not a bug.
-hypothesis.settings.register_profile("dev", deadline=None)
+_USUAL = hypothesis.settings(
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # the machine's fault, not the test's
+)
+hypothesis.settings.register_profile("dev", _USUAL)
 hypothesis.settings.register_profile(
     "ci",
-    deadline=None,
+    _USUAL,
     derandomize=True,  # the same examples every time: a red run is due to the change
     database=None,
     print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # the machine's fault, not the test's
 )
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.register_profile("thorough", _USUAL, max_examples=2000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
 )

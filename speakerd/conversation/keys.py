@@ -70,6 +70,7 @@ class Keys:
         self._rules = rules
         # a keypad has no contacts that bounce, and its knob clicks faster than a contact may
         self._lines = {key: _Line(Contact(0.0)) for key in (*Key, *PadKey)}
+        self._due_at = FOREVER  # the first of what the lines wait for
         self.reload(rules)
 
     def reload(self, rules: Rules) -> None:
@@ -77,6 +78,7 @@ class Keys:
         if rules.second_button is not self._rules.second_button:
             second = self._lines[Key.SECOND]
             second.again_at, second.acted = FOREVER, True
+            self._look_ahead()
         self._rules = rules
         for key in Key:
             self._lines[key].contact.debounce_s = rules.debounce_s
@@ -85,6 +87,7 @@ class Keys:
         """Take a raw edge."""
         if self._lines[key].contact.edge(now, pressed=pressed):
             yield from self._moved(key, now)
+        self._look_ahead()
 
     def begin(self, key: Key | PadKey, *, pressed: bool) -> Iterator[Deed]:
         """The line has been opened and is like that, or is gone (and so not pressed).
@@ -95,11 +98,14 @@ class Keys:
         was_down = line.contact.down
         line.contact.begin(closed=pressed)
         line.again_at, line.acted = FOREVER, True
+        self._look_ahead()
         if key is Key.MUTE and pressed != was_down:
             yield Deed.MUTE if pressed else Deed.UNMUTE
 
     def wake(self, now: float) -> Iterator[Deed]:
         """What is due."""
+        if now < self._due_at:
+            return  # as nearly always: it is asked at every step of the core
         for key, line in self._lines.items():
             if line.contact.wake(now):
                 yield from self._moved(key, now)
@@ -107,11 +113,15 @@ class Keys:
                 line.again_at = now + self._rules.repeat_every_s
                 line.acted = True
                 yield _HELD[self._meaning(key)]
+        self._look_ahead()
 
     def deadline(self) -> float:
         """When :meth:`wake` has something to look at; infinity for never."""
+        return self._due_at
+
+    def _look_ahead(self) -> None:
         lines = self._lines.values()
-        return min(min(line.contact.deadline(), line.again_at) for line in lines)
+        self._due_at = min(min(line.contact.deadline(), line.again_at) for line in lines)
 
     def _moved(self, key: Key | PadKey, now: float) -> Iterator[Deed]:
         line, meaning = self._lines[key], self._meaning(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import wave
@@ -56,6 +57,7 @@ def resample(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     return _pcm(out)
 
 
+@functools.cache
 def tone(seconds: float = 0.6, pitch_hz: float = 440.0) -> bytes:
     """A quiet sine at :data:`REPLY_RATE_HZ`, faded in and out."""
     count = int(seconds * REPLY_RATE_HZ)

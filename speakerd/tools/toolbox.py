@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from speakerd.tools import clock, speaker, timers, volume
@@ -38,9 +39,7 @@ class Toolbox:
 
         ``hands_free``: a button opens a conversation here, and is not held to speak.
         """
-        built_in = (
-            Tool.of(function, f"SPEAKERD_TOOLS={name}") for name in sets for function in SETS[name]
-        )
+        built_in = (tool for name in sets for tool in _tools_of(name))
         return cls(tool for tool in (*built_in, *more) if hands_free or not tool.hands_free)
 
     def __iter__(self) -> Iterator[Tool]:
@@ -68,6 +67,12 @@ class Toolbox:
         if tool is None:
             return {"error": f"there is no tool {call.name!r}"}
         return tool.do(speaker, call.args)
+
+
+@functools.cache
+def _tools_of(name: str) -> tuple[Tool, ...]:
+    """Those of a set. They are made once: the model that pydantic makes of each takes long."""
+    return tuple(Tool.of(function, f"SPEAKERD_TOOLS={name}") for function in SETS[name])
 
 
 def cancelled(call: ToolCall, *, begun: bool = False) -> Result:

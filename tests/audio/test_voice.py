@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import struct
 import time
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 SPOKEN = set(Notice) - {Notice.NO_REPLY}
 
 
+#: Most of what is spoken here is the same, and converting it takes the time of its test.
+converted = functools.cache(clips.clip)
+
+
 class Converting(Programs):
     """Converts what has been spoken by itself: to start Python for each takes a while."""
 
@@ -36,7 +41,7 @@ class Converting(Programs):
         if clips.__name__ not in command:
             return super().run(name, command, given)
         try:
-            return clips.clip(given, int(command[-1]))
+            return converted(given, int(command[-1]))
         except ValueError as error:
             raise ProgramError(f"{name} failed (1): {error}") from error
 

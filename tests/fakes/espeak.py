@@ -5,6 +5,7 @@ It takes the arguments that speakerd gives, and misbehaves as a test says.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from typing import TYPE_CHECKING
@@ -59,6 +60,13 @@ def sine(
     return [round(peak * math.sin(step * index)) for index in range(int(duration_s * rate_hz))]
 
 
+@functools.cache
+def _usual() -> bytes:
+    """What it says unless told otherwise; a sine takes long to make."""
+    silence = [0] * int(0.3 * RATE_HZ)
+    return wav(silence + sine(440, 0.4) + silence)
+
+
 class FakeEspeak:
     """The program, in ``directory``. What it says is 0.4 s of a sine between 0.3 s of silence."""
 
@@ -68,8 +76,7 @@ class FakeEspeak:
         self.program = str(directory / "espeak-ng")
         self.behave("")
         self.be_version("1.51")
-        silence = [0] * int(0.3 * RATE_HZ)
-        self.say(wav(silence + sine(440, 0.4) + silence))
+        self.say(_usual())
         (directory / "espeak-ng").write_text(_PROGRAM)
         (directory / "espeak-ng").chmod(0o700)
 

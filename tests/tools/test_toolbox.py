@@ -204,6 +204,12 @@ def test_every_set_can_be_chosen() -> None:
     assert len(set(functions)) == len(functions)
 
 
+def test_the_built_in_ones_are_made_once() -> None:
+    """Each is a model of pydantic's, which takes long, and every reload asks for all of them."""
+    first, again = Toolbox.of(toolbox.SETS), Toolbox.of(toolbox.SETS)
+    assert all(one is other for one, other in zip(first, again, strict=True))
+
+
 def test_nothing_that_is_not_switched_on_is_declared_or_done() -> None:
     assert Toolbox.of([]).declarations() == ()
     answer = Toolbox.of([]).call(ToolCall("id", "set_volume", {"percent": 3}), FakeSpeaker())
