@@ -49,7 +49,7 @@ async def test_the_model_uses_the_tools_of_a_server(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "speakerd")
     official.answers = {"light_on": lambda: text("the kitchen is light")}
     rig = ReloadRig(tmp_path, mcp_servers=home, link="always")
     async with rig.running():

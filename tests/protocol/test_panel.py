@@ -193,7 +193,7 @@ async def test_the_volume_goes_by_the_buttons_the_knob_and_the_socket(rig: Panel
 async def test_the_volume_goes_by_word_of_mouth(
     rig: PanelRig, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "speakerd")
     setup = simulator.connections[-1].setup or {}
     (tool,) = setup["tools"]
     names = {each["name"] for each in tool["functionDeclarations"]}
@@ -290,7 +290,7 @@ async def test_what_a_locked_control_has_is_not_remembered(
 async def test_the_mute_is_told_shown_and_refuses_a_press(
     rig: PanelRig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "speakerd")
     assert await rig.command("mute") == {"ok": True, "muted": True}
     assert rig.lamp.shown[-1] is Light.MUTED
     assert "muted: the microphone is off" in caplog.text

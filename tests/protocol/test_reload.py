@@ -334,7 +334,7 @@ async def test_another_credential_needs_a_restart(rig: ReloadRig) -> None:
 async def test_a_key_that_was_refused_is_mended_by_a_reload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "speakerd")
     options = SimulatorOptions(speed=0, keys=("the-right-key-of-all",))
     async with Simulator(options) as simulator:
         for name, value in simulator.environment().items():
@@ -473,7 +473,7 @@ async def test_a_daemon_without_a_file_has_nothing_to_reload(
 async def test_each_change_is_in_the_journal(
     rig: ReloadRig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "speakerd")
     rig.write(tail_ms=400, state_directory=None)
     await rig.command("reload")
     assert "SPEAKERD_TAIL_MS: 0 -> 400" in caplog.text

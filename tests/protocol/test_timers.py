@@ -55,7 +55,7 @@ async def heard_to_ring(rig: Rig, times: int = 2) -> None:
 async def test_a_timer_that_was_asked_for_rings_until_the_button_is_pressed(
     rig: Rig, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "speakerd")
     answer = await asked(rig, simulator, "set_timer", seconds=1, name="eggs")
     assert (answer["set"]["number"], answer["set"]["name"]) == (1, "eggs")
     (listed,) = (await rig.command("status"))["timers"]

@@ -208,7 +208,7 @@ async def test_arguments_that_do_not_fit_are_answered(world: World) -> None:
 async def test_why_a_call_was_not_done_is_in_the_journal_at_debug_alone(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "speakerd")
     world.hands().run(fx.RunTools(1, 7, (ev.ToolCall("1", "fetch", {}),)))
     await turns_of_the_loop()
     why = [each for each in caplog.records if "what: Field required" in each.getMessage()]
@@ -393,7 +393,7 @@ async def test_a_timeout_of_its_own_is_a_failure_like_any_other(
 async def test_the_journal_has_every_call_and_what_became_of_it_but_not_what_was_said(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "speakerd")
     world.may_end.set()
     hands = world.hands()
     hands.run(order(("1", "a pear")))
