@@ -86,6 +86,7 @@ class ConnectionRecord:
     setup: dict[str, Any] | None = None  # as received
     resumed_handle: str | None = None
     ready: bool = False  # setupComplete was sent
+    ready_at: float | None = None
     handles: list[str] = field(default_factory=list)  # issued, newest last
     history: list[tuple[str, str]] = field(default_factory=list)  # told: role and text of each turn
     received: Counter[str] = field(default_factory=Counter)  # messages by kind

@@ -1,0 +1,230 @@
+"""Who is measured: speakerd and two peers, behind one interface.
+
+Each is a process of its own with the same Python, the same card and the same server, and a
+:mod:`finger <tests.bench.finger>` on its button. What becomes of a press is seen from outside, by
+the server and the card, for all of them alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from speakerd.demo.process import DaemonProcess
+from speakerd.errors import UnavailableError
+from tests.bench import finger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from speakerd.demo.soundcard import StandInCard
+    from speakerd.simulator import Simulator
+    from speakerd.simulator.records import ConnectionRecord, TurnRecord
+
+T = TypeVar("T")
+
+SPEAKERD = "speakerd"
+#: The peer that everybody is compared with.
+BARE = "bare"
+FLOOR = "floor"
+#: In the order of the table.
+NAMES = (SPEAKERD, BARE, FLOOR)
+
+_ROOT = Path(__file__).parents[2]
+_PEERS = {BARE: "tests.bench.peers.bare", FLOOR: "tests.bench.peers.floor"}
+#: speakerd is measured as it is shipped; a scenario may say otherwise.
+_OPTIONS = {
+    "SPEAKERD_LINGER_S": "3600",  # the link stays up, as the peers' does
+}
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The surroundings that all contenders share. The simulator runs in ``loop``, not here."""
+
+    card: StandInCard
+    simulator: Simulator
+    loop: asyncio.AbstractEventLoop
+    cache: Path  # where speakerd keeps its spoken notices from one start to the next
+
+    def wait_for(self, condition: Callable[[], T | None], timeout_s: float = _PATIENCE_S) -> T:
+        """What ``condition`` gives once it is true; the simulator looks after all that happens.
+
+        Raises UnavailableError.
+        """
+        waiting = self.simulator.wait_for(condition, timeout_s)
+        try:
+            return cast("T", asyncio.run_coroutine_threadsafe(waiting, self.loop).result())
+        except TimeoutError:
+            raise UnavailableError("the server has waited for something in vain") from None
+
+    def turn(self, number: int) -> TurnRecord | None:
+        """The turn of this ``number``, once it has begun: the first has number 1."""
+        return next((one for one in self.simulator.turns if one.number == number), None)
+
+
+class Contender:
+    """A program that runs, and the finger on its button. Made by :func:`running`."""
+
+    def __init__(
+        self, name: str, pid: int, began_at: float, stage: Stage, hand: socket.socket
+    ) -> None:
+        self.name = name
+        self.pid = pid
+        self.began_at = began_at  # just before its exec
+        self._stage = stage
+        self._hand = hand
+        self._known = _newest_number(stage.simulator)
+
+    def press(self) -> float:
+        """Press the button, and hold it; the time of the edge."""
+        return self._touch(finger.DOWN)
+
+    def release(self) -> float:
+        """Let go of the button; the time of the edge."""
+        return self._touch(finger.UP)
+
+    def wait_for_line(self) -> float:
+        """After the first press: when the program had its button open, and the edge came to it."""
+        self._hand.settimeout(_PATIENCE_S)
+        if not self._hand.recv(1):
+            raise UnavailableError(f"{self.name} has ended")
+        return time.monotonic()
+
+    def wait_for_connection(self) -> ConnectionRecord:
+        """Its newest connection, once it is set up."""
+        return self._stage.wait_for(self._connection)
+
+    def wait_for_disconnection(self) -> None:
+        """Return when it has no connection any more."""
+        self._stage.wait_for(lambda: self._stage.simulator.open_connections == 0)
+
+    def _connection(self) -> ConnectionRecord | None:
+        for one in reversed(self._stage.simulator.connections):
+            if one.number > self._known and one.ready_at is not None:
+                return one
+        return None
+
+    def _touch(self, edge: bytes) -> float:
+        at = time.monotonic()
+        self._hand.send(edge)
+        return at
+
+
+class Daemon(Contender):
+    """speakerd."""
+
+    def __init__(self, process: DaemonProcess, stage: Stage, hand: socket.socket) -> None:
+        began_at = time.monotonic() - process.ready_s
+        super().__init__(SPEAKERD, process.pid, began_at, stage, hand)
+        self.process = process
+        self.ready_s = process.ready_s  # from exec to READY
+
+
+@contextlib.contextmanager
+def running(
+    name: str, stage: Stage, options: Mapping[str, str] | None = None
+) -> Iterator[Contender]:
+    """The contender ``name``, just started; ``options`` are for speakerd, which is READY.
+
+    Raises UnavailableError with its last words if it does not come up.
+    """
+    with tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory:
+        start = _daemon if name == SPEAKERD else _peer
+        with start(name, Path(directory), stage, dict(options or {})) as contender:
+            yield contender
+
+
+@contextlib.contextmanager
+def _daemon(
+    _name: str, directory: Path, stage: Stage, options: Mapping[str, str]
+) -> Iterator[Contender]:
+    devices = {
+        "SPEAKERD_CAPTURE_DEVICE": stage.card.capture_device,
+        "SPEAKERD_PLAYBACK_DEVICE": stage.card.playback_device,
+        "CACHE_DIRECTORY": str(stage.cache),
+    }
+    with _listening(directory / "finger.sock") as listener:
+        environment = _environment(stage, listener) | devices | _OPTIONS | dict(options)
+        command = _command("speakerd", "run")
+        with (
+            DaemonProcess(directory, environment, command=command) as process,
+            _accepted(listener) as hand,
+        ):
+            yield Daemon(process, stage, hand)
+
+
+@contextlib.contextmanager
+def _peer(
+    name: str, directory: Path, stage: Stage, _options: Mapping[str, str]
+) -> Iterator[Contender]:
+    devices = (stage.card.capture_device, stage.card.playback_device)
+    path = directory / "peer.log"
+    with _listening(directory / "finger.sock") as listener, path.open("wb") as log:
+        began_at = time.monotonic()
+        process = subprocess.Popen(
+            _command(_PEERS[name], *devices),
+            env=dict(os.environ) | _environment(stage, listener),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            with _accepted(listener) as hand:
+                yield Contender(name, process.pid, began_at, stage, hand)
+        except UnavailableError as error:
+            said = path.read_text(errors="replace")[-2000:].strip()
+            raise UnavailableError(f"{name}: {error}; it said:\n{said}") from error
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _command(*program: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.bench.finger", *program)
+
+
+def _environment(stage: Stage, listener: socket.socket) -> dict[str, str]:
+    """What every contender finds in its environment."""
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    return (
+        stage.card.environment()
+        | stage.simulator.environment()
+        | {"PYTHONPATH": path, finger.SOCKET_VARIABLE: listener.getsockname()}
+    )
+
+
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(_PATIENCE_S)
+        yield listener
+
+
+@contextlib.contextmanager
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """The finger, which connects before its program is run. Raises UnavailableError."""
+    try:
+        hand, _ = listener.accept()
+    except TimeoutError:
+        raise UnavailableError("it has not started") from None
+    with hand:
+        yield hand
+
+
+def _newest_number(simulator: Simulator) -> int:
+    return simulator.connections[-1].number if simulator.connections else 0
