@@ -45,6 +45,7 @@ class DaemonProcess:
         self.socket = directory / "control.sock"
         self.log = directory / "daemon.log"
         self.exit_code: int | None = None
+        self.began_at = 0.0  # just before its exec, of time.monotonic()
         self.ready_s = 0.0  # from exec to READY
         self.told: list[str] = []  # what it has told its service manager: READY=1, STATUS=..., ...
         self._directory = directory
@@ -66,7 +67,7 @@ class DaemonProcess:
         with contextlib.ExitStack() as undo:
             undo.enter_context(self._listening(self._directory / "notify.sock"))
             log = undo.enter_context(self.log.open("wb"))
-            began = time.monotonic()
+            self.began_at = time.monotonic()
             self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
                 self._command,
                 env=self.environment(),
@@ -77,8 +78,8 @@ class DaemonProcess:
             )
             undo.callback(self.stop)
             if self._wait:
-                self._wait_until_ready(began + READY_TIMEOUT_S)
-            self.ready_s = time.monotonic() - began
+                self._wait_until_ready(self.began_at + READY_TIMEOUT_S)
+            self.ready_s = time.monotonic() - self.began_at
             self._cleanup = undo.pop_all()
         return self
 

@@ -53,6 +53,7 @@ class TurnRecord:
     utterance: bytearray = field(default_factory=bytearray)  # S16_LE mono, inside the window only
     rate_hz: int = NATIVE_RATE_HZ  # of the utterance
     chunk_bytes: list[int] = field(default_factory=list)  # the size of each chunk heard
+    chunk_at: list[float] = field(default_factory=list)  # and when it came
     pictures: list[Picture] = field(default_factory=list)  # seen while it was heard
     activity_start_at: float | None = None
     first_audio_at: float | None = None

@@ -47,6 +47,8 @@ _OPTIONS = {
     "SPEAKERD_LINGER_S": "3600",  # the link stays up, as the peers' does
 }
 _PATIENCE_S = 30.0
+#: One takes a part of a second.
+_NO_MORE_NOTICES_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Contender:
         self.name = name
         self.pid = pid
         self.began_at = began_at  # just before its exec
+        self.ready_s = 0.0  # from there to READY, where that was waited for
         self._stage = stage
         self._hand = hand
         self._known = _newest_number(stage.simulator)
@@ -122,33 +125,49 @@ class Contender:
         return at
 
 
-class Daemon(Contender):
-    """speakerd."""
-
-    def __init__(self, process: DaemonProcess, stage: Stage, hand: socket.socket) -> None:
-        began_at = time.monotonic() - process.ready_s
-        super().__init__(SPEAKERD, process.pid, began_at, stage, hand)
-        self.process = process
-        self.ready_s = process.ready_s  # from exec to READY
-
-
 @contextlib.contextmanager
 def running(
-    name: str, stage: Stage, options: Mapping[str, str] | None = None
+    name: str, stage: Stage, options: Mapping[str, str] | None = None, *, wait: bool = True
 ) -> Iterator[Contender]:
-    """The contender ``name``, just started; ``options`` are for speakerd, which is READY.
+    """The contender ``name``, just started; ``options`` are speakerd's, which is READY (``wait``).
 
     Raises UnavailableError with its last words if it does not come up.
     """
     with tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory:
-        start = _daemon if name == SPEAKERD else _peer
-        with start(name, Path(directory), stage, dict(options or {})) as contender:
+        if name == SPEAKERD:
+            starting = _daemon(Path(directory), stage, dict(options or {}), wait=wait)
+        else:
+            starting = _peer(name, Path(directory), stage)
+        with starting as contender:
             yield contender
+
+
+def prepare(stage: Stage) -> None:
+    """Let speakerd make its spoken notices once; later ones find them, as on a real speaker."""
+    with running(SPEAKERD, stage) as speakerd:
+        speakerd.wait_for_connection()
+        before = -1
+        while (now := len(list(stage.cache.glob("*")))) != before:
+            before = now
+            time.sleep(_NO_MORE_NOTICES_S)
+
+
+def connects_ms(stage: Stage, name: str, times: int) -> list[float]:
+    """How long a peer's connections take, made one after another by a program of their own."""
+    command = (sys.executable, "-m", "tests.bench.peers.connect", name, str(times + 1))
+    done = subprocess.run(
+        command,
+        env=dict(os.environ) | _surroundings(stage),
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return [float(line) for line in done.stdout.split()][1:]
 
 
 @contextlib.contextmanager
 def _daemon(
-    _name: str, directory: Path, stage: Stage, options: Mapping[str, str]
+    directory: Path, stage: Stage, options: dict[str, str], *, wait: bool
 ) -> Iterator[Contender]:
     devices = {
         "SPEAKERD_CAPTURE_DEVICE": stage.card.capture_device,
@@ -156,26 +175,29 @@ def _daemon(
         "CACHE_DIRECTORY": str(stage.cache),
     }
     with _listening(directory / "finger.sock") as listener:
-        environment = _environment(stage, listener) | devices | _OPTIONS | dict(options)
+        environment = _surroundings(stage, listener) | devices | _OPTIONS | options
         command = _command("speakerd", "run")
         with (
-            DaemonProcess(directory, environment, command=command) as process,
+            DaemonProcess(directory, environment, command=command, wait=wait) as process,
             _accepted(listener) as hand,
         ):
-            yield Daemon(process, stage, hand)
+            try:
+                contender = Contender(SPEAKERD, process.pid, process.began_at, stage, hand)
+                contender.ready_s = process.ready_s
+                yield contender
+            except UnavailableError as error:
+                raise UnavailableError(f"{error}; it said:\n{process.last_words()}") from error
 
 
 @contextlib.contextmanager
-def _peer(
-    name: str, directory: Path, stage: Stage, _options: Mapping[str, str]
-) -> Iterator[Contender]:
+def _peer(name: str, directory: Path, stage: Stage) -> Iterator[Contender]:
     devices = (stage.card.capture_device, stage.card.playback_device)
     path = directory / "peer.log"
     with _listening(directory / "finger.sock") as listener, path.open("wb") as log:
         began_at = time.monotonic()
         process = subprocess.Popen(
             _command(_PEERS[name], *devices),
-            env=dict(os.environ) | _environment(stage, listener),
+            env=dict(os.environ) | _surroundings(stage, listener),
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -196,14 +218,12 @@ def _command(*program: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "tests.bench.finger", *program)
 
 
-def _environment(stage: Stage, listener: socket.socket) -> dict[str, str]:
-    """What every contender finds in its environment."""
+def _surroundings(stage: Stage, listener: socket.socket | None = None) -> dict[str, str]:
+    """What every contender finds in its environment, with the way to its finger."""
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-    return (
-        stage.card.environment()
-        | stage.simulator.environment()
-        | {"PYTHONPATH": path, finger.SOCKET_VARIABLE: listener.getsockname()}
-    )
+    named = {} if listener is None else {finger.SOCKET_VARIABLE: listener.getsockname()}
+    environment = stage.card.environment() | stage.simulator.environment()
+    return environment | {"PYTHONPATH": path} | named
 
 
 @contextlib.contextmanager
