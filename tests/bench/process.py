@@ -75,11 +75,14 @@ def wakeups(pid: int, threads: Iterable[int]) -> int:
 
 
 class Rows:
-    """What was used of a process, again and again, as rows of the table."""
+    """What was used of a process, again and again, as rows of the table.
+
+    The targets are for what is left without the card's plugin.
+    """
 
     def __init__(self, what: str, cpu_target: str = "", wakeups_target: str = "") -> None:
-        self._cpu = Row(f"{what}: CPU", "ms", cpu_target)
-        self._own_cpu = Row("  less the card's plugin", "ms")
+        self._cpu = Row(f"{what}: CPU", "ms")
+        self._own_cpu = Row("  less the card's plugin", "ms", cpu_target)
         self._wakeups = Row(f"{what}: wake-ups", "")
         self._own_wakeups = Row("  less the card's plugin", "", wakeups_target)
         self._switches = Row(f"{what}: context switches", "")
