@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import sys
@@ -14,14 +13,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import SpeakerdError
-from speakerd.simulator import Pacing, Simulator, SimulatorOptions
+from speakerd.simulator import Pacing, SimulatorOptions
 from speakerd.simulator.audio import write_wav
 from tests.bench import cost, earcons, idle, latency, light, recording, report, start
-from tests.bench.contenders import NAMES, Stage, prepare
-from tests.bench.turns import REPLY_S, noise
+from tests.bench.contenders import NAMES, prepare
+from tests.bench.rig import noise
+from tests.bench.stages import on_stage
+from tests.bench.turns import REPLY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.bench.contenders import Stage
 
 T = TypeVar("T")
 
@@ -183,12 +186,7 @@ class _Theatre:
             turn_complete_lag_s=None,
         )
 
-        async def run() -> T:
-            async with Simulator(options) as simulator:
-                stage = Stage(self.card, simulator, asyncio.get_running_loop(), self._cache)
-                return await asyncio.to_thread(scenario, stage)
-
-        return asyncio.run(run())
+        return on_stage(self.card, self._cache, options, scenario)
 
 
 def _progress(what: str) -> None:

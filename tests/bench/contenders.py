@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from speakerd.audio.phrases import phrases
 from speakerd.demo.process import DaemonProcess
 from speakerd.errors import UnavailableError
 from tests.bench import finger
@@ -47,8 +49,7 @@ _OPTIONS = {
     "SPEAKERD_LINGER_S": "3600",  # the link stays up, as the peers' does
 }
 _PATIENCE_S = 30.0
-#: One takes a part of a second.
-_NO_MORE_NOTICES_S = 3.0
+_NOTICES_S = 120.0  # for all of them; a few seconds, usually
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,6 @@ class Contender:
         self.name = name
         self.pid = pid
         self.began_at = began_at  # just before its exec
-        self.ready_s = 0.0  # from there to READY, where that was waited for
         self._stage = stage
         self._hand = hand
         self._known = _newest_number(stage.simulator)
@@ -125,6 +125,14 @@ class Contender:
         return at
 
 
+class Daemon(Contender):
+    """speakerd, which has books of its own besides what is seen from outside."""
+
+    def __init__(self, process: DaemonProcess, stage: Stage, hand: socket.socket) -> None:
+        super().__init__(SPEAKERD, process.pid, process.began_at, stage, hand)
+        self.process = process
+
+
 @contextlib.contextmanager
 def running(
     name: str, stage: Stage, options: Mapping[str, str] | None = None, *, wait: bool = True
@@ -144,12 +152,15 @@ def running(
 
 def prepare(stage: Stage) -> None:
     """Let speakerd make its spoken notices once; later ones find them, as on a real speaker."""
-    with running(SPEAKERD, stage) as speakerd:
-        speakerd.wait_for_connection()
-        before = -1
-        while (now := len(list(stage.cache.glob("*")))) != before:
-            before = now
-            time.sleep(_NO_MORE_NOTICES_S)
+    if shutil.which("espeak-ng") is None:
+        return
+    wanted = len(set(phrases("").values()))
+    with running(SPEAKERD, stage):
+        deadline = time.monotonic() + _NOTICES_S
+        while len(list(stage.cache.glob("*.prompt"))) < wanted:
+            if time.monotonic() > deadline:
+                raise UnavailableError("the spoken notices are not made")
+            time.sleep(0.1)
 
 
 def connects_ms(stage: Stage, name: str, times: int) -> list[float]:
@@ -182,9 +193,7 @@ def _daemon(
             _accepted(listener) as hand,
         ):
             try:
-                contender = Contender(SPEAKERD, process.pid, process.began_at, stage, hand)
-                contender.ready_s = process.ready_s
-                yield contender
+                yield Daemon(process, stage, hand)
             except UnavailableError as error:
                 raise UnavailableError(f"{error}; it said:\n{process.last_words()}") from error
 

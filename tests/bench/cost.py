@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from tests.bench import process
 from tests.bench.report import Comparison, Row
-from tests.bench.turns import in_rounds, known, over, say, sleep_until, wait_until_over
+from tests.bench.rig import sleep_until
+from tests.bench.turns import in_rounds, known, over, say, wait_until_over
 
 if TYPE_CHECKING:
     from speakerd.simulator.traffic import Traffic

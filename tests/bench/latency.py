@@ -18,6 +18,7 @@ from speakerd.simulator.audio import SAMPLE_BYTES
 from tests.bench import recording
 from tests.bench.contenders import NAMES, SPEAKERD, connects_ms, running
 from tests.bench.report import Comparison, Row
+from tests.bench.rig import sleep_until
 from tests.bench.turns import (
     REPLY_S,
     in_rounds,
@@ -27,7 +28,6 @@ from tests.bench.turns import (
     over,
     reply_to,
     say,
-    sleep_until,
 )
 
 if TYPE_CHECKING:

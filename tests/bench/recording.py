@@ -19,7 +19,7 @@ from speakerd.audio.pcm import CAPTURE_RATE_HZ
 from speakerd.demo.soundcard import DAC_RATE_HZ
 from speakerd.errors import UnavailableError
 from tests.bench.report import Figure, Section
-from tests.bench.turns import noise
+from tests.bench.rig import noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

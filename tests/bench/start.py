@@ -8,10 +8,11 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.bench import process
-from tests.bench.contenders import BARE, FLOOR, NAMES, SPEAKERD, running
+from tests.bench.contenders import BARE, FLOOR, NAMES, SPEAKERD, Daemon, running
 from tests.bench.latency import AT_ONCE
 from tests.bench.report import Comparison, Row
-from tests.bench.turns import HELD_S, ms, newest_number, reply_to, sleep_until
+from tests.bench.rig import sleep_until
+from tests.bench.turns import HELD_S, ms, newest_number, reply_to
 
 if TYPE_CHECKING:
     from tests.bench.contenders import Stage
@@ -39,8 +40,8 @@ def starts(stage: Stage, times: int) -> Comparison:
         for name in NAMES:
             imports.add(name, _imports_ms(name))
             with running(name, stage) as started:
-                if name == SPEAKERD:
-                    ready.add(name, 1000 * started.ready_s)
+                if isinstance(started, Daemon):
+                    ready.add(name, 1000 * started.process.ready_s)
                     rss.add(name, process.rss_mib(started.pid))
                 connection = started.wait_for_connection()
                 connected.add(name, ms(started.began_at, connection.ready_at))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from speakerd.errors import UnavailableError
 from speakerd.simulator.audio import NATIVE_RATE_HZ, SAMPLE_BYTES
 from tests.bench.contenders import NAMES, running
+from tests.bench.rig import noise, sleep_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,18 +132,3 @@ def known(at: float | None) -> float:
 def ms(since: float | None, until: float | None) -> float:
     """From one milestone to another."""
     return 1000 * (known(until) - known(since))
-
-
-@functools.cache
-def noise(seconds: float, rate_hz: int) -> bytes:
-    """S16_LE mono sound that is nowhere silent: every sample can be told from silence."""
-    chance = random.Random(0)  # noqa: S311 - the same sound every time
-    count = int(seconds * rate_hz)
-    return b"".join(
-        chance.randrange(1000, 8000).to_bytes(2, "little", signed=True) for _ in range(count)
-    )
-
-
-def sleep_until(at: float) -> None:
-    """Sleep until ``at`` of ``time.monotonic()``."""
-    time.sleep(max(0.0, at - time.monotonic()))
