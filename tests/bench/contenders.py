@@ -99,10 +99,15 @@ class Contender:
         return self._touch(finger.UP)
 
     def wait_for_line(self) -> float:
-        """After the first press: when the program had its button open, and the edge came to it."""
+        """When the program had its button open, and any press before this had come to it."""
+        self._tell(finger.LOOK)
         self._hand.settimeout(_PATIENCE_S)
-        if not self._hand.recv(1):
-            raise UnavailableError(f"{self.name} has ended")
+        try:
+            answer = self._hand.recv(1)
+        except TimeoutError:
+            raise UnavailableError("it does not open its button") from None
+        if not answer:
+            raise UnavailableError("it has ended")
         return time.monotonic()
 
     def wait_for_connection(self) -> ConnectionRecord:
@@ -121,8 +126,14 @@ class Contender:
 
     def _touch(self, edge: bytes) -> float:
         at = time.monotonic()
-        self._hand.send(edge)
+        self._tell(edge)
         return at
+
+    def _tell(self, what: bytes) -> None:
+        try:
+            self._hand.send(what)
+        except BrokenPipeError:
+            raise UnavailableError("it has ended") from None
 
 
 class Daemon(Contender):

@@ -5,8 +5,9 @@ told over a socket: it is to the program what lgpio's thread is on a Raspberry P
 that is measured gets its edges in the same way, and knows of no other than its own button.
 
 Each byte on the socket (SOCKET_VARIABLE has its path) is one edge, DOWN or UP, of BCM line 17 with
-the board's pull-up. Before the first, the program is waited for to have opened the line; then one
-byte, OPENED, goes back. The thread sleeps in between and imports nothing that the program does not.
+the board's pull-up; LOOK is none, and is answered by OPENED. Before the first of them, the program
+is waited for to have opened the line. The thread sleeps in between, and imports nothing that the
+program does not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SOCKET_VARIABLE = "BENCH_FINGER"
 PIN = 17
 DOWN = b"d"
 UP = b"u"
+LOOK = b"l"
 OPENED = b"o"
 _LOOK_EVERY_S = 0.002  # for a line that is not open yet
 
@@ -33,12 +35,13 @@ def _touch(hand: socket.socket) -> None:
         return
     while (pin := _pin_that_is_watched()) is None:
         time.sleep(_LOOK_EVERY_S)
-    hand.send(OPENED)
     while edge:
         if edge == DOWN:
             pin.drive_low()
-        else:
+        elif edge == UP:
             pin.drive_high()
+        else:
+            hand.send(OPENED)
         edge = hand.recv(1)
 
 

@@ -43,6 +43,7 @@ AT_ONCE = {"SPEAKERD_MIN_PRESS_MS": "0"}
 _WITHOUT_LINGERING = {"SPEAKERD_LINGER_S": "0"}
 _HELD_BRIEFLY_S = 0.4
 _LISTENED_S = 0.6  # to an answer, before it is spoken into
+_CLOCK_S = 0.002  # as much later is not late
 _SETTLED_S = 0.5  # after the link has gone down
 
 
@@ -82,12 +83,13 @@ def with_a_minimum_press(stage: Stage, turns: int) -> Comparison:
     to_backlog = Row("minimum press over -> whole backlog on the wire", target="≤ 20")
     with running(SPEAKERD, stage) as speakerd:
         speakerd.wait_for_connection()
+        speakerd.wait_for_line()
         over(stage, speakerd)
         for _ in range(turns):
             said = over(stage, speakerd)
             meant_at = said.pressed_at + _MIN_PRESS_MS / 1000
             to_start.add(SPEAKERD, ms(meant_at, said.record.activity_start_at))
-            to_backlog.add(SPEAKERD, ms(meant_at, _caught_up_at(said.record)))
+            to_backlog.add(SPEAKERD, ms(meant_at, caught_up_at(said.record)))
     title = f"Turns in real time (speakerd as shipped: a minimum press of {_MIN_PRESS_MS} ms)"
     return Comparison(title, [to_start, to_backlog])
 
@@ -135,6 +137,7 @@ def with_the_link_down(stage: Stage, turns: int) -> Comparison:
     to_audio = Row("edge -> first audio on the wire (the others: a connection alone)")
     with running(SPEAKERD, stage, AT_ONCE | _WITHOUT_LINGERING) as speakerd:
         speakerd.wait_for_connection()
+        speakerd.wait_for_line()
         over(stage, speakerd)
         for _ in range(turns):
             speakerd.wait_for_disconnection()
@@ -166,13 +169,13 @@ def _hear_out(turn: TurnRecord) -> None:
     sleep_until(known(turn.first_reply_at) + REPLY_S + _LISTENED_S)
 
 
-def _caught_up_at(turn: TurnRecord) -> float:
+def caught_up_at(turn: TurnRecord) -> float:
     """When the audio was no further behind any more than in the second half of the utterance."""
     behind = []  # of each chunk: when it came, less how much of the utterance had come with it
     heard_s = 0.0
     for at, size in zip(turn.chunk_at, turn.chunk_bytes, strict=True):
         heard_s += size / SAMPLE_BYTES / turn.rate_hz
         behind.append(at - heard_s)
-    steady = max(behind[len(behind) // 2 :])
+    steady = max(behind[len(behind) // 2 :]) + _CLOCK_S
     number = next(number for number, one in enumerate(behind) if one <= steady)
     return turn.chunk_at[number]

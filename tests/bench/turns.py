@@ -76,6 +76,7 @@ def in_rounds(
         for name in NAMES[turned:] + NAMES[:turned]:
             with running(name, stage, options) as contender:
                 contender.wait_for_connection()
+                contender.wait_for_line()
                 time.sleep(_SETTLED_S)
                 over(stage, contender)
                 measure(contender)
