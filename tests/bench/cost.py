@@ -50,14 +50,13 @@ def of_turns(stage: Stage, rounds: int, turns: int) -> list[Comparison]:
         for _ in range(turns):
             idle.look(who)
             traffic = stage.simulator.traffic()
-            began_at, before = time.monotonic(), process.counters(who.pid)
             said = say(stage, who)
             sleep_until(known(said.record.first_reply_at) + _IN_THE_REPLY_S)
             in_turn.look(who)
             wait_until_over(said)
-            spent = process.counters(who.pid).since(before)
+            spent = process.counters(who.pid).since(said.before)
             used.add(who.name, spent)
-            share_of_a_minute = (time.monotonic() - began_at) / _MINUTE_S
+            share_of_a_minute = (time.monotonic() - said.pressed_at) / _MINUTE_S
             in_a_minute.add(who.name, 1000 * spent.cpu_s / share_of_a_minute)
             _weigh(who.name, said, traffic, stage.simulator.traffic(), up, down)
 
@@ -77,9 +76,9 @@ def with_deflate(stage: Stage, rounds: int, turns: int) -> Comparison:
 
     def measure(who: Contender) -> None:
         for _ in range(turns):
-            traffic, before = stage.simulator.traffic(), process.counters(who.pid)
+            traffic = stage.simulator.traffic()
             said = over(stage, who)
-            used.add(who.name, 1000 * process.counters(who.pid).since(before).cpu_s)
+            used.add(who.name, 1000 * process.counters(who.pid).since(said.before).cpu_s)
             _weigh(who.name, said, traffic, stage.simulator.traffic(), up, down)
 
     in_rounds(stage, rounds, measure)

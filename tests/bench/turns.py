@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.errors import UnavailableError
 from speakerd.simulator.audio import NATIVE_RATE_HZ, SAMPLE_BYTES
+from tests.bench import process
 from tests.bench.contenders import NAMES, running
 from tests.bench.rig import noise, sleep_until
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from speakerd.simulator.records import TurnRecord
     from tests.bench.contenders import Contender, Stage
+    from tests.bench.process import Counters
 
 #: How long the button is held; a turn takes some 5 s with its reply.
 HELD_S = 1.0
@@ -36,6 +38,7 @@ _PIECE_BYTES = _BYTES_PER_S // 50  # enough noise to know it again
 class Said:
     """A turn whose reply has begun. Times are of ``time.monotonic()``."""
 
+    before: Counters  # of the program, just before the press
     pressed_at: float
     released_at: float
     record: TurnRecord
@@ -89,10 +92,11 @@ def say(stage: Stage, contender: Contender, held_s: float = HELD_S) -> Said:
     sound = noise(_BEFORE_S + held_s + _AFTER_S, NATIVE_RATE_HZ)
     sound_at = stage.card.play_into_microphone(sound) - len(sound) / _BYTES_PER_S
     sleep_until(sound_at + _BEFORE_S)
+    before = process.counters(contender.pid)
     pressed_at = contender.press()
     sleep_until(pressed_at + held_s)
     released_at = contender.release()
-    return Said(pressed_at, released_at, reply_to(stage, number), sound, sound_at)
+    return Said(before, pressed_at, released_at, reply_to(stage, number), sound, sound_at)
 
 
 def reply_to(stage: Stage, number: int) -> TurnRecord:

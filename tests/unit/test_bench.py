@@ -6,6 +6,7 @@ import pytest
 
 from speakerd.simulator.records import TurnRecord
 from tests.bench.latency import caught_up_at
+from tests.bench.process import Counters
 from tests.bench.report import Comparison, Figure, Row, Section, comparison, table
 from tests.bench.rig import noise
 from tests.bench.turns import Said
@@ -88,7 +89,10 @@ def test_the_comparison_names_its_programs() -> None:
 def said(utterance: bytes, sound: bytes) -> Said:
     """A turn that was pressed 0.5 s into the sound and released 0.5 s later."""
     record = TurnRecord(1, 1, "speech", utterance=bytearray(utterance))
-    return Said(pressed_at=100.5, released_at=101.0, record=record, sound=sound, sound_at=100.0)
+    nothing = Counters(0.0, 0.0, 0, 0, 0)
+    return Said(
+        nothing, pressed_at=100.5, released_at=101.0, record=record, sound=sound, sound_at=100.0
+    )
 
 
 def test_what_was_sent_is_found_in_what_the_microphone_heard() -> None:
