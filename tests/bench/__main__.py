@@ -31,7 +31,7 @@ T = TypeVar("T")
 #: What ``--only`` chooses from. The first four compare, the others are speakerd's own.
 PARTS = ("latency", "cost", "start", "idle", "light", "earcons")
 _ROUNDS = 3
-_TURNS = 4
+_TURNS = 3
 #: The server thinks for a shorter time than a real one, because nobody waits for it here.
 _TRANSCRIPTION_DELAY_S = 0.1
 _FIRST_AUDIO_DELAY_S = 0.3
@@ -118,9 +118,7 @@ class _Bench:
             _progress("cost")
             self._compared += theatre.with_server(lambda stage: cost.of_turns(stage, rounds, turns))
             self._compared.append(
-                theatre.with_server(
-                    lambda stage: cost.with_deflate(stage, rounds, turns), deflate=True
-                )
+                theatre.with_server(lambda stage: cost.with_deflate(stage, turns), deflate=True)
             )
         if "start" in parts:
             _progress("start")

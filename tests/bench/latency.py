@@ -20,7 +20,6 @@ from tests.bench.contenders import NAMES, SPEAKERD, connects_ms, running
 from tests.bench.report import Comparison, Row
 from tests.bench.rig import sleep_until
 from tests.bench.turns import (
-    REPLY_S,
     in_rounds,
     known,
     ms,
@@ -42,7 +41,7 @@ _PREBUFFER_MS: int = Settings.model_fields["prebuffer_ms"].default
 AT_ONCE = {"SPEAKERD_MIN_PRESS_MS": "0"}
 _WITHOUT_LINGERING = {"SPEAKERD_LINGER_S": "0"}
 _HELD_BRIEFLY_S = 0.4
-_LISTENED_S = 0.6  # to an answer, before it is spoken into
+_PATIENT_S = 1.5  # of an answer with gaps the first sample has been heard by then
 _CLOCK_S = 0.002  # as much later is not late
 _SETTLED_S = 0.5  # after the link has gone down
 
@@ -101,31 +100,31 @@ def in_bursts(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
     chance = random.Random(0)  # noqa: S311 - moments anywhere in a block of the card
 
     def measure(who: Contender) -> None:
+        from_bytes = stage.card.heard_bytes()
+        turn = say(stage, who, _HELD_BRIEFLY_S).record
         for _ in range(turns):
-            from_bytes = stage.card.heard_bytes()
-            turn = say(stage, who, _HELD_BRIEFLY_S).record
+            sleep_until(known(turn.first_reply_at) + chance.uniform(0.2, 0.4))
             to_sample.add(who.name, _first_sample_ms(stage, card, turn, from_bytes))
-            sleep_until(known(turn.first_reply_at) + _LISTENED_S + chance.uniform(0.0, 0.2))
-            number = newest_number(stage) + 1
+            from_bytes, number = stage.card.heard_bytes(), newest_number(stage) + 1
             edge_at = who.press()
             silence_ms = recording.heard_after_ms(stage.card, edge_at)
             to_silence.add(who.name, silence_ms - statistics.median(card.drop_ms))
             who.release()
-            _hear_out(reply_to(stage, number))
+            turn = reply_to(stage, number)
 
     in_rounds(stage, rounds, measure, AT_ONCE)
     return Comparison("Turns with the answer in one burst, spoken into", [to_sample, to_silence])
 
 
 def in_jitter(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
-    """Turns whose answer comes with gaps."""
+    """Turns whose answer comes with gaps; it is stopped before its end."""
     to_sample = _first_sample_row()
 
     def measure(who: Contender) -> None:
         for _ in range(turns):
             from_bytes = stage.card.heard_bytes()
             turn = say(stage, who, _HELD_BRIEFLY_S).record
-            _hear_out(turn)
+            sleep_until(known(turn.first_reply_at) + _PATIENT_S)
             to_sample.add(who.name, _first_sample_ms(stage, card, turn, from_bytes))
 
     in_rounds(stage, rounds, measure, AT_ONCE)
@@ -162,11 +161,6 @@ def _first_sample_ms(stage: Stage, card: Card, turn: TurnRecord, from_bytes: int
     sound = bytes(turn.reply)
     heard_at = recording.first_heard_at(stage.card, sound, from_bytes, origin)
     return ms(turn.first_reply_at, heard_at) - statistics.median(card.write_ms)
-
-
-def _hear_out(turn: TurnRecord) -> None:
-    """Return when all of an answer without gaps can have been heard."""
-    sleep_until(known(turn.first_reply_at) + REPLY_S + _LISTENED_S)
 
 
 def caught_up_at(turn: TurnRecord) -> float:
