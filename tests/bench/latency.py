@@ -40,9 +40,9 @@ _PREBUFFER_MS: int = Settings.model_fields["prebuffer_ms"].default
 #: The peers take any press for meant.
 AT_ONCE = {"SPEAKERD_MIN_PRESS_MS": "0"}
 _WITHOUT_LINGERING = {"SPEAKERD_LINGER_S": "0"}
+_FIRST_SAMPLE = "first reply byte -> first sample heard, less the card's"
 _HELD_BRIEFLY_S = 0.4
 _PATIENT_S = 1.5  # of an answer with gaps the first sample has been heard by then
-_CLOCK_S = 0.002  # as much later is not late
 _SETTLED_S = 0.5  # after the link has gone down
 
 
@@ -118,7 +118,7 @@ def in_bursts(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
 
 def in_jitter(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
     """Turns whose answer comes with gaps; it is stopped before its end."""
-    to_sample = _first_sample_row()
+    to_sample = Row(_FIRST_SAMPLE)
 
     def measure(who: Contender) -> None:
         for _ in range(turns):
@@ -152,7 +152,7 @@ def with_the_link_down(stage: Stage, turns: int) -> Comparison:
 
 def _first_sample_row() -> Row:
     target = f"≤ {_PREBUFFER_MS + PERIOD_MS}: prebuffer + period"
-    return Row("first reply byte -> first sample heard, less the card's", target=target)
+    return Row(_FIRST_SAMPLE, target=target)
 
 
 def _first_sample_ms(stage: Stage, card: Card, turn: TurnRecord, from_bytes: int) -> float:
@@ -164,12 +164,14 @@ def _first_sample_ms(stage: Stage, card: Card, turn: TurnRecord, from_bytes: int
 
 
 def caught_up_at(turn: TurnRecord) -> float:
-    """When the audio was no further behind any more than in the second half of the utterance."""
-    behind = []  # of each chunk: when it came, less how much of the utterance had come with it
+    """When no more of the utterance was missing than in its second half just before a chunk."""
+    missing_s = []  # of each chunk: when it came, less how much of the utterance had come with it
+    usual_s = []  # the same, just before it came
     heard_s = 0.0
     for at, size in zip(turn.chunk_at, turn.chunk_bytes, strict=True):
+        usual_s.append(at - heard_s)
         heard_s += size / SAMPLE_BYTES / turn.rate_hz
-        behind.append(at - heard_s)
-    steady = max(behind[len(behind) // 2 :]) + _CLOCK_S
-    number = next(number for number, one in enumerate(behind) if one <= steady)
+        missing_s.append(at - heard_s)
+    most_s = max(usual_s[len(usual_s) // 2 :])
+    number = next(number for number, one in enumerate(missing_s) if one <= most_s)
     return turn.chunk_at[number]
