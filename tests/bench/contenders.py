@@ -88,7 +88,6 @@ class Contender:
         self.began_at = began_at  # just before its exec
         self._stage = stage
         self._hand = hand
-        self._known = _newest_number(stage.simulator)
 
     def press(self) -> float:
         """Press the button, and hold it; the time of the edge."""
@@ -120,7 +119,7 @@ class Contender:
 
     def _connection(self) -> ConnectionRecord | None:
         for one in reversed(self._stage.simulator.connections):
-            if one.number > self._known and one.ready_at is not None:
+            if one.opened_at > self.began_at and one.ready_at is not None:
                 return one
         return None
 
@@ -264,7 +263,3 @@ def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
         raise UnavailableError("it has not started") from None
     with hand:
         yield hand
-
-
-def _newest_number(simulator: Simulator) -> int:
-    return simulator.connections[-1].number if simulator.connections else 0

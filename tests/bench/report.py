@@ -43,11 +43,14 @@ class Row:
     def cells(self, programs: Sequence[str]) -> tuple[str, ...]:
         """The columns behind the name: as the headings of :func:`comparison` have them."""
         first, reference, *others = (self.values.get(name, ()) for name in programs)
-        ratio = ""
-        if first and reference and statistics.median(reference) > 0:
-            ratio = f"{statistics.median(first) / statistics.median(reference):.2f}"
         medians = (_median(one) for one in (reference, *others))
-        return (*_spread(first), *medians, ratio, str(self._least()), self.target)
+        return (
+            *_spread(first),
+            *medians,
+            _ratio(first, reference),
+            str(self._least()),
+            self.target,
+        )
 
     def _least(self) -> int:
         return min((len(values) for values in self.values.values()), default=0)
@@ -120,6 +123,14 @@ def _spread(values: Sequence[float]) -> tuple[str, str, str]:
 
 def _median(values: Sequence[float]) -> str:
     return _number(statistics.median(values)) if values else _ABSENT
+
+
+def _ratio(first: Sequence[float], reference: Sequence[float]) -> str:
+    """Of the medians; empty where one is missing or, by what was subtracted, negative."""
+    if not (first and reference):
+        return ""
+    ours, theirs = statistics.median(first), statistics.median(reference)
+    return f"{ours / theirs:.2f}" if ours >= 0 and theirs > 0 else ""
 
 
 def _number(value: float) -> str:

@@ -70,9 +70,9 @@ def test_who_was_not_measured_has_no_number_and_there_is_no_ratio() -> None:
     assert row(theirs=[1.0]).cells(_PROGRAMS) == ("-", "-", "-", "1.0", "-", "", "1", "≤ 2")
 
 
-@pytest.mark.parametrize("theirs", [0.0, -3.0])
-def test_there_is_no_ratio_to_nothing(theirs: float) -> None:
-    assert row(ours=[1.0], theirs=[theirs], least=[1.0]).cells(_PROGRAMS)[5] == ""
+@pytest.mark.parametrize(("ours", "theirs"), [(1.0, 0.0), (1.0, -3.0), (-1.0, 3.0)])
+def test_there_is_no_ratio_to_nothing_nor_of_what_is_negative(ours: float, theirs: float) -> None:
+    assert row(ours=[ours], theirs=[theirs], least=[1.0]).cells(_PROGRAMS)[5] == ""
 
 
 def test_the_comparison_names_its_programs() -> None:
