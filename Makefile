@@ -93,8 +93,8 @@ soak: $(STAMP)-dev ## Speak a thousand sentences with a fault in every third (AR
 fuzz: $(STAMP)-dev ## Throw 100,000 mutilated server messages at the daemon (ARGS="--seed 7")
 	@$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
-bench: sound-server $(STAMP)-dev ## Measure the latencies and what a turn costs
-	@$(VENV)/bin/python -m tests.bench
+bench: sound-server $(STAMP)-dev ## Measure latencies and costs, beside two others (ARGS="--only latency,cost --turns 10")
+	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 lint: $(STAMP)-dev ## ruff, mypy and shellcheck
 	@$(VENV)/bin/ruff check

@@ -15,33 +15,42 @@ from typing import TYPE_CHECKING, Self
 from speakerd.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: A cold start on a Pi Zero 2 W, with room to spare.
 READY_TIMEOUT_S = 60.0
 #: The daemon promises two.
 STOP_TIMEOUT_S = 5.0
+COMMAND = (sys.executable, "-m", "speakerd", "run")
 
 
 class DaemonProcess:
     """``speakerd run`` in ``directory``, which gets its socket, state and log.
 
     Entering waits for READY (unless told not to), leaving stops it by SIGTERM. The environment is
-    that of the caller without its own SPEAKERD options, and with ``environment`` on top. Raises
+    that of the caller without its own SPEAKERD options, and with ``environment`` on top. What is
+    run is ``command``, which may be a way of its own to run the same. Raises
     :class:`~speakerd.errors.UnavailableError` with the daemon's last words if it does not come up.
     """
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str], *, wait: bool = True
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        *,
+        command: Sequence[str] = COMMAND,
+        wait: bool = True,
     ) -> None:
         self.socket = directory / "control.sock"
         self.log = directory / "daemon.log"
         self.exit_code: int | None = None
+        self.began_at = 0.0  # just before its exec, of time.monotonic()
         self.ready_s = 0.0  # from exec to READY
         self.told: list[str] = []  # what it has told its service manager: READY=1, STATUS=..., ...
         self._directory = directory
         self._environment = environment
+        self._command = command
         self._wait = wait
         self._heard = threading.Condition()  # guards what was told
         self._cleanup = contextlib.ExitStack()
@@ -58,9 +67,9 @@ class DaemonProcess:
         with contextlib.ExitStack() as undo:
             undo.enter_context(self._listening(self._directory / "notify.sock"))
             log = undo.enter_context(self.log.open("wb"))
-            began = time.monotonic()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "speakerd", "run"],
+            self.began_at = time.monotonic()
+            self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
+                self._command,
                 env=self.environment(),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
@@ -69,8 +78,8 @@ class DaemonProcess:
             )
             undo.callback(self.stop)
             if self._wait:
-                self._wait_until_ready(began + READY_TIMEOUT_S)
-            self.ready_s = time.monotonic() - began
+                self._wait_until_ready(self.began_at + READY_TIMEOUT_S)
+            self.ready_s = time.monotonic() - self.began_at
             self._cleanup = undo.pop_all()
         return self
 

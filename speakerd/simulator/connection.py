@@ -159,6 +159,7 @@ class Connection:
             return
         self._conversation = Conversation(self._wire, config, session, self._world)
         self.record.ready = self._wire.say({"setupComplete": {}})
+        self.record.ready_at = self._wire.now if self.record.ready else None
         context = f"resumed with {len(session.history)} turns" if config.handle else "fresh"
         mode = "manual" if config.detection is None else "automatic"
         self._wire.note(f"set up: {config.model}, {mode} activity, {context}")

@@ -159,6 +159,7 @@ class Conversation:
             self._wire.record.discarded_bytes += len(pcm)
             return
         turn.chunk_bytes.append(len(pcm))
+        turn.chunk_at.append(self._wire.now)
         if turn.first_audio_at is None:
             turn.first_audio_at = self._wire.now
             turn.rate_hz = rate_hz

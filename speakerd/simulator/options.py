@@ -47,6 +47,8 @@ class SimulatorOptions:
     #: turnComplete after generationComplete; None: when the answer would have been played.
     turn_complete_lag_s: float | None = 0.0
     late_audio_chunks: int = 0  # of an interrupted answer, after the activityStart
+    #: Agree to permessage-deflate (RFC 7692) with a client that offers it.
+    deflate: bool = False
 
     idle_timeout_s: float | None = 150.0  # without client input; None: never closes
     go_away_after_s: float | None = 540.0  # None: never

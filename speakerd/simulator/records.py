@@ -53,6 +53,7 @@ class TurnRecord:
     utterance: bytearray = field(default_factory=bytearray)  # S16_LE mono, inside the window only
     rate_hz: int = NATIVE_RATE_HZ  # of the utterance
     chunk_bytes: list[int] = field(default_factory=list)  # the size of each chunk heard
+    chunk_at: list[float] = field(default_factory=list)  # and when it came
     pictures: list[Picture] = field(default_factory=list)  # seen while it was heard
     activity_start_at: float | None = None
     first_audio_at: float | None = None
@@ -86,6 +87,7 @@ class ConnectionRecord:
     setup: dict[str, Any] | None = None  # as received
     resumed_handle: str | None = None
     ready: bool = False  # setupComplete was sent
+    ready_at: float | None = None
     handles: list[str] = field(default_factory=list)  # issued, newest last
     history: list[tuple[str, str]] = field(default_factory=list)  # told: role and text of each turn
     received: Counter[str] = field(default_factory=Counter)  # messages by kind

@@ -32,6 +32,7 @@ from speakerd.simulator.minting import PostingConnection
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.setup import Credential
 from speakerd.simulator.tokens import LIFE_S, START_S
+from speakerd.simulator.traffic import Traffic, traffic
 from speakerd.simulator.wire import ABNORMAL_CLOSURE, Deafen, Hangup, Output, Reset, Send
 from speakerd.simulator.world import World
 
@@ -89,7 +90,7 @@ class Simulator:
                     process_request=self._process_request,
                     create_connection=PostingConnection,
                     ping_interval=None,  # the real server does not ping
-                    compression=None,
+                    compression="deflate" if self.options.deflate else None,
                     max_size=_LARGEST_FRAME_BYTES,
                     close_timeout=_CLOSE_TIMEOUT_S,
                 )
@@ -158,6 +159,12 @@ class Simulator:
     def open_connections(self) -> int:
         """How many sockets are open."""
         return len(self._links)
+
+    def traffic(self) -> Traffic:
+        """What has gone over the newest open connection; LookupError if there is none."""
+        for link in reversed(self._links.values()):
+            return link.traffic()
+        raise LookupError("no connection is open")
 
     async def wait_for(self, condition: Callable[[], T], timeout_s: float = 5.0) -> T:
         """Wait until ``condition()`` is true, and give what it was.
@@ -313,6 +320,10 @@ class _Link:
                 reason = self._websocket.close_reason or ""
                 self.core.ended(time.monotonic(), by="client", code=code, reason=reason)
                 writer.cancel()
+
+    def traffic(self) -> Traffic:
+        """What has gone over it."""
+        return traffic(self._websocket.transport.get_extra_info("socket"))
 
     def act(self, act: faults.Act) -> None:
         """Let something happen now."""

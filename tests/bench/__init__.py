@@ -1,4 +1,4 @@
-"""What speakerd costs: the real daemon, measured from outside. ``python -m tests.bench``.
+"""What speakerd costs: the real daemon beside two others, from outside. ``python -m tests.bench``.
 
 The light and the earcons are measured by themselves.
 

@@ -1,9 +1,8 @@
-"""``python -m tests.bench``: measure everything once and print the table."""
+"""``python -m tests.bench``: measure everything, or some of it, and print the tables."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import sys
@@ -12,37 +11,49 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from speakerd.demo import speech
 from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import SpeakerdError
-from speakerd.simulator import Pacing, Simulator, SimulatorOptions
+from speakerd.simulator import Pacing, SimulatorOptions
 from speakerd.simulator.audio import write_wav
-from tests.bench import earcons, idle, latency, light, report, start
+from tests.bench import cost, earcons, idle, latency, light, recording, report, start
+from tests.bench.contenders import NAMES, prepare
 from tests.bench.rig import noise
+from tests.bench.stages import on_stage
+from tests.bench.turns import REPLY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.bench.contenders import Stage
+
 T = TypeVar("T")
 
-_TURNS = 10
-_REPLY_S = 3.0
+#: What ``--only`` chooses from. The first four compare, the others are speakerd's own.
+PARTS = ("latency", "cost", "start", "idle", "light", "earcons")
+_ROUNDS = 3
+_TURNS = 3
 #: The server thinks for a shorter time than a real one, because nobody waits for it here.
 _TRANSCRIPTION_DELAY_S = 0.1
 _FIRST_AUDIO_DELAY_S = 0.3
 
 
 def main() -> int:
-    """Run the bench; 69 when something it needs is missing or the daemon does not behave."""
+    """Run the bench; 69 when something it needs is missing or a program does not behave."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--turns", type=_count, default=_TURNS, help="turns per scenario")
+    parser.add_argument("--turns", type=_count, default=_TURNS, help="turns in a round")
+    parser.add_argument("--rounds", type=_count, default=_ROUNDS, help="everybody has in each")
+    parser.add_argument("--only", type=_parts, default=PARTS, help=f"of {','.join(PARTS)}")
     args = parser.parse_args()
     try:
-        sections = _measure(args.turns)
+        compared, own = _Bench(args.rounds, args.turns).measure(args.only)
     except SpeakerdError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
-    print(*_heading(), "", *report.table(sections), sep="\n")
+    print(*_heading(), sep="\n")
+    if compared:
+        print("", *report.comparison(compared, NAMES), sep="\n")
+    if own:
+        print("", *report.table(own), sep="\n")
     return 0
 
 
@@ -51,6 +62,13 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least one")
     return number
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    chosen = tuple(text.split(","))
+    if unknown := [part for part in chosen if part not in PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]!r}, only {', '.join(PARTS)}")
+    return chosen
 
 
 def _heading() -> list[str]:
@@ -62,52 +80,111 @@ def _heading() -> list[str]:
     ]
 
 
-def _measure(turns: int) -> list[report.Section]:
-    spoken = speech.load()
-    with tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory, StandInCard() as card:
-        os.environ.update(card.environment())  # the bare drop() is played from here
-        reply = Path(directory) / "reply.wav"
-        write_wav(reply, noise(_REPLY_S, DAC_RATE_HZ), DAC_RATE_HZ)
-        _progress("start")
-        started, memory = _with_simulator(
-            reply, Pacing.REALTIME, lambda server: start.starts(card, server, max(3, turns // 2))
-        )
+class _Bench:
+    """One run: ``rounds`` of ``turns``."""
+
+    def __init__(self, rounds: int, turns: int) -> None:
+        self._rounds = rounds
+        self._turns = turns
+        self._compared: list[report.Comparison] = []
+        self._own: list[report.Section] = []
+
+    def measure(
+        self, parts: tuple[str, ...]
+    ) -> tuple[list[report.Comparison], list[report.Section]]:
+        """What is compared, and what is speakerd's own."""
+        if not {"light", "earcons"}.issuperset(parts):
+            with (
+                tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory,
+                StandInCard() as card,
+            ):
+                os.environ.update(card.environment())  # the card by itself is played from here
+                self._compare(parts, _Theatre(Path(directory), card))
+        if "light" in parts:
+            _progress("the light")
+            self._own.append(light.following())
+        if "earcons" in parts:
+            _progress("the earcons")
+            self._own.append(earcons.making())
+        return self._compared, self._own
+
+    def _compare(self, parts: tuple[str, ...], theatre: _Theatre) -> None:
+        rounds, turns = self._rounds, self._turns
+        _progress("nothing yet: speakerd makes its spoken notices")
+        theatre.with_server(prepare)
+        if "latency" in parts:
+            self._latency(theatre)
+        if "cost" in parts:
+            _progress("cost")
+            self._compared += theatre.with_server(lambda stage: cost.of_turns(stage, rounds, turns))
+            self._compared.append(
+                theatre.with_server(lambda stage: cost.with_deflate(stage, turns), deflate=True)
+            )
+        if "start" in parts:
+            _progress("start")
+            self._compared.append(theatre.with_server(lambda stage: start.starts(stage, rounds)))
+        if "idle" in parts:
+            _progress("idle")
+            self._compared.append(theatre.with_server(idle.idling))
+
+    def _latency(self, theatre: _Theatre) -> None:
+        rounds, turns = self._rounds, self._turns
+        _progress("the card by itself")
+        card = recording.Card.measured(theatre.card)
+        self._own.append(card.section())
+        compared = self._compared
         _progress("turns in real time")
-        steady = _with_simulator(
-            reply,
-            Pacing.REALTIME,
-            lambda server: latency.in_real_time(card, server, turns, spoken),
+        compared.append(
+            theatre.with_server(lambda stage: latency.in_real_time(stage, card, rounds, turns))
+        )
+        compared.append(
+            theatre.with_server(lambda stage: latency.with_a_minimum_press(stage, rounds * turns))
         )
         _progress("turns in bursts, and barge-in")
-        bursts, in_turn = _with_simulator(
-            reply, Pacing.BURST, lambda server: latency.in_bursts(card, server, turns)
+        compared.append(
+            theatre.with_server(
+                lambda stage: latency.in_bursts(stage, card, rounds, turns), Pacing.BURST
+            )
         )
-        _progress("idle")
-        idling = _with_simulator(reply, Pacing.REALTIME, lambda server: idle.idling(card, server))
-    _progress("the light")
-    shown = light.following()
-    _progress("the earcons")
-    made = earcons.making()
-    held = report.Section(
-        "Memory", [figure for one in (*memory, in_turn) for figure in one.figures()]
-    )
-    return [steady, bursts, shown, made, started, held, idling]
+        _progress("turns in jitter")
+        compared.append(
+            theatre.with_server(
+                lambda stage: latency.in_jitter(stage, card, rounds, turns), Pacing.JITTER
+            )
+        )
+        _progress("presses with the link down")
+        compared.append(
+            theatre.with_server(lambda stage: latency.with_the_link_down(stage, rounds * turns))
+        )
 
 
-def _with_simulator(reply: Path, pacing: Pacing, scenario: Callable[[Simulator], T]) -> T:
-    """The result of a scenario, which runs in a thread beside the simulator."""
-    options = SimulatorOptions(
-        reply=reply,
-        pacing=pacing,
-        transcription_delay_s=_TRANSCRIPTION_DELAY_S,
-        first_audio_delay_s=_FIRST_AUDIO_DELAY_S,
-    )
+class _Theatre:
+    """The card, and servers as they are needed."""
 
-    async def run() -> T:
-        async with Simulator(options) as simulator:
-            return await asyncio.to_thread(scenario, simulator)
+    def __init__(self, directory: Path, card: StandInCard) -> None:
+        self.card = card
+        self._cache = directory / "cache"
+        self._reply = directory / "reply.wav"
+        write_wav(self._reply, noise(REPLY_S, DAC_RATE_HZ), DAC_RATE_HZ)
 
-    return asyncio.run(run())
+    def with_server(
+        self,
+        scenario: Callable[[Stage], T],
+        pacing: Pacing = Pacing.REALTIME,
+        *,
+        deflate: bool = False,
+    ) -> T:
+        """The result of a scenario, which runs in a thread beside the simulator."""
+        options = SimulatorOptions(
+            reply=self._reply,
+            pacing=pacing,
+            deflate=deflate,
+            transcription_delay_s=_TRANSCRIPTION_DELAY_S,
+            first_audio_delay_s=_FIRST_AUDIO_DELAY_S,
+            turn_complete_lag_s=None,
+        )
+
+        return on_stage(self.card, self._cache, options, scenario)
 
 
 def _progress(what: str) -> None:

@@ -1,7 +1,8 @@
-"""Latencies of turns on a link that is up, and what a turn costs.
+"""How soon a person is heard, answered and obeyed: everybody's latencies, seen from outside.
 
-The press comes over the control socket: its way in is counted, that of a GPIO edge is not known.
-Times on the wire are the simulator's, when it has read the frame or sends it.
+Times on the wire are the simulator's, when it has read the frame or sends it; times of sound are
+of the card's recording, less what the card itself adds. All of speakerd's options are as shipped,
+but for a minimum press of 0 where it is compared with peers that have none.
 """
 
 from __future__ import annotations
@@ -9,121 +10,168 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speakerd.audio.pcm import PERIOD_MS
-from speakerd.errors import UnavailableError
-from tests.bench import process, recording
-from tests.bench.memory import Memory
-from tests.bench.report import Figure, Section
-from tests.bench.rig import (
-    MIN_PRESS_MS,
-    PREBUFFER_MS,
-    TAIL_MS,
-    Asked,
-    Speaker,
-    sleep_until,
-    speaker,
+from speakerd.config.settings import Settings
+from speakerd.simulator.audio import SAMPLE_BYTES
+from tests.bench import recording
+from tests.bench.contenders import NAMES, SPEAKERD, connects_ms, running
+from tests.bench.report import Comparison, Row
+from tests.bench.rig import sleep_until
+from tests.bench.turns import (
+    in_rounds,
+    known,
+    ms,
+    newest_number,
+    over,
+    reply_to,
+    say,
 )
 
 if TYPE_CHECKING:
-    from speakerd.demo.soundcard import StandInCard
-    from speakerd.simulator import Simulator, TurnRecord
+    from speakerd.simulator import TurnRecord
+    from tests.bench.contenders import Contender, Stage
+    from tests.bench.recording import Card
 
-_HELD_S = 1.0
+_TAIL_MS: int = Settings.model_fields["tail_ms"].default
+_MIN_PRESS_MS: int = Settings.model_fields["min_press_ms"].default
+_PREBUFFER_MS: int = Settings.model_fields["prebuffer_ms"].default
+#: The peers take any press for meant.
+AT_ONCE = {"SPEAKERD_MIN_PRESS_MS": "0"}
+_WITHOUT_LINGERING = {"SPEAKERD_LINGER_S": "0"}
+_FIRST_SAMPLE = "first reply byte -> first sample heard, less the card's"
 _HELD_BRIEFLY_S = 0.4
-_PAUSE_S = 0.2  # between turns: at a turn's end the conversation's handle is written to the disk
-_FIRST_SAMPLE_DIRECTION = f"≤ {PREBUFFER_MS + PERIOD_MS}: prebuffer + period"
+_PATIENT_S = 1.5  # of an answer with gaps the first sample has been heard by then
+_SETTLED_S = 0.5  # after the link has gone down
 
 
-def in_real_time(card: StandInCard, simulator: Simulator, turns: int, spoken: bytes) -> Section:
-    """Turns heard to their end, the answer at the pace of speech."""
-    trip: list[float] = []
-    to_start: list[float] = []
-    to_audio: list[float] = []
-    to_end: list[float] = []
-    to_sample: list[float] = []
-    used: list[process.Counters] = []
-    with speaker(card, simulator) as held:
-        held.wait_for_link("ready")
+def in_real_time(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
+    """Turns that are heard to their end, the answer at the pace of speech."""
+    to_start = Row("edge -> activityStart on the wire", target="≤ 2")
+    to_audio = Row("edge -> first audio on the wire")
+    to_end = Row("release, less the tail -> activityEnd", target="≤ 5")
+    to_sample = _first_sample_row()
+    first = Row("edge -> first sample sent came to the microphone", target="≤ 0: nothing is lost")
+    last = Row("release -> last sample sent came to the microphone", target="≥ 0: nothing is lost")
+
+    def measure(who: Contender) -> None:
+        tail_ms = _TAIL_MS if who.name == SPEAKERD else 0
         for _ in range(turns):
-            time.sleep(_PAUSE_S)
-            trip.append(_round_trip_ms(held))
-            before = process.counters(held.pid)
-            press = held.command("press")
-            card.play_into_microphone(spoken)
-            sleep_until(press.at + _HELD_S)
-            release = held.command("release")
-            ledger = held.turn_ended("answered")
-            used.append(process.counters(held.pid).since(before))
-            turn = simulator.turns[-1]
-            pressed_for_s = press.at + MIN_PRESS_MS / 1000
-            to_start.append(_ms(pressed_for_s, turn.activity_start_at))
-            to_audio.append(_ms(pressed_for_s, turn.first_audio_at))
-            to_end.append(_ms(release.at + TAIL_MS / 1000, turn.activity_end_at))
-            to_sample.append(_to_first_sample_ms(press, turn, ledger))
-    turn_s = f"{_HELD_S:g} s of speech, {simulator.turns[-1].reply_s:g} s of reply"
-    return Section(
-        f"Turns in real time ({turn_s})",
-        [
-            Figure("press, less the minimum press -> activityStart", "ms", to_start, "≤ 5"),
-            Figure("press, less the minimum press -> first audio", "ms", to_audio),
-            Figure("release, less the tail -> activityEnd", "ms", to_end, "≤ 10"),
-            Figure("first reply byte -> first sample", "ms", to_sample, _FIRST_SAMPLE_DIRECTION),
-            Figure("for comparison: a round trip over the control socket", "ms", trip),
-            *process.figures("a turn", used),
-        ],
+            from_bytes = stage.card.heard_bytes()
+            said = over(stage, who)
+            turn = said.record
+            to_start.add(who.name, ms(said.pressed_at, turn.activity_start_at))
+            to_audio.add(who.name, ms(said.pressed_at, turn.first_audio_at))
+            to_end.add(who.name, ms(said.released_at, turn.activity_end_at) - tail_ms)
+            to_sample.add(who.name, _first_sample_ms(stage, card, turn, from_bytes))
+            if heard := said.first_and_last_heard_ms():
+                first.add(who.name, heard[0])
+                last.add(who.name, heard[1])
+
+    in_rounds(stage, rounds, measure, AT_ONCE)
+    return Comparison(
+        "Turns in real time (speakerd with a minimum press of 0)",
+        [to_start, to_audio, to_end, to_sample, first, last],
     )
 
 
-def in_bursts(card: StandInCard, simulator: Simulator, turns: int) -> tuple[Section, Memory]:
-    """Turns whose answer comes at once and is spoken into; and the memory used meanwhile."""
-    to_sample: list[float] = []
-    to_silence: list[float] = []
-    memory = Memory("in a turn")
-    chance = random.Random(0)  # noqa: S311 - moments anywhere in a block of the card
-    with speaker(card, simulator) as held:
-        held.wait_for_link("ready")
-        press = held.command("press")
+def with_a_minimum_press(stage: Stage, turns: int) -> Comparison:
+    """What is held back until the press is meant: speakerd alone, as shipped."""
+    to_start = Row("minimum press over -> activityStart on the wire")
+    to_backlog = Row("minimum press over -> whole backlog on the wire", target="≤ 20")
+    with running(SPEAKERD, stage) as speakerd:
+        speakerd.wait_for_connection()
+        speakerd.wait_for_line()
+        over(stage, speakerd)
         for _ in range(turns):
-            sleep_until(press.at + _HELD_BRIEFLY_S)
-            held.command("release")
-            held.wait_for(lambda event: event.get("state") == "speaking")
-            turn = simulator.turns[-1]
-            time.sleep(chance.uniform(0.2, 0.4))
-            memory.look(held.pid)
-            barge_in = held.command("press")
-            to_silence.append(recording.heard_after_ms(card, barge_in.at))
-            to_sample.append(_to_first_sample_ms(press, turn, held.turn_ended("stopped")))
-            press = barge_in
-    floor = [recording.bare_drop_ms(card) for _ in range(turns)]
-    return Section(
-        "Turns with the reply in one burst, spoken into",
-        [
-            Figure("first reply byte -> first sample", "ms", to_sample, _FIRST_SAMPLE_DIRECTION),
-            Figure("press -> last sample heard, with the card's lag", "ms", to_silence),
-            Figure("a bare drop() -> last sample heard, likewise", "ms", floor),
-            Figure(
-                "press -> last sample heard, less the median lag",
-                "ms",
-                [value - statistics.median(floor) for value in to_silence],
-                "≤ 30",
-            ),
-        ],
-    ), memory
+            said = over(stage, speakerd)
+            meant_at = said.pressed_at + _MIN_PRESS_MS / 1000
+            to_start.add(SPEAKERD, ms(meant_at, said.record.activity_start_at))
+            to_backlog.add(SPEAKERD, ms(meant_at, caught_up_at(said.record)))
+    title = f"Turns in real time (speakerd as shipped: a minimum press of {_MIN_PRESS_MS} ms)"
+    return Comparison(title, [to_start, to_backlog])
 
 
-def _round_trip_ms(held: Speaker) -> float:
-    asked = held.command("status")
-    return _ms(asked.at, asked.answered_at)
+def in_bursts(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
+    """Turns whose answer comes at once and is spoken into."""
+    to_sample = _first_sample_row()
+    to_silence = Row("edge -> last sample heard, less the card's", target="≤ 20")
+    chance = random.Random(0)  # noqa: S311 - moments anywhere in a block of the card
+
+    def measure(who: Contender) -> None:
+        from_bytes = stage.card.heard_bytes()
+        turn = say(stage, who, _HELD_BRIEFLY_S).record
+        for _ in range(turns):
+            sleep_until(known(turn.first_reply_at) + chance.uniform(0.2, 0.4))
+            to_sample.add(who.name, _first_sample_ms(stage, card, turn, from_bytes))
+            from_bytes, number = stage.card.heard_bytes(), newest_number(stage) + 1
+            edge_at = who.press()
+            silence_ms = recording.heard_after_ms(stage.card, edge_at)
+            to_silence.add(who.name, silence_ms - statistics.median(card.drop_ms))
+            who.release()
+            turn = reply_to(stage, number)
+
+    in_rounds(stage, rounds, measure, AT_ONCE)
+    return Comparison("Turns with the answer in one burst, spoken into", [to_sample, to_silence])
 
 
-def _to_first_sample_ms(press: Asked, turn: TurnRecord, ledger: dict[str, Any]) -> float:
-    """From the simulator's first reply byte to the daemon's first sample: two clocks that agree."""
-    return _ms(turn.first_reply_at, press.handled_at + ledger["first_sample_ms"] / 1000)
+def in_jitter(stage: Stage, card: Card, rounds: int, turns: int) -> Comparison:
+    """Turns whose answer comes with gaps; it is stopped before its end."""
+    to_sample = Row(_FIRST_SAMPLE)
+
+    def measure(who: Contender) -> None:
+        for _ in range(turns):
+            from_bytes = stage.card.heard_bytes()
+            turn = say(stage, who, _HELD_BRIEFLY_S).record
+            sleep_until(known(turn.first_reply_at) + _PATIENT_S)
+            to_sample.add(who.name, _first_sample_ms(stage, card, turn, from_bytes))
+
+    in_rounds(stage, rounds, measure, AT_ONCE)
+    return Comparison("Turns with the answer in jitter, gaps of up to 400 ms", [to_sample])
 
 
-def _ms(since: float | None, until: float | None) -> float:
-    if since is None or until is None:
-        raise UnavailableError("a turn ended well without one of its milestones")
-    return 1000 * (until - since)
+def with_the_link_down(stage: Stage, turns: int) -> Comparison:
+    """Presses that have to connect first, beside what a connection takes by itself."""
+    to_audio = Row("edge -> first audio on the wire (the others: a connection alone)")
+    with running(SPEAKERD, stage, AT_ONCE | _WITHOUT_LINGERING) as speakerd:
+        speakerd.wait_for_connection()
+        speakerd.wait_for_line()
+        over(stage, speakerd)
+        for _ in range(turns):
+            speakerd.wait_for_disconnection()
+            time.sleep(_SETTLED_S)
+            said = over(stage, speakerd)
+            to_audio.add(SPEAKERD, ms(said.pressed_at, said.record.first_audio_at))
+    for name in NAMES:
+        if name != SPEAKERD:
+            for value in connects_ms(stage, name, turns):
+                to_audio.add(name, value)
+    return Comparison("A press with the link down", [to_audio])
+
+
+def _first_sample_row() -> Row:
+    target = f"≤ {_PREBUFFER_MS + PERIOD_MS}: prebuffer + period"
+    return Row(_FIRST_SAMPLE, target=target)
+
+
+def _first_sample_ms(stage: Stage, card: Card, turn: TurnRecord, from_bytes: int) -> float:
+    """From the simulator's first reply byte; watches the card for a while."""
+    origin = recording.line(stage.card, time.monotonic() + recording.WATCHED_S)
+    sound = bytes(turn.reply)
+    heard_at = recording.first_heard_at(stage.card, sound, from_bytes, origin)
+    return ms(turn.first_reply_at, heard_at) - statistics.median(card.write_ms)
+
+
+def caught_up_at(turn: TurnRecord) -> float:
+    """When no more of the utterance was missing than in its second half just before a chunk."""
+    missing_s = []  # of each chunk: when it came, less how much of the utterance had come with it
+    usual_s = []  # the same, just before it came
+    heard_s = 0.0
+    for at, size in zip(turn.chunk_at, turn.chunk_bytes, strict=True):
+        usual_s.append(at - heard_s)
+        heard_s += size / SAMPLE_BYTES / turn.rate_hz
+        missing_s.append(at - heard_s)
+    most_s = max(usual_s[len(usual_s) // 2 :])
+    number = next(number for number, one in enumerate(missing_s) if one <= most_s)
+    return turn.chunk_at[number]

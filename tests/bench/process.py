@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.report import Figure
+from tests.bench.report import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _PLUGIN_THREAD = "threaded-ml"
 _KIB_PER_MIB = 1024
@@ -74,19 +74,30 @@ def wakeups(pid: int, threads: Iterable[int]) -> int:
     return sum(int(_fields(task)["voluntary_ctxt_switches"]) for task in tasks)
 
 
-def figures(name: str, used: Sequence[Counters]) -> list[Figure]:
-    """``used`` as rows of the table, each of :meth:`Counters.since`."""
-    return [
-        Figure(f"{name}: CPU", "ms", [1000 * one.cpu_s for one in used]),
-        Figure("  less the card's plugin", "ms", [1000 * _own_cpu_s(one) for one in used]),
-        Figure(f"{name}: wake-ups", "", [one.wakeups for one in used]),
-        Figure("  less the card's plugin", "", [one.wakeups - one.plugin_wakeups for one in used]),
-        Figure(f"{name}: context switches", "", [one.switches for one in used]),
-    ]
+class Rows:
+    """What was used of a process, again and again, as rows of the table.
 
+    The targets are for what is left without the card's plugin.
+    """
 
-def _own_cpu_s(used: Counters) -> float:
-    return used.cpu_s - used.plugin_cpu_s
+    def __init__(self, what: str, cpu_target: str = "", wakeups_target: str = "") -> None:
+        self._cpu = Row(f"{what}: CPU", "ms")
+        self._own_cpu = Row("  less the card's plugin", "ms", cpu_target)
+        self._wakeups = Row(f"{what}: wake-ups", "")
+        self._own_wakeups = Row("  less the card's plugin", "", wakeups_target)
+        self._switches = Row(f"{what}: context switches", "")
+
+    def add(self, program: str, used: Counters) -> None:
+        """What ``program`` has used, from :meth:`Counters.since`."""
+        self._cpu.add(program, 1000 * used.cpu_s)
+        self._own_cpu.add(program, 1000 * (used.cpu_s - used.plugin_cpu_s))
+        self._wakeups.add(program, used.wakeups)
+        self._own_wakeups.add(program, used.wakeups - used.plugin_wakeups)
+        self._switches.add(program, used.switches)
+
+    def all(self) -> list[Row]:
+        """In the order of the table."""
+        return [self._cpu, self._own_cpu, self._wakeups, self._own_wakeups, self._switches]
 
 
 def _cpu_s(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""From exec to READY and to the connection, beside what the interpreter needs for the imports."""
+"""From exec to READY, to the first press that counts, and to the connection."""
 
 from __future__ import annotations
 
@@ -7,51 +7,58 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.bench.memory import Memory
-from tests.bench.report import Figure, Section
-from tests.bench.rig import speaker
+from tests.bench import process
+from tests.bench.contenders import BARE, FLOOR, NAMES, SPEAKERD, Daemon, running
+from tests.bench.latency import AT_ONCE
+from tests.bench.report import Comparison, Row
+from tests.bench.rig import sleep_until
+from tests.bench.turns import HELD_S, ms, newest_number, reply_to
 
 if TYPE_CHECKING:
-    from speakerd.demo.soundcard import StandInCard
-    from speakerd.simulator import Simulator
+    from tests.bench.contenders import Stage
 
-#: All that `speakerd run` imports before READY, the button's thread included.
-_IMPORTS = (
-    "import speakerd.cli, speakerd.daemon, speakerd.config.settings, gpiozero.pins.mock; "
-    "import os; os._exit(0)"
-)
-_SETTLED_S = 0.3  # after the connection stands, before its memory is looked at
+#: What each has to import: all of speakerd's before READY, the button's thread included.
+_IMPORTS = {
+    SPEAKERD: "speakerd.cli, speakerd.daemon, speakerd.config.settings, gpiozero.pins.mock",
+    BARE: "asyncio, alsaaudio, google.genai, gpiozero.pins.mock",
+    FLOOR: "asyncio, alsaaudio, gpiozero.pins.mock, websockets.asyncio.client, json, base64",
+}
+_READY_TARGET = "≤ 1.2 of its imports"
 
 
-def starts(card: StandInCard, simulator: Simulator, times: int) -> tuple[Section, list[Memory]]:
-    """Start the daemon ``times``, and the bare imports in between."""
-    ready: list[float] = []
-    connected: list[float] = []
-    imports: list[float] = []
-    at_ready = Memory("at READY, before the SDK is loaded")
-    linked = Memory("idle, link up")
-    _imports_ms()  # the first one reads the files from the disk
+def starts(stage: Stage, times: int) -> Comparison:
+    """Start everybody ``times``: left alone, and with the button pressed as soon as can be."""
+    imports = Row("the interpreter alone, with all of its imports")
+    ready = Row("exec -> READY", target=_READY_TARGET)
+    connected = Row("exec -> connected")
+    counts = Row("exec -> first press that counts")
+    heard = Row("exec -> first audio of that press on the wire")
+    rss = Row("RSS at READY", "MiB")
+    for name in NAMES:
+        _imports_ms(name)  # the first one reads the files from the disk
     for _ in range(times):
-        imports.append(_imports_ms())
-        with speaker(card, simulator) as started:
-            at_ready.look(started.pid)
-            executed_at = time.monotonic() - started.ready_s
-            started.wait_for_link("ready")
-            ready.append(1000 * started.ready_s)
-            connected.append(1000 * (time.monotonic() - executed_at))
-            time.sleep(_SETTLED_S)
-            linked.look(started.pid)
-    return Section(
-        "Start",
-        [
-            Figure("exec -> READY", "ms", ready),
-            Figure("exec -> all that READY needs imported", "ms", imports),
-            Figure("exec -> connected", "ms", connected),
-        ],
-    ), [at_ready, linked]
+        for name in NAMES:
+            imports.add(name, _imports_ms(name))
+            with running(name, stage) as started:
+                if isinstance(started, Daemon):
+                    ready.add(name, 1000 * started.process.ready_s)
+                    rss.add(name, process.rss_mib(started.pid))
+                connection = started.wait_for_connection()
+                connected.add(name, ms(started.began_at, connection.ready_at))
+            with running(name, stage, AT_ONCE, wait=False) as started:
+                number = newest_number(stage) + 1
+                started.press()
+                line_at = started.wait_for_line()
+                sleep_until(line_at + HELD_S)
+                started.release()
+                turn = reply_to(stage, number)
+                counts.add(name, ms(started.began_at, line_at))
+                heard.add(name, ms(started.began_at, turn.first_audio_at))
+    return Comparison("Start", [imports, ready, connected, counts, heard, rss])
 
 
-def _imports_ms() -> float:
+def _imports_ms(name: str) -> float:
+    program = f"import {_IMPORTS[name]}; import os; os._exit(0)"
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True)
     return 1000 * (time.monotonic() - began)

@@ -164,6 +164,47 @@ async def test_the_records(simulator: Simulator) -> None:
     assert DEFAULT_KEY not in repr(connection)
 
 
+async def test_when_it_was_set_up_and_when_each_chunk_came(simulator: Simulator) -> None:
+    async with dial(simulator) as socket:
+        await send(socket, setup(), ACTIVITY_START, audio(), audio(), ACTIVITY_END)
+        await read(socket, "turnComplete")
+    [turn], [connection] = simulator.turns, simulator.connections
+    assert connection.ready_at is not None
+    assert turn.activity_start_at is not None
+    assert turn.first_audio_at == turn.chunk_at[0]
+    assert connection.opened_at <= connection.ready_at <= turn.activity_start_at
+    assert len(turn.chunk_at) == len(turn.chunk_bytes) == 2
+
+
+async def test_what_goes_over_a_connection_is_counted(simulator: Simulator) -> None:
+    async with dial(simulator, compression=None) as socket:
+        await send(socket, setup())
+        await read(socket, "setupComplete")
+        before = simulator.traffic()
+        await send(socket, ACTIVITY_START, audio(), ACTIVITY_END)
+        await read(socket, "turnComplete")
+        await send(socket, audio())  # and with it the acknowledgement of what was sent before
+        await simulator.wait_for(
+            lambda: simulator.traffic().sent - before.sent > len(simulator.turns[0].reply)
+        )
+        assert simulator.traffic().received - before.received > len(CHUNK)
+    await simulator.wait_for(lambda: simulator.open_connections == 0)
+    with pytest.raises(LookupError):
+        simulator.traffic()
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+async def test_compression_is_agreed_to_or_not(*, agrees: bool) -> None:
+    async with Simulator(SimulatorOptions(speed=0, deflate=agrees)) as simulator:
+        async with dial(simulator) as socket:
+            await send(socket, setup(), ACTIVITY_START, audio(), ACTIVITY_END)
+            await read(socket, "turnComplete")
+            assert [one.name for one in socket.protocol.extensions] == (
+                ["permessage-deflate"] if agrees else []
+            )
+        assert simulator.turns[0].utterance == CHUNK
+
+
 async def test_only_so_much_is_remembered() -> None:
     async with Simulator(SimulatorOptions(speed=0, keep=2)) as simulator:
         for _ in range(3):

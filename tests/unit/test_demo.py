@@ -144,6 +144,12 @@ def test_a_daemon_that_does_not_come_up_is_quoted_and_leaves_nothing(tmp_path: P
     assert not (tmp_path / "notify.sock").exists()
 
 
+def test_the_daemon_may_be_run_by_another_command(tmp_path: Path) -> None:
+    command = ("sh", "-c", 'echo "in place of it: $SPEAKERD_STATE_DIRECTORY"; exit 3')
+    with pytest.raises(UnavailableError, match=f"in place of it: {tmp_path}"):
+        DaemonProcess(tmp_path, {}, command=command).__enter__()
+
+
 def test_the_callers_own_options_do_not_reach_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
