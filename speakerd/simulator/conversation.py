@@ -15,7 +15,7 @@ from speakerd.simulator.catalogue import ABORTED, BAD_ARGUMENT, SCHEDULING, Clos
 from speakerd.simulator.detection import Detector, Sensitivity, Speech
 from speakerd.simulator.faults import CancelCalls, Pause, Phase, Planned, ToolCall, ToolCalls
 from speakerd.simulator.machine import AUTOMATIC_TABLE, TABLE, Action, Input, State
-from speakerd.simulator.records import Outcome, Picture, Tokens, TurnRecord
+from speakerd.simulator.records import Chunk, Outcome, Picture, Tokens, TurnRecord
 from speakerd.simulator.reply import (
     Call,
     Complete,
@@ -320,6 +320,7 @@ class Conversation:
             turn.first_reply_at = self._wire.now
             self._wire.note(f"turn {turn.number}: the answer begins")
         turn.reply += pcm
+        turn.reply_chunks.append(Chunk(self._wire.now, len(pcm)))
 
     def _complete(self, turn: TurnRecord) -> None:
         context = self._session.tokens.plus(Tokens(text=self._config.instruction_tokens))

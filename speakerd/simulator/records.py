@@ -28,6 +28,13 @@ class Picture(NamedTuple):
     after_bytes: int  # of the utterance
 
 
+class Chunk(NamedTuple):
+    """A piece of an answer that was sent."""
+
+    at: float
+    size_bytes: int
+
+
 class Tokens(NamedTuple):
     """The size of something that was said or shown, by what it is."""
 
@@ -59,6 +66,7 @@ class TurnRecord:
     first_audio_at: float | None = None
     activity_end_at: float | None = None  # for a text turn: when the text came
     reply: bytearray = field(default_factory=bytearray)  # 24 kHz S16_LE mono, as sent
+    reply_chunks: list[Chunk] = field(default_factory=list)  # as it was sent
     first_reply_at: float | None = None
     completed_at: float | None = None
     tool_responses: list[dict[str, Any]] = field(default_factory=list)

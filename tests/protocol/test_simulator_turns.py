@@ -87,11 +87,22 @@ def test_what_is_said_is_recorded() -> None:
     assert (turn.number, turn.connection, turn.kind, turn.context) == (1, 1, "speech", ())
     assert turn.utterance == CHUNK + CHUNK[:100]
     assert turn.chunk_bytes == [len(CHUNK), 100]
+    assert turn.chunk_at == [1002.0, 1002.0]
     assert (turn.activity_start_at, turn.first_audio_at) == (1001.0, 1002.0)
     assert (turn.activity_end_at, turn.first_reply_at) == (1003.0, 1003.5)
     assert turn.completed_at == 1003.5
     assert turn.reply == reply_pcm(client.messages)
     assert server.notes.utterances == [turn]
+
+
+def test_each_chunk_of_an_answer_is_recorded_with_its_time() -> None:
+    client = Server(pacing=Pacing.REALTIME, chunk_ms=40, generation_rate=1.0).set_up()
+    client.say(chunks=1)  # 100 ms, which the parrot repeats
+    sent_at = client.server.now
+    client.wait(5)
+    at = [chunk.at - sent_at for chunk in client.turn.reply_chunks]
+    assert at == pytest.approx([0.5, 0.54, 0.58])
+    assert [chunk.size_bytes for chunk in client.turn.reply_chunks] == [1920, 1920, 960]
 
 
 def test_usage_counts_the_whole_context() -> None:
