@@ -115,6 +115,16 @@ def pss_mib(pid: int) -> float:
     return _mib(_fields(Path(f"/proc/{pid}/smaps_rollup"))["Pss"])
 
 
+def peak_rss_mib(pid: int) -> float:
+    """The most it has ever held in memory, shared pages included."""
+    return _mib(_fields(Path(f"/proc/{pid}/status"))["VmHWM"])
+
+
+def descriptors(pid: int) -> int:
+    """How many files, sockets and the like it has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def _fields(path: Path) -> dict[str, str]:
     pairs = (line.partition(":") for line in path.read_text().splitlines())
     return {name: value.strip() for name, _, value in pairs}
