@@ -15,7 +15,20 @@ from speakerd.demo.soundcard import DAC_RATE_HZ, StandInCard
 from speakerd.errors import SpeakerdError
 from speakerd.simulator import Pacing, SimulatorOptions
 from speakerd.simulator.audio import write_wav
-from tests.bench import cost, earcons, idle, latency, light, recording, report, start
+from tests.bench import (
+    cost,
+    earcons,
+    growth,
+    idle,
+    instructions,
+    latency,
+    light,
+    outage,
+    recording,
+    report,
+    robustness,
+    start,
+)
 from tests.bench.contenders import NAMES, prepare
 from tests.bench.rig import noise
 from tests.bench.stages import on_stage
@@ -28,10 +41,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What ``--only`` chooses from. The first four compare, the others are speakerd's own.
-PARTS = ("latency", "cost", "start", "idle", "light", "earcons")
+#: What ``--only`` chooses from. The first five compare, the others are speakerd's own.
+PARTS = (
+    *("latency", "cost", "start", "idle", "robustness"),
+    *("growth", "outage", "light", "earcons", "instructions"),
+)
+_WITHOUT_CARD = {"light", "earcons", "instructions"}
 _ROUNDS = 3
 _TURNS = 3
+_GROWN_TURNS = 1000
+_SPOKEN_S = 60
 #: The server thinks for a shorter time than a real one, because nobody waits for it here.
 _TRANSCRIPTION_DELAY_S = 0.1
 _FIRST_AUDIO_DELAY_S = 0.3
@@ -42,10 +61,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--turns", type=_count, default=_TURNS, help="turns in a round")
     parser.add_argument("--rounds", type=_count, default=_ROUNDS, help="everybody has in each")
+    parser.add_argument("--grown", type=_count, default=_GROWN_TURNS, help="turns of growth")
+    parser.add_argument("--spoken", type=_count, default=_SPOKEN_S, help="seconds into an outage")
     parser.add_argument("--only", type=_parts, default=PARTS, help=f"of {','.join(PARTS)}")
     args = parser.parse_args()
     try:
-        compared, own = _Bench(args.rounds, args.turns).measure(args.only)
+        compared, own = _Bench(args.rounds, args.turns, args.grown, args.spoken).measure(args.only)
     except SpeakerdError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
@@ -81,11 +102,13 @@ def _heading() -> list[str]:
 
 
 class _Bench:
-    """One run: ``rounds`` of ``turns``."""
+    """One run: ``rounds`` of ``turns``, ``grown`` turns in one daemon, ``spoken_s`` offline."""
 
-    def __init__(self, rounds: int, turns: int) -> None:
+    def __init__(self, rounds: int, turns: int, grown: int, spoken_s: int) -> None:
         self._rounds = rounds
         self._turns = turns
+        self._grown = grown
+        self._spoken_s = spoken_s
         self._compared: list[report.Comparison] = []
         self._own: list[report.Section] = []
 
@@ -93,19 +116,24 @@ class _Bench:
         self, parts: tuple[str, ...]
     ) -> tuple[list[report.Comparison], list[report.Section]]:
         """What is compared, and what is speakerd's own."""
-        if not {"light", "earcons"}.issuperset(parts):
+        if not _WITHOUT_CARD.issuperset(parts):
             with (
                 tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory,
                 StandInCard() as card,
             ):
                 os.environ.update(card.environment())  # the card by itself is played from here
-                self._compare(parts, _Theatre(Path(directory), card))
+                theatre = _Theatre(Path(directory), card)
+                self._compare(parts, theatre)
+                self._endure(parts, theatre)
         if "light" in parts:
             _progress("the light")
             self._own.append(light.following())
         if "earcons" in parts:
             _progress("the earcons")
             self._own.append(earcons.making())
+        if "instructions" in parts:
+            _progress("instructions")
+            self._own.append(instructions.counted())
         return self._compared, self._own
 
     def _compare(self, parts: tuple[str, ...], theatre: _Theatre) -> None:
@@ -126,6 +154,20 @@ class _Bench:
         if "idle" in parts:
             _progress("idle")
             self._compared.append(theatre.with_server(idle.idling))
+
+    def _endure(self, parts: tuple[str, ...], theatre: _Theatre) -> None:
+        card, cache, directory = theatre.card, theatre.cache, theatre.directory
+        if "robustness" in parts:
+            compared, own = robustness.under_all_conditions(card, cache, _progress)
+            self._compared += compared
+            self._own += own
+        if "growth" in parts:
+            _progress(f"{self._grown} turns, and a long answer")
+            self._own.append(growth.turns(card, cache, directory, self._grown))
+            self._own.append(growth.long_answer(card, cache, directory))
+        if "outage" in parts:
+            _progress(f"{self._spoken_s} s spoken into an outage")
+            self._own.append(outage.spoken_offline(card, cache, directory, self._spoken_s, times=1))
 
     def _latency(self, theatre: _Theatre) -> None:
         rounds, turns = self._rounds, self._turns
@@ -163,7 +205,8 @@ class _Theatre:
 
     def __init__(self, directory: Path, card: StandInCard) -> None:
         self.card = card
-        self._cache = directory / "cache"
+        self.directory = directory
+        self.cache = directory / "cache"
         self._reply = directory / "reply.wav"
         write_wav(self._reply, noise(REPLY_S, DAC_RATE_HZ), DAC_RATE_HZ)
 
@@ -184,7 +227,7 @@ class _Theatre:
             turn_complete_lag_s=None,
         )
 
-        return on_stage(self.card, self._cache, options, scenario)
+        return on_stage(self.card, self.cache, options, scenario)
 
 
 def _progress(what: str) -> None:
