@@ -3,7 +3,7 @@
 A reply starts when its prebuffer is full, when all of it has come, or when a clip waits behind
 it. When the queue runs dry, silence follows the last sample (a sound card that runs dry plays its
 old buffer again); what comes before all was heard is played at once. When all was heard the reply
-has drained if it is finished, else it is starved: it goes on when the prebuffer is full again.
+has drained if it is finished, else it is starved: it goes on when the shortest prebuffer is full.
 What is fed after it has drained is played too (PlaybackResumed) and drains again.
 
 A DAC that swallows what it wakes by gets ``wake_ms`` of silence before the first sound after a
@@ -274,7 +274,8 @@ class Playlist:
         reply = self._reply
         if sound.turn is None or reply is None or reply.flowing or reply.finished:
             return False
-        prebuffer_bytes = bytes_of_ms(self._prebuffer.size_ms, sound.rate_hz)
+        size_ms = self._prebuffer.again_ms if reply.started else self._prebuffer.size_ms
+        prebuffer_bytes = bytes_of_ms(size_ms, sound.rate_hz)
         return reply.queued_bytes < prebuffer_bytes and self._sounds[-1].turn is not None
 
     def _fill(self, out: Output) -> None:

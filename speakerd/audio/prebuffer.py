@@ -6,7 +6,7 @@ what it has grown by is taken back, again and again: a long prebuffer is a late 
 
 What counts is a gap up to ``LONGEST_GAP_S`` that the longest prebuffer would have covered.
 All others are the model's pauses (it waits for a tool, it thinks) or beyond any cure here, and
-change nothing.
+change nothing. A reply that has starved goes on with the shortest prebuffer all the same.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ class Prebuffer:
     def size_ms(self) -> int:
         """How much is to be queued."""
         return self._least_ms + self._growth_ms
+
+    @property
+    def again_ms(self) -> int:
+        """How much is to be queued where a reply goes on that was starved: the least.
+
+        The silence that it had is a head start already, and more of it would be heard as well.
+        """
+        return self._least_ms
 
     def starved(self, now: float) -> None:
         """All of the reply that has come was heard, and it is not finished."""

@@ -116,6 +116,25 @@ def test_after_starving_the_prebuffer_is_filled_again(player: Player) -> None:
     assert player.playlist.underruns == 0
 
 
+def test_after_starving_what_the_prebuffer_has_grown_by_is_for_the_next_reply() -> None:
+    player = Player(prebuffer_ms=100, prebuffer_max_ms=600)
+    player.playlist.expect(1)
+    player.feed(reply(100, 1))
+    player.run(0.4)  # 300 ms too late: the next prebuffer has 440 ms
+    player.feed(reply(100, 2))
+    player.run(0.01)
+    assert player.said == ["Started", "Starved", "Resumed"]
+    player.finish()
+    player.run(0.5)
+    player.playlist.expect(2)
+    player.feed(reply(400, 3), turn=2)
+    player.run(0.01)
+    assert player.said[3:] == ["Drained"]
+    player.feed(reply(40, 4), turn=2)
+    player.run(0.01)
+    assert player.said[4:] == ["Started"]
+
+
 def test_what_comes_before_the_last_sample_is_heard_needs_no_prebuffer(player: Player) -> None:
     player.feed(reply(100, 1))
     player.run(0.08)
