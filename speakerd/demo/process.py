@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60.0
 #: The daemon promises two.
 STOP_TIMEOUT_S = 5.0
-COMMAND = (sys.executable, "-m", "speakerd", "run")
+#: What follows the interpreter
+COMMAND = ("-m", "speakerd", "run")
 
 
 class DaemonProcess:
     """``speakerd run`` in ``directory``, which gets its socket, state and log.
 
     Entering waits for READY (unless told not to), leaving stops it by SIGTERM. The environment is
-    that of the caller without its own SPEAKERD options, and with ``environment`` on top. What is
-    run is ``command``, which may be a way of its own to run the same. Raises
+    that of the caller without its own SPEAKERD options, and with ``environment`` on top. What the
+    interpreter runs is ``command``, which may be a way of its own to the same. Raises
     :class:`~speakerd.errors.UnavailableError` with the daemon's last words if it does not come up.
     """
 
@@ -69,7 +70,7 @@ class DaemonProcess:
             log = undo.enter_context(self.log.open("wb"))
             self.began_at = time.monotonic()
             self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
-                self._command,
+                (sys.executable, *self._command),
                 env=self.environment(),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,

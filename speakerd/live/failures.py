@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from google.genai.errors import APIError
 
 
-#: connect(2), of a machine without a route, or whose network card is down
-_NO_WAY_OUT = {errno.ENETUNREACH, errno.ENETDOWN}
+#: connect(2): without a route, with a network card that is down, or where somebody on the way says
+#: at once that there is no such server; the service has not seen anything of it.
+_NO_WAY_OUT = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.ECONNREFUSED}
 
 
 def of_close(error: APIError) -> Failure:

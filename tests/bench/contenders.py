@@ -215,7 +215,7 @@ def _peer(name: str, directory: Path, stage: Stage) -> Iterator[Contender]:
     with _listening(directory / "finger.sock") as listener, path.open("wb") as log:
         began_at = time.monotonic()
         process = subprocess.Popen(
-            _command(_PEERS[name], *devices),
+            (sys.executable, *_command(_PEERS[name], *devices)),
             env=dict(os.environ) | _surroundings(stage, listener),
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -234,7 +234,7 @@ def _peer(name: str, directory: Path, stage: Stage) -> Iterator[Contender]:
 
 
 def _command(*program: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "tests.bench.finger", *program)
+    return ("-m", "tests.bench.finger", *program)
 
 
 def _surroundings(stage: Stage, listener: socket.socket | None = None) -> dict[str, str]:

@@ -145,7 +145,8 @@ def test_a_daemon_that_does_not_come_up_is_quoted_and_leaves_nothing(tmp_path: P
 
 
 def test_the_daemon_may_be_run_by_another_command(tmp_path: Path) -> None:
-    command = ("sh", "-c", 'echo "in place of it: $SPEAKERD_STATE_DIRECTORY"; exit 3')
+    program = "import os; print('in place of it:', os.environ['SPEAKERD_STATE_DIRECTORY'])"
+    command = ("-c", program)
     with pytest.raises(UnavailableError, match=f"in place of it: {tmp_path}"):
         DaemonProcess(tmp_path, {}, command=command).__enter__()
 

@@ -76,13 +76,14 @@ def test_what_a_connection_attempt_raises_is_sorted(error: Exception, kind: Fail
         (OSError(errno.ENETUNREACH, "Network is unreachable"), False),
         (OSError(errno.ENETDOWN, "Network is down"), False),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), False),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), False),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), False),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), True),
         (TimeoutError(), True),
         (close(1011, "Internal error encountered."), True),
     ],
 )
-def test_whether_anything_has_left_this_machine(error: Exception, went_out: bool) -> None:
+def test_whether_the_server_has_seen_anything_of_it(error: Exception, went_out: bool) -> None:
     assert of_connecting(error).went_out is went_out
 
 
