@@ -88,8 +88,8 @@ class Failure:
     ``code`` is the WebSocket close code (RFC 6455), or None where there was no close frame to
     read it from. ``text`` is the server's reason or the operating system's message, fit for the
     journal: it is made one line that no terminal takes for orders. ``feature`` is the part of the
-    setup that the reason names. ``went_out`` is False where the server has seen nothing of it: there
-    is no network, no address for the server's name, nobody at that address, or no token.
+    setup that the reason names. ``went_out`` is False where the server has seen nothing of it:
+    there is no network, no address for the server's name, nobody at that address, or no token.
     """
 
     kind: FailureKind

@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from speakerd.audio import heap
 from speakerd.audio.pcm import (
     PERIOD_MS,
     PLAYABLE_RATES_HZ,
@@ -125,6 +126,7 @@ class Playlist:
         self._end = -math.inf  # the output's position after the last sample of anything
         self._asleep = True  # the device stands still, and what it gets first may not be heard
         self._awake_from = 0  # the output's position before which there is silence only
+        self._longest_bytes = 0  # of what has waited of replies, see was_long()
         self.hungry = True  # more sound would change what step() does next
         self._drops = 0
         self.underruns = 0
@@ -160,6 +162,7 @@ class Playlist:
         if whole_bytes:
             self._sounds.append(_Sound(turn, rate_hz, memoryview(pcm)[:whole_bytes]))
             reply.queued_bytes += whole_bytes
+            self._longest_bytes = max(self._longest_bytes, reply.queued_bytes)
             reply.drained = False
             self._prebuffer.fed(self._clock())
 
@@ -187,6 +190,14 @@ class Playlist:
             self._sounds.remove(clip)
             self._post(NoticeEnded(self._drops))
         self._sounds.append(_Sound(None, rate_hz, memoryview(pcm)[:whole_bytes]))
+
+    def was_long(self) -> bool:
+        """Whether much has waited since this was asked last, and does no longer."""
+        if self._sounds:
+            return False
+        was_long = self._longest_bytes >= heap.WORTHWHILE_BYTES
+        self._longest_bytes = 0
+        return was_long
 
     def refuse(self, pcm: bytes) -> None:
         """Count reply audio that there is no device to play on."""

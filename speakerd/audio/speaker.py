@@ -19,6 +19,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from speakerd.audio import heap
 from speakerd.audio.alsa import open_playback
 from speakerd.audio.output import Output
 from speakerd.audio.pcm import PLAYBACK_RATE_HZ, retry_delays_s
@@ -64,6 +65,7 @@ class Speaker:
         open_pcm: Callable[[str, int], PlaybackPcm] = open_playback,
         retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
         idle_check_s: float = _IDLE_CHECK_S,
+        give_back: Callable[[], None] = heap.give_back,
     ) -> None:
         self._device = device
         self._post = post
@@ -71,6 +73,7 @@ class Speaker:
         self._open_pcm = open_pcm
         self._retry_delays_s = retry_delays_s
         self._idle_check_s = idle_check_s
+        self._give_back = give_back
         self._changed = threading.Condition()  # guards all that follows
         self._playlist = Playlist(
             prebuffer_ms,
@@ -216,6 +219,8 @@ class Speaker:
                     self._due_at = self._clock() + wait_s
                     if pause_s is not None:
                         self._changed.wait_for(lambda: self._poked, pause_s)
+                    elif self._playlist.was_long():
+                        self._give_back()
                     elif not self._changed.wait_for(lambda: self._poked, self._idle_check_s):
                         out.check()
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from speakerd.audio import heap
 from speakerd.audio.speaker import Speaker
 from speakerd.conversation import events as ev
 from speakerd.errors import DeviceError
@@ -327,3 +328,34 @@ def test_a_stop_in_the_middle_of_an_attempt_is_not_forgotten(events: EventLog) -
     assert thread is not None
     thread.join(20)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("seconds", "given_back"), [(30, True), (3, False)])
+def test_the_memory_of_a_long_answer_is_given_back_when_it_is_over(
+    events: EventLog, seconds: int, given_back: bool
+) -> None:
+    script = PlaybackScript(ManualClock())  # it stands still: nothing is heard
+    back = threading.Semaphore(0)
+    speaker = Speaker(
+        "scripted",
+        prebuffer_ms=100,
+        post=events.post,
+        clock=script.clock,
+        open_pcm=script.open,
+        give_back=back.release,
+    )
+    speaker.start()
+    try:
+        speaker.expect(1)
+        speaker.feed(1, reply(1000 * seconds))
+        events.wait_for(ev.PlaybackStarted)
+        speaker.drop()
+        wait_until(lambda: script.drops > 0)
+        assert back.acquire(timeout=5.0 if given_back else 0.2) is given_back
+        assert not back.acquire(blocking=False)
+    finally:
+        speaker.stop()
+
+
+def test_the_c_library_can_be_asked_for_what_it_keeps() -> None:
+    heap.give_back()
