@@ -64,13 +64,17 @@ def main() -> int:
     parser.add_argument("--grown", type=_count, default=_GROWN_TURNS, help="turns of growth")
     parser.add_argument("--spoken", type=_count, default=_SPOKEN_S, help="seconds into an outage")
     parser.add_argument("--only", type=_parts, default=PARTS, help=f"of {','.join(PARTS)}")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="all values, as JSON")
     args = parser.parse_args()
     try:
         compared, own = _Bench(args.rounds, args.turns, args.grown, args.spoken).measure(args.only)
     except SpeakerdError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
-    print(*_heading(), sep="\n")
+    heading = _heading()
+    if args.save is not None:
+        args.save.write_text(report.saved(heading, compared, own))
+    print(*heading, sep="\n")
     if compared:
         print("", *report.comparison(compared, NAMES), sep="\n")
     if own:

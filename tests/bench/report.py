@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ def comparison(sections: Sequence[Comparison], programs: Sequence[str]) -> Itera
         one.title: [(_label(row), row.cells(programs)) for row in one.rows] for one in sections
     }
     return _lines(parts, headings)
+
+
+def saved(heading: Sequence[str], compared: Sequence[Comparison], own: Sequence[Section]) -> str:
+    """All that was measured, each value of it, as JSON."""
+    whole = {
+        "heading": heading,
+        "compared": [asdict(one) for one in compared],
+        "own": [asdict(one) for one in own],
+    }
+    return json.dumps(whole, indent=1) + "\n"
 
 
 def _lines(
