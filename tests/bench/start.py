@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.bench.contenders import Stage
 
 #: What each has to import: all of speakerd's before READY, the button's thread included.
-_IMPORTS = {
+IMPORTS = {
     SPEAKERD: "speakerd.cli, speakerd.daemon, speakerd.config.settings, gpiozero.pins.mock",
     BARE: "asyncio, alsaaudio, google.genai, gpiozero.pins.mock",
     FLOOR: "asyncio, alsaaudio, gpiozero.pins.mock, websockets.asyncio.client, json, base64",
@@ -58,7 +58,7 @@ def starts(stage: Stage, times: int) -> Comparison:
 
 
 def _imports_ms(name: str) -> float:
-    program = f"import {_IMPORTS[name]}; import os; os._exit(0)"
+    program = f"import {IMPORTS[name]}; import os; os._exit(0)"
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", program], check=True)
     return 1000 * (time.monotonic() - began)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from xml.etree import ElementTree
+
 import pytest
 
 from speakerd.simulator.records import TurnRecord
+from tests.bench import plot
 from tests.bench.latency import caught_up_at
 from tests.bench.process import Counters
-from tests.bench.report import Comparison, Figure, Row, Section, comparison, table
+from tests.bench.report import Comparison, Figure, Row, Section, comparison, saved, table
 from tests.bench.rig import noise
 from tests.bench.turns import Said
 
@@ -130,3 +134,20 @@ def test_a_backlog_is_over_when_no_more_is_missing_than_usual_before_a_chunk() -
 
 def test_without_a_backlog_the_first_chunk_is_in_time() -> None:
     assert caught_up_at(chunks((10.1, 0.1), (10.2, 0.1), (10.3, 0.1))) == 10.1
+
+
+def test_what_was_measured_can_be_saved_and_drawn() -> None:
+    rows = [
+        Row("edge -> wire", values={"speakerd": [1.0, 3.0, 2.0], "bare": [4.0], "floor": [1.5]}),
+        Row("of its own & no other's", values={"speakerd": [7.0]}),
+        Row("all before", values={"speakerd": [-2.0], "bare": [-1.0]}),
+    ]
+    own = [Section("Start", [Figure("a start", "ms", [1.0])])]
+    text = saved(["a heading"], [Comparison("Turns <1>", rows)], own)
+    picture = ElementTree.fromstring(plot.drawn(json.loads(text)))  # noqa: S314 - it is our own
+    words = [one.text for one in picture.findall(".//{*}text")]
+    assert words[:4] == ["a heading", "speakerd", "bare", "floor"]
+    assert words[4:] == [
+        *("Turns <1>", "edge -> wire, ms", "2", "4", "1.5"),
+        *("all before, ms", "-2", "-1"),
+    ]
