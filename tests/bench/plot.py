@@ -2,7 +2,7 @@
 
 Each value is a dot and each median a bar, so that the spread is seen and not only told. A row has
 an axis of its own, from 0 (or the least value, below it) to the greatest. Rows that only one
-program has are left to the table.
+program has, or that are 0 for all, are left to the table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COLOURS = dict(zip(NAMES, ("#0b6bcb", "#c2410c", "#6b7280"), strict=True))
 _WIDTH, _MARGIN = 900, 20
-_AXIS_FROM, _AXIS_TO = 400, 760
+_AXIS_FROM, _AXIS_TO = 480, 800
 _LINE, _GAP, _TITLE = 13, 12, 30  # the height of a program, between rows, of a section's title
 _STYLE = "text{font:12px system-ui,sans-serif;fill:#1f2937}.title{font-weight:600;font-size:14px}"
 
@@ -37,7 +37,7 @@ def drawn(results: Mapping[str, Any]) -> str:
     body += _legend(y + 12)
     y += 18
     for section in results["compared"]:
-        rows = [row for row in section["rows"] if len(row["values"]) > 1]
+        rows = [row for row in section["rows"] if _is_worth_a_look(row)]
         if not rows:
             continue
         y += _TITLE
@@ -55,6 +55,11 @@ def drawn(results: Mapping[str, Any]) -> str:
         "</svg>",
     )
     return "\n".join(lines) + "\n"
+
+
+def _is_worth_a_look(row: Mapping[str, Any]) -> bool:
+    """Whether there is something to compare, and somebody has something of it."""
+    return len(row["values"]) > 1 and any(map(any, row["values"].values()))
 
 
 def _legend(y: float) -> Iterator[str]:
