@@ -70,7 +70,9 @@ class _Gate:
         self.utterance = utterance
         self.not_before = not_before
         self.started = False
-        self.covering: float | None = None
+        self.covering: float | None = None  # it may close when it has all until then
+        self.until = 0.0  # and does, when it has what there was as that was ordered
+        self.looked = False  # the device has been asked for that
         self.deadline = 0.0
 
 
@@ -186,6 +188,7 @@ class Microphone:
         with self._changed:
             if self._gate is not None and self._gate.utterance.turn == turn:
                 self._gate.covering = covering
+                self._gate.until = max(covering, self._clock())
                 self._gate.deadline = self._clock() + _COVER_TIMEOUT_S
                 self._complete_if_due()
                 self._changed.notify_all()
@@ -196,6 +199,7 @@ class Microphone:
             if self._gate is not None and self._gate.utterance.turn == turn:
                 self._gate.utterance.discard()
                 self._gate = None
+                self._changed.notify_all()
 
     def mute(self, *, on: bool) -> None:
         """Let go of the device and forget what it gave, or begin to capture again."""
@@ -228,12 +232,12 @@ class Microphone:
         gate = self._gate
         if gate is None:
             self._ring.append(block)
-        elif gate.covering is None or block.end <= gate.covering:
+        elif gate.covering is None or block.end <= gate.until:
             self._admit(gate, block.since(gate.not_before))
         else:
-            inside = Block(block.until(gate.covering), gate.covering)
+            inside = Block(block.until(gate.until), gate.until)
             self._admit(gate, inside.since(gate.not_before))
-            self._ring.append(Block(block.since(gate.covering), block.end))
+            self._ring.append(Block(block.since(gate.until), block.end))
 
     def _admit(self, gate: _Gate, pcm: bytes) -> None:
         if not pcm:
@@ -247,7 +251,8 @@ class Microphone:
         gate = self._gate
         if gate is None or gate.covering is None:
             return
-        covered = self._captured_until >= gate.covering
+        enough = gate.covering if gate.looked else gate.until
+        covered = self._captured_until >= enough
         if covered or self._present is False or self._clock() >= gate.deadline:
             self._complete()
 
@@ -301,6 +306,7 @@ class Microphone:
     def _capture_some(self, pcm: CapturePcm, pace: _Pace) -> bool:
         """Take up to a period, or wait for one; whether there was any."""
         captured, waiting_frames = b"", 0
+        closing = self._closing()  # before the device is asked
         if not pace.is_ahead(self._clock()):
             try:
                 captured = pcm.read()
@@ -315,10 +321,18 @@ class Microphone:
         with self._changed:
             if captured:
                 self._take(Block(captured, self._clock() - waiting_frames / CAPTURE_RATE_HZ))
+            if closing is not None and len(captured) < self._period_frames * SAMPLE_BYTES:
+                closing.looked = True  # there was no more
             self._complete_if_due()
             if waiting_frames < self._period_frames and not self._stopping:
                 self._changed.wait(self._pause_s(waiting_frames))
         return bool(captured)
+
+    def _closing(self) -> _Gate | None:
+        """The gate, if it is to close."""
+        with self._changed:
+            gate = self._gate
+            return gate if gate is not None and gate.covering is not None else None
 
     def _pause_s(self, waiting_frames: int) -> float:
         """For how long nobody wants what is being captured (the lock is held)."""

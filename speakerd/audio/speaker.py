@@ -219,10 +219,10 @@ class Speaker:
                     self._due_at = self._clock() + wait_s
                     if pause_s is not None:
                         self._changed.wait_for(lambda: self._poked, pause_s)
-                    elif self._playlist.was_long():
-                        self._give_back()
                     elif not self._changed.wait_for(lambda: self._poked, self._idle_check_s):
                         out.check()
+                        if self._playlist.was_long():  # not at once: somebody may speak now
+                            self._give_back()
         finally:
             self._position = out.written
 

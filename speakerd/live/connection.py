@@ -205,8 +205,8 @@ class Connection:
         if sound is None:
             return None
         self._report(messages.Said(audio=(sound,)))
-        if self._manners.automatic:
-            return 0.0  # it may be interrupted at any time, by nobody but the server
+        if self._manners.automatic or self._muted:
+            return 0.0  # it may be interrupted at any time, by nobody but the server; or it closes
         pcm, rate_hz = sound
         return self._lead.rest_s(self._answered, seconds_of(len(pcm), rate_hz))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -49,6 +50,12 @@ def _of_the_system(error: OSError) -> str:
     return text or "the connection was cut off"  # in the middle of the TLS handshake
 
 
+def _errors(error: OSError) -> set[int | None]:
+    """The numbers of an error; of a name with several addresses, asyncio tells them in words."""
+    each = re.findall(r"\[Errno (\d+)\]", str(error)) if error.errno is None else []
+    return {int(number) for number in each} or {error.errno}
+
+
 def _of_a_certificate(error: ssl.SSLCertVerificationError) -> str:
     """Why it is refused, and what to look at: a Pi without a network does not know the time."""
     words = error.verify_message
@@ -88,7 +95,7 @@ def of_connecting(error: Exception) -> Failure:
             reason = "the connection was cut off before the server had answered"
             failure = Failure(FailureKind.NETWORK, reason)
         case OSError():
-            went_out = error.errno not in _NO_WAY_OUT
+            went_out = not _errors(error) <= _NO_WAY_OUT
             failure = Failure(FailureKind.NETWORK, _of_the_system(error), went_out=went_out)
         case _:
             failure = Failure(FailureKind.SERVER, f"{type(error).__name__}: {error}")

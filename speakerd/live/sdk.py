@@ -30,8 +30,8 @@ def _load() -> None:
         hush()
         messages.prepare()
     finally:
+        gc.freeze()
         gc.enable()
-    gc.freeze()
 
 
 def hush() -> None:

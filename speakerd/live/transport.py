@@ -75,7 +75,8 @@ def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
         """Ends when the network swallows what it sends, and when it is closed.
 
         Each message is offered to the :data:`~speakerd.live.shortcut.taker` of whoever receives,
-        and nothing is read from the network while that does not need the next one.
+        and nothing is taken from the network (with TLS: out of its records) while that does not
+        need the next one.
         """
 
         async def recv(self, decode: bool | None = None) -> Any:  # noqa: ANN401 - as it is there

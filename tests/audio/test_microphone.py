@@ -401,3 +401,21 @@ def test_an_utterance_ends_as_soon_as_it_is_covered(
     events.wait_for(ev.CaptureEnded)
     assert utterance.duration_s == pytest.approx(0.4035, abs=1e-4)
     assert script.clock() <= covering + 0.003
+
+
+def test_what_was_captured_until_the_gate_was_closed_is_in_the_utterance(
+    make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
+) -> None:
+    """Also what nobody had looked for yet, though only a moment before is asked for."""
+    microphone = make()
+    events.wait_for(ev.DeviceReady)
+    utterance = Utterance(1, 1_000_000)
+    microphone.open_gate(utterance, script.clock())
+    hear(script, words(100, 1))
+    released_at = script.clock()
+    tail = words(90, 2)
+    with flying:  # nobody looks meanwhile
+        script.hear(tail)
+        microphone.close_gate(1, released_at)
+    events.wait_for(ev.CaptureEnded)
+    assert captured(utterance).endswith(tail)

@@ -342,6 +342,7 @@ def test_the_memory_of_a_long_answer_is_given_back_when_it_is_over(
         post=events.post,
         clock=script.clock,
         open_pcm=script.open,
+        idle_check_s=0.01,
         give_back=back.release,
     )
     speaker.start()
