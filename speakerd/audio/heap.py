@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 
-#: What is worth the few milliseconds: 22 s of an answer that waited.
+#: How much sound makes it worth the few milliseconds: 22 s at 24 kHz.
 WORTHWHILE_BYTES = 1024 * 1024
 
 

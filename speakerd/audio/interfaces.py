@@ -47,8 +47,9 @@ class MicrophonePort(Protocol):
     def close_gate(self, turn: int, covering: float) -> None:
         """Complete the utterance as soon as it has all that was captured until ``covering``.
 
-        CaptureEnded tells that it is complete: a moment after ``covering`` at the latest, with
-        what there is if the device gives no more.
+        Where that is past: and all that the device has by now. CaptureEnded tells that it is
+        complete: a moment after ``covering`` at the latest, with what there is if the device gives
+        no more.
         """
         ...
 

@@ -70,9 +70,9 @@ class _Gate:
         self.utterance = utterance
         self.not_before = not_before
         self.started = False
-        self.covering: float | None = None  # it may close when it has all until then
-        self.until = 0.0  # and does, when it has what there was as that was ordered
-        self.looked = False  # the device has been asked for that
+        self.covering: float | None = None  # what it must have to close; None: it stays open
+        self.until = 0.0  # what it may have: all that there was when it was told to close
+        self.looked = False  # the device was asked since then, and had no more
         self.deadline = 0.0
 
 
@@ -107,7 +107,7 @@ class Microphone:
     lost and tried again after each of ``retry_delays_s``, at once when a gate is opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - seams of a test, all by name
         self,
         device: str,
         *,
@@ -117,6 +117,7 @@ class Microphone:
         open_pcm: Callable[[str, int], CapturePcm] = open_capture,
         period_ms: int = PERIOD_MS,
         retry_delays_s: Callable[[], Iterator[float]] = retry_delays_s,
+        condition: Callable[[], threading.Condition] = threading.Condition,
     ) -> None:
         self._device = device
         self._always_on = preroll_ms > 0
@@ -126,7 +127,7 @@ class Microphone:
         self._period_ms = period_ms
         self._retry_delays_s = retry_delays_s
         self._period_frames = frames_of_ms(period_ms, CAPTURE_RATE_HZ)
-        self._changed = threading.Condition()  # guards all that follows
+        self._changed = condition()  # guards all that follows
         self._ring = PrerollRing(preroll_ms / 1000)
         self._gate: _Gate | None = None
         self._captured_until = -float("inf")
@@ -184,7 +185,10 @@ class Microphone:
             self._changed.notify_all()
 
     def close_gate(self, turn: int, covering: float) -> None:
-        """Complete the utterance when it has all that was captured until ``covering``."""
+        """Complete the utterance when it has all that was captured until ``covering``.
+
+        And what was captured since, until now, as far as the device gives it at once.
+        """
         with self._changed:
             if self._gate is not None and self._gate.utterance.turn == turn:
                 self._gate.covering = covering

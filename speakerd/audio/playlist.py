@@ -22,7 +22,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from speakerd.audio import heap
 from speakerd.audio.pcm import (
     PERIOD_MS,
     PLAYABLE_RATES_HZ,
@@ -62,7 +61,7 @@ _REFILL_S = 2 * PERIOD_MS / 1000  # how much room the device makes before it get
 #: A reply that plays is looked after when the device is down to so much of its 200 ms, so ten times
 #: a second however finely it comes, and soon enough for a machine that is busy with something else.
 _LOW_MS = 100
-_LONGEST_REST_S = 0.1
+_LONGEST_PAUSE_S = 0.1
 _GAP_MS = 3 * PERIOD_MS  # silence kept queued behind the last sample while more may come
 _TRAIL_MS = 100  # silence after the last sample, for what is buffered behind the device
 #: Silence kept queued while a device is kept awake. ALSA's buffer has no room for more; at half of
@@ -126,7 +125,6 @@ class Playlist:
         self._end = -math.inf  # the output's position after the last sample of anything
         self._asleep = True  # the device stands still, and what it gets first may not be heard
         self._awake_from = 0  # the output's position before which there is silence only
-        self._longest_bytes = 0  # of what has waited of replies, see was_long()
         self.hungry = True  # more sound would change what step() does next
         self._drops = 0
         self.underruns = 0
@@ -162,7 +160,6 @@ class Playlist:
         if whole_bytes:
             self._sounds.append(_Sound(turn, rate_hz, memoryview(pcm)[:whole_bytes]))
             reply.queued_bytes += whole_bytes
-            self._longest_bytes = max(self._longest_bytes, reply.queued_bytes)
             reply.drained = False
             self._prebuffer.fed(self._clock())
 
@@ -190,14 +187,6 @@ class Playlist:
             self._sounds.remove(clip)
             self._post(NoticeEnded(self._drops))
         self._sounds.append(_Sound(None, rate_hz, memoryview(pcm)[:whole_bytes]))
-
-    def was_long(self) -> bool:
-        """Whether much has waited since this was asked last, and does no longer."""
-        if self._sounds:
-            return False
-        was_long = self._longest_bytes >= heap.WORTHWHILE_BYTES
-        self._longest_bytes = 0
-        return was_long
 
     def refuse(self, pcm: bytes) -> None:
         """Count reply audio that there is no device to play on."""
@@ -383,7 +372,7 @@ class Playlist:
         """For how long the reply that plays needs nothing, whatever comes; 0: it does, or none."""
         if self._reply is None or not self._reply.flowing:
             return 0.0
-        return min(max(0.0, out.queued / out.rate_hz - _LOW_MS / 1000), _LONGEST_REST_S)
+        return min(max(0.0, out.queued / out.rate_hz - _LOW_MS / 1000), _LONGEST_PAUSE_S)
 
     def _pause(self, out: Output, comfortable_s: float) -> float | None:
         if not out.running:

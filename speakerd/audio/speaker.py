@@ -45,7 +45,7 @@ class Speaker:
     ``post`` takes events from any thread, in their order, and does not block. A device that is
     missing or fails is tried again after each of ``retry_delays_s``, at once when there will be
     something to play. What is fed while it is lost is discarded. While nothing plays the device is
-    looked at every ``idle_check_s``.
+    looked at every ``idle_check_s``, and what long replies took in memory is given back then.
 
     ``prebuffer_ms`` of a reply are queued before it plays, up to ``prebuffer_max_ms`` (where that
     is more) when the network is uneven: see :mod:`speakerd.audio.prebuffer`. Before the first sound
@@ -85,6 +85,7 @@ class Speaker:
         )
         self._rate_hz = PLAYBACK_RATE_HZ
         self._position = 0  # of the output, kept from one opening of the device to the next
+        self._fed_bytes = 0  # of replies, since memory was given back
         self._drop_wanted = False
         self._poked = False  # there is something to do before the pause is over
         self._present: bool | None = None  # None: not known yet
@@ -140,6 +141,7 @@ class Speaker:
                 self._playlist.refuse(pcm)
                 return
             self._playlist.feed(turn, pcm, rate_hz)
+            self._fed_bytes += len(pcm)
             if self._playlist.hungry:
                 self._poke()
 
@@ -221,7 +223,8 @@ class Speaker:
                         self._changed.wait_for(lambda: self._poked, pause_s)
                     elif not self._changed.wait_for(lambda: self._poked, self._idle_check_s):
                         out.check()
-                        if self._playlist.was_long():  # not at once: somebody may speak now
+                        if self._fed_bytes >= heap.WORTHWHILE_BYTES:
+                            self._fed_bytes = 0
                             self._give_back()
         finally:
             self._position = out.written

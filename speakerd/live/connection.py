@@ -200,11 +200,18 @@ class Connection:
                 log.warning("passed over %d more unreadable messages until the close", more)
 
     def _take(self, message: bytes | str) -> float | None:
-        """Hand on the sound of a message that has nothing else, as a taker does."""
+        """Hand on the sound of a message that has nothing else, as a taker does.
+
+        Raises RuntimeError where that fails: the SDK, inside of which this is called, takes other
+        errors for its own.
+        """
         sound = shortcut.sound_alone(message) if self.opened else None
         if sound is None:
             return None
-        self._report(messages.Said(audio=(sound,)))
+        try:
+            self._report(messages.Said(audio=(sound,)))
+        except Exception as bug:
+            raise RuntimeError(f"the sound of an answer was not handed on: {bug!r}") from bug
         if self._manners.automatic or self._muted:
             return 0.0  # it may be interrupted at any time, by nobody but the server; or it closes
         pcm, rate_hz = sound

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: 30 s of reply in one frame are 1.9 MB of base64; the library's limit of 1 MiB would hang up.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-#: A message that had to be waited for so long was the last one that was here.
+#: Longer than it takes to hand on what is here, shorter than messages are apart.
 _LULL_S = 0.005
 
 
@@ -59,13 +59,15 @@ def connect_options(timeouts: Timeouts) -> dict[str, object]:
     }
 
 
-def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
+def connection_class(unacknowledged_s: float, lull_s: float = _LULL_S) -> type[ClientConnection]:
     """The class for websockets' ``create_connection`` whose connections find a dead link.
 
     When what was sent has not been acknowledged by the peer's kernel for ``unacknowledged_s``
     (more than 0, at least a millisecond; Linux, tcp(7): TCP_USER_TIMEOUT), the connection is lost
     by an OSError that says so. Elsewhere it is an ordinary connection. A peer whose kernel
     acknowledges, such as a proxy's, is not found out by this, however little it passes on.
+
+    A message that was waited for longer than ``lull_s`` was the last one that was here.
 
     Imports websockets, which is slow.
     """
@@ -87,7 +89,7 @@ def connection_class(unacknowledged_s: float) -> type[ClientConnection]:
                 rest_s = take(message) if take is not None else None
                 if rest_s is None:
                     return message
-                if rest_s and time.monotonic() - asked_at > _LULL_S:  # else more is here already
+                if rest_s and time.monotonic() - asked_at > lull_s:  # else more is here already
                     await self._rest(rest_s)
 
         async def _rest(self, duration_s: float) -> None:

@@ -6,12 +6,10 @@ import itertools
 import math
 import threading
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from speakerd.audio import microphone as microphone_module
 from speakerd.audio.buffers import Utterance
 from speakerd.audio.microphone import Microphone
 from speakerd.audio.pcm import CAPTURE_RATE_HZ, SAMPLE_BYTES, bytes_of_ms
@@ -43,6 +41,7 @@ def make(events: EventLog, script: CaptureScript) -> Iterator[Make]:
         preroll_ms: int = 300,
         retry_s: float = 0.01,
         retry_delays_s: Callable[[], Iterator[float]] | None = None,
+        condition: Callable[[], threading.Condition] = threading.Condition,
     ) -> Microphone:
         microphone = Microphone(
             "scripted",
@@ -51,6 +50,7 @@ def make(events: EventLog, script: CaptureScript) -> Iterator[Make]:
             clock=script.clock,
             open_pcm=script.open,
             retry_delays_s=retry_delays_s or (lambda: itertools.repeat(retry_s)),
+            condition=condition,
         )
         made.append(microphone)
         microphone.start()
@@ -364,11 +364,9 @@ class TimeFlies(threading.Condition):
 
 
 @pytest.fixture
-def flying(script: CaptureScript, monkeypatch: pytest.MonkeyPatch) -> TimeFlies:
+def flying(script: CaptureScript) -> TimeFlies:
     condition = TimeFlies(script)
     condition.ends_at = script.clock()  # not before a test wants it
-    threads = SimpleNamespace(Condition=lambda: condition, Thread=threading.Thread)
-    monkeypatch.setattr(microphone_module, "threading", threads)
     return condition
 
 
@@ -376,7 +374,7 @@ def flying(script: CaptureScript, monkeypatch: pytest.MonkeyPatch) -> TimeFlies:
 def test_the_device_is_read_as_often_as_a_chunk_is_wanted(
     make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies, chunk_ms: int
 ) -> None:
-    microphone = make()
+    microphone = make(condition=lambda: flying)
     events.wait_for(ev.DeviceReady)
     chunk_bytes = bytes_of_ms(chunk_ms, CAPTURE_RATE_HZ)
     utterance = Utterance(1, 1_000_000, chunk_bytes)
@@ -391,7 +389,7 @@ def test_the_device_is_read_as_often_as_a_chunk_is_wanted(
 def test_an_utterance_ends_as_soon_as_it_is_covered(
     make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
 ) -> None:
-    microphone = make()
+    microphone = make(condition=lambda: flying)
     events.wait_for(ev.DeviceReady)
     utterance = Utterance(1, 1_000_000)
     microphone.open_gate(utterance, script.clock())
@@ -407,7 +405,7 @@ def test_what_was_captured_until_the_gate_was_closed_is_in_the_utterance(
     make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
 ) -> None:
     """Also what nobody had looked for yet, though only a moment before is asked for."""
-    microphone = make()
+    microphone = make(condition=lambda: flying)
     events.wait_for(ev.DeviceReady)
     utterance = Utterance(1, 1_000_000)
     microphone.open_gate(utterance, script.clock())

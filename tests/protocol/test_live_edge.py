@@ -554,3 +554,43 @@ async def test_a_farewell_that_cannot_be_sent_does_not_hold_the_socket_open(
     closed = await ears.hear(ev.ConnectionClosed)
     assert closed.failure is None
     await simulator.wait_for(lambda: simulator.open_connections == 0)
+
+
+async def test_a_server_that_closes_while_nobody_reads_has_been_heard_out(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is ahead of what is heard is read now and then: all of it arrives."""
+    async with Simulator(SimulatorOptions(generation_rate=4.0)) as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        close = faults.Close(1011, "Internal error encountered.")
+        simulator.plan.add(Phase.REPLY, close, after_s=0.15)
+        live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+        await ready(live, ears)
+        live.deliver(1, 1, spoken(1, 5 * SPEECH))
+        closed = await ears.hear(ev.ConnectionClosed)
+        await live.close()
+    assert closed.failure is not None
+    assert closed.failure.code == 1011
+    assert len(ears.played[1]) > 24_000  # half a second of it
+    assert ears.played[1] == simulator.turns[0].reply
+
+
+class Deaf(Ears):
+    """Cannot play."""
+
+    def play(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+        raise TypeError(f"planted at {turn}: {len(pcm)} bytes, {rate_hz} Hz")
+
+
+async def test_sound_that_cannot_be_handed_on_ends_the_connection(simulator: Simulator) -> None:
+    """The SDK would take that for an error of its own, and go on."""
+    ears = Deaf()
+    live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
+    await ready(live, ears)
+    live.deliver(1, 1, spoken(1))
+    closed = await ears.hear(ev.ConnectionClosed)
+    await live.close()
+    assert closed.failure is not None
+    assert "planted at 1" in closed.failure.text
+    assert len(simulator.turns) == 1

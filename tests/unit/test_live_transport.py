@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,11 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from speakerd.live import shortcut, transport
+from speakerd.live import shortcut
 from speakerd.live.transport import Timeouts, connect_options, connection_class
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
     from websockets.asyncio.client import ClientConnection
 
@@ -86,10 +87,10 @@ def test_pongs_may_be_as_late_as_they_have_been_seen_on_healthy_connections() ->
 class Wire:
     """An open connection, and what a server sends over it."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, lull_s: float) -> None:
         self.transport = Transport(sock)
         protocol = ClientProtocol(parse_uri("wss://speakerd.invalid"), state=State.OPEN)
-        self.connection: ClientConnection = connection_class(1.5)(protocol)
+        self.connection: ClientConnection = connection_class(1.5, lull_s)(protocol)
         self.connection.connection_made(self.transport)
         self.connection.response = Response(101, "Switching Protocols", Headers())
         self.taken: list[str] = []
@@ -108,10 +109,11 @@ class Wire:
         return None
 
 
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
+@contextlib.contextmanager
+def wired(lull_s: float) -> Iterator[Wire]:
+    """``lull_s``: below 0, and whatever comes was waited for; large, and nothing was."""
     with socket.socket() as sock:
-        wire = Wire(sock)
+        wire = Wire(sock, lull_s)
         yield wire
         wire.connection.connection_lost(None)
 
@@ -122,32 +124,31 @@ async def received(wire: Wire) -> bytes:
     return await wire.connection.recv(decode=False)
 
 
-async def test_what_is_taken_aside_is_received_by_nobody_else(wire: Wire) -> None:
-    wire.send("first", "sound 1", "sound 2", "last")
-    assert [await received(wire), await received(wire)] == [b"first", b"last"]
+async def test_what_is_taken_aside_is_received_by_nobody_else() -> None:
+    with wired(lull_s=-1.0) as wire:
+        wire.send("first", "sound 1", "sound 2", "last")
+        assert [await received(wire), await received(wire)] == [b"first", b"last"]
     assert wire.taken == ["sound 1", "sound 2"]
     assert wire.transport.told == []
 
 
 @pytest.mark.parametrize(("lull_s", "told"), [(-1.0, ["pause", "resume"]), (60.0, [])])
 async def test_nothing_is_read_while_nobody_needs_it_and_all_is_read_that_was_here(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, lull_s: float, told: list[str]
+    lull_s: float, told: list[str]
 ) -> None:
-    monkeypatch.setattr(transport, "_LULL_S", lull_s)
-    wire.send("rest", "last")
-    assert await received(wire) == b"last"
+    with wired(lull_s) as wire:
+        wire.send("rest", "last")
+        assert await received(wire) == b"last"
     assert wire.taken == ["rest"]
     assert wire.transport.told == told
 
 
-async def test_who_is_called_away_from_a_rest_lets_the_network_in_again(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "_LULL_S", -1.0)
-    receiving = asyncio.create_task(received(wire))
-    wire.send("rest")
-    await wire.transport.paused.wait()
-    receiving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await receiving
+async def test_who_is_called_away_from_a_rest_lets_the_network_in_again() -> None:
+    with wired(lull_s=-1.0) as wire:
+        receiving = asyncio.create_task(received(wire))
+        wire.send("rest")
+        await wire.transport.paused.wait()
+        receiving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await receiving
     assert wire.transport.told == ["pause", "resume"]
