@@ -209,7 +209,7 @@ def test_an_upgrade_takes_the_libraries_of_the_version_before(
     assert "--no-index --no-deps" in install
 
 
-@pytest.mark.parametrize("change", ["lock", "file", "missing", "unreadable"])
+@pytest.mark.parametrize("change", ["lock", "file", "missing", "unreadable", "unknown"])
 def test_an_upgrade_does_not_take_libraries_that_are_others(
     machine: Machine, library: Path, change: str
 ) -> None:
@@ -224,6 +224,8 @@ def test_an_upgrade_does_not_take_libraries_that_are_others(
             file.unlink()
         case "unreadable":
             (file.parent / "library-1.dist-info/RECORD").write_bytes(b"\xff")
+        case "unknown":
+            (file.parent / "library-1.dist-info/RECORD").unlink()
     machine.change("2")
     machine.install()
     assert not (machine.root / "opt/speakerd" / library).exists()
