@@ -124,6 +124,7 @@ class Playlist:
         self._clip_ends: collections.deque[int] = collections.deque()  # the output's positions
         self._end = -math.inf  # the output's position after the last sample of anything
         self._asleep = True  # the device stands still, and what it gets first may not be heard
+        self._dry_at = 0.0  # when all that the device has got will have been heard
         self._awake_from = 0  # the output's position before which there is silence only
         self.hungry = True  # more sound would change what step() does next
         self._drops = 0
@@ -142,8 +143,10 @@ class Playlist:
         self._sounds = collections.deque(s for s in self._sounds if s.turn is None)
         return old is not None and old.flowing
 
-    def feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
-        """Queue reply audio, without copying it.
+    def feed(self, turn: int, pcm: bytes, rate_hz: int) -> float:
+        """Queue reply audio, without copying it; how many seconds there are to play then.
+
+        0 while the reply does not play: nobody knows when what there is will be over.
 
         Another turn's is discarded, and so is what the queue has no room for, or what claims a
         rate at which nobody sends speech: a device would be reopened for it, or refuse it.
@@ -152,7 +155,7 @@ class Playlist:
         refused = rate_hz not in PLAYABLE_RATES_HZ or self._is_full(len(pcm))
         if reply is None or reply.turn != turn or refused:
             self.discarded_bytes += len(pcm)
-            return
+            return 0.0
         if reply.carry:
             pcm = reply.carry + pcm
         whole_bytes = len(pcm) - len(pcm) % SAMPLE_BYTES
@@ -162,6 +165,10 @@ class Playlist:
             reply.queued_bytes += whole_bytes
             reply.drained = False
             self._prebuffer.fed(self._clock())
+        if not reply.flowing:
+            return 0.0
+        in_device_s = max(0.0, self._dry_at - self._clock())
+        return in_device_s + seconds_of(reply.queued_bytes, rate_hz)
 
     def finish(self, turn: int) -> None:
         """Nothing more is expected: it drains when all there is was heard."""
@@ -222,6 +229,7 @@ class Playlist:
                 self.underruns += 1
                 self._post(Xrun(Device.SPEAKER))
             return 0.0
+        self._dry_at = self._clock() + max(0.0, self._end - out.heard) / out.rate_hz
         comfortable_s = self._comfortable_s(out)
         self.hungry = not comfortable_s and self._next(out) is None
         return self._pause(out, comfortable_s)

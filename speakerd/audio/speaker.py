@@ -134,16 +134,20 @@ class Speaker:
             if self._drop_wanted or self._present is False:
                 self._poke()
 
-    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
-        """Queue reply audio; ALSA plays it at ``rate_hz``, whatever the card does."""
+    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> float:
+        """Queue reply audio; ALSA plays it at ``rate_hz``, whatever the card does.
+
+        Returns how many seconds there are to play then, 0 while the reply does not play.
+        """
         with self._changed:
             if self._present is False:
                 self._playlist.refuse(pcm)
-                return
-            self._playlist.feed(turn, pcm, rate_hz)
+                return 0.0
+            lasts_s = self._playlist.feed(turn, pcm, rate_hz)
             self._fed_bytes += len(pcm)
             if self._playlist.hungry:
                 self._poke()
+            return lasts_s
 
     def finish(self, turn: int) -> None:
         """Nothing more is expected: play all there is, then post PlaybackDrained."""

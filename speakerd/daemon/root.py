@@ -424,9 +424,9 @@ class Daemon:
         if self._devices.light is not None:
             self._devices.light.show(light)
 
-    def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> None:
-        self._devices.speaker.feed(turn, pcm, rate_hz)
+    def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> float:
         self._answers.feed(turn, pcm, rate_hz)
+        return self._devices.speaker.feed(turn, pcm, rate_hz)
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         self._history.piece(side, turn, text)

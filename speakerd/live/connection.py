@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from speakerd.audio.pcm import seconds_of
 from speakerd.conversation import events as ev
 from speakerd.errors import Failure, FailureKind
 from speakerd.live import failures, messages, shortcut
@@ -56,7 +55,9 @@ class Outlets:
     """Where a connection reports to. All are called in the loop's thread and must not block."""
 
     post: Callable[[ev.Event], None]
-    play: Callable[[int, bytes, int], None]  # turn, S16_LE mono PCM, rate in Hz
+    #: Takes turn, S16_LE mono PCM and its rate in Hz; tells how many seconds there are to play
+    #: then, or 0 while nothing plays.
+    play: Callable[[int, bytes, int], float]
     transcript: Heard
 
 
@@ -86,7 +87,6 @@ class Connection:
         self._turns: Queue = asyncio.Queue()
         self._results: Queue = asyncio.Queue()  # a call must not wait until somebody has spoken
         self._attribution = Streamed() if manners.automatic else Attribution()
-        self._lead = shortcut.Lead()
         self._muted = False
         self.opened = False  # the server has accepted the setup
         self._answered = 0  # the newest turn whose reply audio has been reported
@@ -209,13 +209,12 @@ class Connection:
         if sound is None:
             return None
         try:
-            self._report(messages.Said(audio=(sound,)))
+            self._remembers = True
+            lasts_s = self._sound(sound, time.monotonic())
         except Exception as bug:
             raise RuntimeError(f"the sound of an answer was not handed on: {bug!r}") from bug
-        if self._manners.automatic or self._muted:
-            return 0.0  # it may be interrupted at any time, by nobody but the server; or it closes
-        pcm, rate_hz = sound
-        return self._lead.rest_s(self._answered, seconds_of(len(pcm), rate_hz))
+        # Where the server hears who speaks, nobody else can interrupt: it is listened to at once.
+        return 0.0 if self._manners.automatic else shortcut.rest_s(lasts_s)
 
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()
@@ -224,8 +223,8 @@ class Connection:
         self._remembers = self._remembers or bool(said.audio) or said.turn_complete
         if said.handle is not None and self._remembers:
             post(ev.HandleIssued(generation, said.handle))
-        for pcm, rate_hz in said.audio:
-            self._reply(attribution.audio(now), pcm, rate_hz)
+        for sound in said.audio:
+            self._sound(sound, now)
         self._transcripts(said, now)
         self._called(said.calls, attribution.about(now))
         if said.cancelled:
@@ -263,13 +262,16 @@ class Connection:
         elif said.goes_on:
             post(ev.AnswerContinues(generation, turn))
 
-    def _reply(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+    def _sound(self, sound: tuple[bytes, int], now: float) -> float:
+        """Some of a reply: PCM and its rate in Hz. For how long there is something to play then."""
+        turn = self._attribution.audio(now)
         if self._muted:
-            return
-        self._outlets.play(turn, pcm, rate_hz)
+            return 0.0
+        lasts_s = self._outlets.play(turn, *sound)
         if turn > self._answered:
             self._answered = turn
             self._outlets.post(ev.ReplyStarted(self._generation, turn))
+        return lasts_s
 
     def _transcripts(self, said: messages.Said, now: float) -> None:
         heard, spoken = self._attribution.heard(now), self._attribution.about(now)

@@ -125,8 +125,9 @@ async def _opened(make_edge: Callable[[Outlets], LiveEdge]) -> AsyncIterator[_At
         await attempts.edge.close()
 
 
-def _unheard(_turn: int, _pcm: bytes, _rate_hz: int) -> None:
+def _unheard(_turn: int, _pcm: bytes, _rate_hz: int) -> float:
     """Nobody has asked anything: there is no answer to be heard."""
+    return 0.0
 
 
 def _unread(side: str, turn: int, text: str) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import binascii
 import json
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -36,23 +35,9 @@ _RESERVE_S = 0.1
 taker: ContextVar[Taker | None] = ContextVar("taker", default=None)
 
 
-class Lead:
-    """How far the sound that has come of an answer is ahead of what can have been heard of it."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._turn = 0
-        self._began_at = 0.0
-        self._come_s = 0.0
-
-    def rest_s(self, turn: int, duration_s: float) -> float:
-        """So much more has come of the answer of ``turn``; how long the next may wait: or 0."""
-        now = self._clock()
-        if turn != self._turn:
-            self._turn, self._began_at, self._come_s = turn, now, 0.0
-        self._come_s += duration_s
-        lead_s = self._come_s - (now - self._began_at)
-        return _REST_S if lead_s >= _REST_S + _RESERVE_S else 0.0
+def rest_s(lasts_s: float) -> float:
+    """For how long the next message may wait where ``lasts_s`` are left to play."""
+    return _REST_S if lasts_s >= _REST_S + _RESERVE_S else 0.0
 
 
 def sound_alone(message: bytes | str) -> tuple[bytes, int] | None:

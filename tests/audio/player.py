@@ -51,10 +51,11 @@ class Player:
             self._again_at = None if pause_s is None else self.clock() + pause_s
         self.clock.time = end
 
-    def feed(self, pcm: bytes, turn: int = 1, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
-        self.playlist.feed(turn, pcm, rate_hz)
+    def feed(self, pcm: bytes, turn: int = 1, rate_hz: int = PLAYBACK_RATE_HZ) -> float:
+        lasts_s = self.playlist.feed(turn, pcm, rate_hz)
         if self.playlist.hungry:
             self.poke()
+        return lasts_s
 
     def clip(self, pcm: bytes) -> None:
         self.playlist.add_clip(pcm)

@@ -34,6 +34,19 @@ def test_playback_waits_for_the_prebuffer(player: Player) -> None:
     assert player.said == ["Started"]
 
 
+def test_whoever_feeds_is_told_for_how_long_there_is_something_to_play(player: Player) -> None:
+    assert player.feed(reply(99)) == 0.0  # held back
+    assert player.feed(reply(1)) == 0.0  # not begun
+    player.run(0.02)
+    assert player.feed(reply(1000)) == pytest.approx(1.08, abs=0.005)
+    player.run(0.8)
+    assert player.feed(reply(100)) == pytest.approx(0.38, abs=0.005)
+    assert player.feed(reply(100), turn=2) == 0.0
+    player.run(1.0)
+    assert player.said == ["Started", "Starved"]
+    assert player.feed(reply(50)) == 0.0
+
+
 def test_a_clip_outlives_the_reply_before_it(player: Player) -> None:
     clip = without_zeros(reply(100, 2))
     player.feed(reply(100))

@@ -234,12 +234,12 @@ def _send(count: Counter) -> None:
 
     async def send() -> None:
         server = _Server(connection_class(_UNACKNOWLEDGED_S), sent=count)
-        await _connect(server, _ignore, Spoken(1, utterance))
+        await _connect(server, lambda *_sound: 0.0, Spoken(1, utterance))
 
     asyncio.run(send())
 
 
-async def _connect(server: _Server, play: Callable[..., None], *items: Spoken) -> None:
+async def _connect(server: _Server, play: Callable[..., float], *items: Spoken) -> None:
     async def access() -> Pass:
         return Pass(server.client())
 

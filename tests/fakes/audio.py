@@ -187,14 +187,15 @@ class FakeSpeaker:
         if turn != self._expected:
             self._reset(turn)
 
-    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> float:
         absurd = rate_hz not in PLAYABLE_RATES_HZ
         if turn != self._expected or not self._present or absurd:
             self.discarded_bytes += len(pcm)
-            return
+            return 0.0
         self._queue += pcm
         self._drained = False
         self._play_if_instant()
+        return seconds_of(len(self._queue), PLAYBACK_RATE_HZ) if self._flowing else 0.0
 
     def finish(self, turn: int) -> None:
         if turn == self._expected:

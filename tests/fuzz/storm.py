@@ -181,11 +181,12 @@ class StormWorld(World):
                 pass
         self.tell(event)
 
-    def played(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+    def played(self, turn: int, pcm: bytes, rate_hz: int) -> float:
         connection = self.listened_to
         if connection is not None:
             self.settle(connection, turn)
             self.speaker.feed(turn, len(pcm) / 2 / rate_hz)
+        return 0.0
 
     def transcribed(self, side: str, turn: int, text: str) -> None:
         """The text goes to whoever listens at the control socket."""

@@ -34,7 +34,7 @@ def events() -> list[ev.Event]:
 @pytest.fixture
 def receiver(events: list[ev.Event]) -> Iterator[Receiver]:
     messages.prepare()
-    outlets = Outlets(events.append, lambda *_: None, lambda *_: None)
+    outlets = Outlets(events.append, lambda *_: 0.0, lambda *_: None)
     receiver = Receiver(1, outlets, lambda: 0.0)
     yield receiver
     receiver.close()
@@ -121,7 +121,7 @@ class Flood:
 
 async def test_others_have_their_turn_in_a_flood_of_nonsense() -> None:
     messages.prepare()
-    outlets = Outlets(lambda _: None, lambda *_: None, lambda *_: None)
+    outlets = Outlets(lambda _: None, lambda *_: 0.0, lambda *_: None)
     session = AsyncSession(cast("Any", SimpleNamespace(vertexai=False)), cast("Any", Flood(100)))
     receiving = asyncio.create_task(Connection(1, outlets)._receive(session))
     turns = 0

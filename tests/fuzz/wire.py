@@ -135,13 +135,13 @@ class Receiver:
                 pass
         self._outlets.post(event)
 
-    def _play(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+    def _play(self, turn: int, pcm: bytes, rate_hz: int) -> float:
         assert turn >= 0
         assert type(pcm) is bytes
         assert pcm
         assert type(rate_hz) is int
         assert rate_hz in PLAYABLE_RATES_HZ
-        self._outlets.play(turn, pcm, rate_hz)
+        return self._outlets.play(turn, pcm, rate_hz)
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         assert side in {"heard", "spoken"}

@@ -46,6 +46,7 @@ class Ears:
         self.events: list[ev.Event] = []
         self.played: defaultdict[int, bytearray] = defaultdict(bytearray)
         self.texts: list[tuple[str, int, str]] = []
+        self.lasts_s = 0.0  # what there is to play, whatever comes
         self._changed = asyncio.Event()
 
     def outlets(self) -> Outlets:
@@ -55,9 +56,10 @@ class Ears:
         self.events.append(event)
         self._changed.set()
 
-    def play(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+    def play(self, turn: int, pcm: bytes, rate_hz: int) -> float:
         assert rate_hz == 24_000
         self.played[turn] += pcm
+        return self.lasts_s
 
     def transcript(self, side: str, turn: int, text: str) -> None:
         self.texts.append((side, turn, text))
@@ -563,6 +565,7 @@ async def test_a_server_that_closes_while_nobody_reads_has_been_heard_out(
     async with Simulator(SimulatorOptions(generation_rate=4.0)) as simulator:
         for name, value in simulator.environment().items():
             monkeypatch.setenv(name, value)
+        ears.lasts_s = 1.0
         live = LiveEdge(ears.outlets(), api_key=SecretStr(DEFAULT_KEY))
         await ready(live, ears)
         live.deliver(1, 1, spoken(1, 5 * SPEECH))
@@ -578,7 +581,7 @@ async def test_a_server_that_closes_while_nobody_reads_has_been_heard_out(
 class Deaf(Ears):
     """Cannot play."""
 
-    def play(self, turn: int, pcm: bytes, rate_hz: int) -> None:
+    def play(self, turn: int, pcm: bytes, rate_hz: int) -> float:
         raise TypeError(f"planted at {turn}: {len(pcm)} bytes, {rate_hz} Hz")
 
 

@@ -69,10 +69,11 @@ class EagerSpeaker(FakeSpeaker):
             self.heard.pop(turn, None)
         super().expect(turn)
 
-    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> None:
+    def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> float:
         super().feed(turn, pcm, rate_hz)
         if self.playing:
             self.play()
+        return 0.0
 
 
 class SoakRig(Rig):
