@@ -101,9 +101,10 @@ class Servers:
             return
         self._wait_no_longer()
         self._told_at.clear()  # somebody is there
-        loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(self._limits.patience_s, self._lose_patience)
         wanted = {entry.name: entry for entry in self._entries}
+        if wanted:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(self._limits.patience_s, self._lose_patience)
         for name, (server, task) in tuple(self._running.items()):
             if wanted.get(name) != server.entry:
                 del self._running[name]
