@@ -37,10 +37,14 @@ UV_VERSION := 0.13.8
 NODE_MAJOR := 18
 
 VENV := .venv
-# -I: nothing of the caller's PYTHONPATH or user site gets between pip and .venv.
-PIP := PIP_USER=0 $(VENV)/bin/python -I -m pip --disable-pip-version-check --no-input -q
+# -I: nothing of the caller's PYTHONPATH or user site gets between pip and the environment.
+pip = PIP_USER=0 $(1)/bin/python -I -m pip --disable-pip-version-check --no-input -q
+PIP := $(call pip,$(VENV))
 # Stamps carry the interpreter's version: when the system's Python is upgraded, .venv is made again.
 STAMP := $(VENV)/stamp-$(shell $(PYTHON) -c 'import sys; print("%s%d.%d" % (sys.implementation.name, *sys.version_info[:2]))' 2>/dev/null)
+# The frameworks that speakerd can be measured beside have an environment each: they disagree on google-genai.
+FRAMEWORKS := pipecat livekit
+PEERS := $(VENV)-peers
 # Last, so that a PulseAudio of the system's own is used where there is one.
 SERVER := $(VENV)/pulseaudio
 export PATH := $(PATH):$(CURDIR)/$(SERVER)/bin
@@ -48,7 +52,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER)/bin
 # Shell functions for the recipes below.
 functions := source systemd/functions.sh
 
-.PHONY: help demo pi install uninstall deb test test-js test-install test-pi pi-shell soak fuzz bench lint lock clean packages sound-server node
+.PHONY: help demo pi install uninstall deb test test-js test-install test-pi pi-shell soak fuzz bench bench-peers lint lock clean packages sound-server node
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
@@ -95,6 +99,9 @@ fuzz: $(STAMP)-dev ## Throw 100,000 mutilated server messages at the daemon (ARG
 
 bench: sound-server $(STAMP)-dev ## Measure latencies and costs, beside two others (ARGS="--only latency,cost --turns 10")
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
+
+bench-peers: sound-server $(STAMP)-dev $(FRAMEWORKS:%=$(PEERS)/%/$(notdir $(STAMP))) ## The same beside scripts with pipecat and livekit-agents too, which take 1 GB
+	@$(VENV)/bin/python -m tests.bench --peers pipecat,livekit --only latency,cost,start,idle,robustness $(ARGS)
 
 lint: $(STAMP)-dev ## ruff, mypy and shellcheck
 	@$(VENV)/bin/ruff check
@@ -177,6 +184,15 @@ $(STAMP)-dev: $(STAMP)-installed
 	quietly env $(PIP) install --require-hashes --no-build-isolation -r $(VENV)/development.lock
 	touch $@
 
+# What builds pyalsaaudio in .venv builds it here.
+$(PEERS)/%/$(notdir $(STAMP)): tests/bench/peers/%.lock | $(STAMP)-runtime
+	@$(functions)
+	echo "Making $(PEERS)/$* with the versions of $<"
+	quietly $(PYTHON) -m venv --clear $(PEERS)/$*
+	quietly env $(call pip,$(PEERS)/$*) install --require-hashes -r $(VENV)/build.lock
+	quietly env $(call pip,$(PEERS)/$*) install --no-build-isolation -r $<
+	touch $@
+
 $(STAMP)-js: $(STAMP)-runtime tests/js/package.json tests/js/package-lock.json | node
 	@$(functions)
 	echo "Installing the JavaScript packages in tests/js"
@@ -185,16 +201,16 @@ $(STAMP)-js: $(STAMP)-runtime tests/js/package.json tests/js/package-lock.json |
 
 # One section each for what pip builds with, what speakerd runs on, what it needs besides where there
 # are GPIO pins, and what only developers need. Pins that still fit stay as they are, unless UPGRADE=1.
-lock: ## Renew requirements.lock from pyproject.toml (UPGRADE=1: with the newest versions)
+lock: ## Renew requirements.lock from pyproject.toml, and the frameworks' (UPGRADE=1: with the newest versions)
 	@$(functions)
 	tmp=$$(mktemp -d)
 	trap 'rm -rf "$$tmp"' EXIT
 	$(PYTHON) -m venv "$$tmp/venv"
 	quietly "$$tmp/venv/bin/python" -I -m pip install uv==$(UV_VERSION)
+	uv_compile() { "$$tmp/venv/bin/uv" pip compile -q --no-config --no-header --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) "$$@"; }
 	compile() { # SECTION ARGUMENT...
 		[ ! -e requirements.lock ] || cp requirements.lock "$$tmp/$$1"
-		"$$tmp/venv/bin/uv" pip compile -q --no-config --no-header --universal --python-version 3.11 --generate-hashes \
-			$(if $(UPGRADE),--upgrade) -o "$$tmp/$$1" "$${@:2}"
+		uv_compile --generate-hashes -o "$$tmp/$$1" "$${@:2}"
 	}
 	without() { sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' "$$@"; }
 	# What only Windows and WebAssembly ask for
@@ -213,7 +229,10 @@ lock: ## Renew requirements.lock from pyproject.toml (UPGRADE=1: with the newest
 		done
 	} >"$$tmp/lock"
 	cp "$$tmp/lock" requirements.lock
+	for framework in $(FRAMEWORKS); do
+		uv_compile --no-annotate -o tests/bench/peers/$$framework.lock tests/bench/peers/$$framework.in
+	done
 
 clean: ## Remove what the other targets have made in this folder
-	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/js/node_modules
+	@rm -rf $(VENV) $(PEERS) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/js/node_modules
 	find speakerd tests -name __pycache__ -prune -exec rm -rf {} +

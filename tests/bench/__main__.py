@@ -29,7 +29,7 @@ from tests.bench import (
     robustness,
     start,
 )
-from tests.bench.contenders import NAMES, prepare
+from tests.bench.contenders import FRAMEWORKS, INTERPRETERS, NAMES, prepare
 from tests.bench.rig import noise
 from tests.bench.stages import on_stage
 from tests.bench.turns import REPLY_S
@@ -64,10 +64,13 @@ def main() -> int:
     parser.add_argument("--grown", type=_count, default=_GROWN_TURNS, help="turns of growth")
     parser.add_argument("--spoken", type=_count, default=_SPOKEN_S, help="seconds into an outage")
     parser.add_argument("--only", type=_parts, default=PARTS, help=f"of {','.join(PARTS)}")
+    parser.add_argument("--peers", type=_peers, default=(), help=f"of {','.join(FRAMEWORKS)}, too")
     parser.add_argument("--save", type=Path, metavar="FILE", help="all values, as JSON")
     args = parser.parse_args()
+    names = (*NAMES, *args.peers)
+    bench = _Bench(names, args.rounds, args.turns, args.grown, args.spoken)
     try:
-        compared, own = _Bench(args.rounds, args.turns, args.grown, args.spoken).measure(args.only)
+        compared, own = bench.measure(args.only)
     except SpeakerdError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
@@ -76,7 +79,7 @@ def main() -> int:
         args.save.write_text(report.saved(heading, compared, own))
     print(*heading, sep="\n")
     if compared:
-        print("", *report.comparison(compared, NAMES), sep="\n")
+        print("", *report.comparison(compared, names), sep="\n")
     if own:
         print("", *report.table(own), sep="\n")
     return 0
@@ -96,6 +99,16 @@ def _parts(text: str) -> tuple[str, ...]:
     return chosen
 
 
+def _peers(text: str) -> tuple[str, ...]:
+    chosen = tuple(text.split(","))
+    for name in chosen:
+        if name not in INTERPRETERS:
+            raise argparse.ArgumentTypeError(f"no {name!r}, only {', '.join(INTERPRETERS)}")
+        if not INTERPRETERS[name].exists():
+            raise argparse.ArgumentTypeError(f"{name} is not installed: `make bench-peers` does it")
+    return chosen
+
+
 def _heading() -> list[str]:
     interpreter = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
@@ -108,7 +121,10 @@ def _heading() -> list[str]:
 class _Bench:
     """One run: ``rounds`` of ``turns``, ``grown`` turns in one daemon, ``spoken_s`` offline."""
 
-    def __init__(self, rounds: int, turns: int, grown: int, spoken_s: int) -> None:
+    def __init__(
+        self, names: tuple[str, ...], rounds: int, turns: int, grown: int, spoken_s: int
+    ) -> None:
+        self._names = names
         self._rounds = rounds
         self._turns = turns
         self._grown = grown
@@ -126,7 +142,7 @@ class _Bench:
                 StandInCard() as card,
             ):
                 os.environ.update(card.environment())  # the card by itself is played from here
-                theatre = _Theatre(Path(directory), card)
+                theatre = _Theatre(Path(directory), card, self._names)
                 self._compare(parts, theatre)
                 self._endure(parts, theatre)
         if "light" in parts:
@@ -162,7 +178,7 @@ class _Bench:
     def _endure(self, parts: tuple[str, ...], theatre: _Theatre) -> None:
         card, cache, directory = theatre.card, theatre.cache, theatre.directory
         if "robustness" in parts:
-            compared, own = robustness.under_all_conditions(card, cache, _progress)
+            compared, own = robustness.under_all_conditions(card, cache, _progress, self._names)
             self._compared += compared
             self._own += own
         if "growth" in parts:
@@ -207,8 +223,9 @@ class _Bench:
 class _Theatre:
     """The card, and servers as they are needed."""
 
-    def __init__(self, directory: Path, card: StandInCard) -> None:
+    def __init__(self, directory: Path, card: StandInCard, names: tuple[str, ...]) -> None:
         self.card = card
+        self._names = names
         self.directory = directory
         self.cache = directory / "cache"
         self._reply = directory / "reply.wav"
@@ -231,7 +248,7 @@ class _Theatre:
             turn_complete_lag_s=None,
         )
 
-        return on_stage(self.card, self.cache, options, scenario)
+        return on_stage(self.card, self.cache, options, scenario, self._names)
 
 
 def _progress(what: str) -> None:

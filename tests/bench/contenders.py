@@ -1,14 +1,15 @@
-"""Who is measured: speakerd and two peers, behind one interface.
+"""Who is measured: speakerd and its peers, behind one interface.
 
 Each is a process of its own with the same Python, the same card and the same server, and a
-:mod:`finger <tests.bench.finger>` on its button. What becomes of a press is seen from outside, by
-the server and the card, for all of them alike.
+:mod:`finger <tests.bench.finger>` on its button; the frameworks have environments of their own.
+What becomes of a press is seen from outside, by the server and the card, for all of them alike.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -24,10 +25,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from speakerd.audio.phrases import phrases
 from speakerd.demo.process import DaemonProcess
 from speakerd.errors import UnavailableError
+from speakerd.simulator.records import Outcome
 from tests.bench import finger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from speakerd.demo.soundcard import StandInCard
     from speakerd.simulator import Simulator
@@ -39,11 +41,22 @@ SPEAKERD = "speakerd"
 #: The peer that everybody is compared with.
 BARE = "bare"
 FLOOR = "floor"
+PIPECAT = "pipecat"
+LIVEKIT = "livekit"
 #: In the order of the table.
 NAMES = (SPEAKERD, BARE, FLOOR)
+#: They come behind these, and are measured only where somebody asks for them.
+FRAMEWORKS = (PIPECAT, LIVEKIT)
 
 _ROOT = Path(__file__).parents[2]
-_PEERS = {BARE: "tests.bench.peers.bare", FLOOR: "tests.bench.peers.floor"}
+_PEERS = {
+    BARE: "tests.bench.peers.bare",
+    FLOOR: "tests.bench.peers.floor",
+    PIPECAT: "tests.bench.peers.with_pipecat",
+    LIVEKIT: "tests.bench.peers.with_livekit",
+}
+#: `make bench-peers` makes them. All others run on this interpreter.
+INTERPRETERS = {name: _ROOT / ".venv-peers" / name / "bin" / "python" for name in FRAMEWORKS}
 #: speakerd is measured as it is shipped; a scenario may say otherwise.
 _OPTIONS = {
     "SPEAKERD_LINGER_S": "3600",  # the link stays up, as the peers' does
@@ -60,6 +73,7 @@ class Stage:
     simulator: Simulator
     loop: asyncio.AbstractEventLoop
     cache: Path  # where speakerd keeps its spoken notices from one start to the next
+    names: Sequence[str] = NAMES  # of those who are measured, in the order of the table
 
     def wait_for(self, condition: Callable[[], T | None], timeout_s: float = _PATIENCE_S) -> T:
         """What ``condition`` gives once it is true; the simulator looks after all that happens.
@@ -73,7 +87,29 @@ class Stage:
             raise UnavailableError("the server has waited for something in vain") from None
 
     def turn(self, number: int) -> TurnRecord | None:
-        """The turn of this ``number``, once it has begun: the first has number 1."""
+        """The turn of this ``number``, once it has begun: the first has number 1.
+
+        livekit-agents ends an utterance twice, the second time with an empty clientContent. That
+        interrupts the answer and begins a turn of its own; what it is answered belongs here.
+        """
+        turn, asked_again = (self._numbered(one) for one in (number, number + 1))
+        if (
+            turn is None
+            or turn.reply
+            or turn.outcome is not Outcome.INTERRUPTED
+            or asked_again is None
+            or (asked_again.kind, asked_again.text) != ("text", "")
+        ):
+            return turn
+        return dataclasses.replace(
+            turn,
+            reply=asked_again.reply,
+            reply_chunks=asked_again.reply_chunks,
+            first_reply_at=asked_again.first_reply_at,
+            outcome=asked_again.outcome,
+        )
+
+    def _numbered(self, number: int) -> TurnRecord | None:
         return next((one for one in self.simulator.turns if one.number == number), None)
 
 
@@ -173,6 +209,11 @@ def prepare(stage: Stage) -> None:
             time.sleep(0.1)
 
 
+def interpreter(name: str) -> str:
+    """The interpreter that runs the contender ``name``."""
+    return str(INTERPRETERS.get(name, sys.executable))
+
+
 def connects_ms(stage: Stage, name: str, times: int) -> list[float]:
     """How long a peer's connections take, made one after another by a program of their own."""
     command = (sys.executable, "-m", "tests.bench.peers.connect", name, str(times + 1))
@@ -215,7 +256,7 @@ def _peer(name: str, directory: Path, stage: Stage) -> Iterator[Contender]:
     with _listening(directory / "finger.sock") as listener, path.open("wb") as log:
         began_at = time.monotonic()
         process = subprocess.Popen(
-            (sys.executable, *_command(_PEERS[name], *devices)),
+            (interpreter(name), *_command(_PEERS[name], *devices)),
             env=dict(os.environ) | _surroundings(stage, listener),
             cwd=directory,
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from speakerd.config.settings import Settings
 from tests.bench import process
-from tests.bench.contenders import NAMES, SPEAKERD, running
+from tests.bench.contenders import SPEAKERD, running
 from tests.bench.report import Comparison
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _WITHOUT_PREROLL = {"SPEAKERD_PREROLL_MS": "0"}
 def idling(stage: Stage) -> Comparison:
     """Watch them doing nothing, speakerd in all four states."""
     up = process.Rows(f"link up, pre-roll {_PREROLL_MS} ms")
-    for name in NAMES:
+    for name in stage.names:
         _watch(stage, name, up)
     states: list[tuple[process.Rows, Mapping[str, str]]] = [
         (

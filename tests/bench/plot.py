@@ -15,12 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from tests.bench.contenders import NAMES
+from tests.bench.contenders import FRAMEWORKS, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_COLOURS = dict(zip(NAMES, ("#0b6bcb", "#c2410c", "#6b7280"), strict=True))
+_COLOURS = dict(
+    zip(
+        (*NAMES, *FRAMEWORKS),
+        ("#0b6bcb", "#c2410c", "#6b7280", "#7e22ce", "#0f766e"),
+        strict=True,
+    )
+)
 _WIDTH, _MARGIN = 900, 20
 _AXIS_FROM, _AXIS_TO = 480, 800
 _LINE, _GAP, _TITLE = 13, 12, 30  # the height of a program, between rows, of a section's title
@@ -34,7 +40,10 @@ def drawn(results: Mapping[str, Any]) -> str:
     for heading in results["heading"]:
         body.append(_text(_MARGIN, y + 12, heading))
         y += 18
-    body += _legend(y + 12)
+    rows = [row for section in results["compared"] for row in section["rows"]]
+    body += _legend(
+        y + 12, [name for name in _COLOURS if any(name in row["values"] for row in rows)]
+    )
     y += 18
     for section in results["compared"]:
         rows = [row for row in section["rows"] if _is_worth_a_look(row)]
@@ -62,10 +71,10 @@ def _is_worth_a_look(row: Mapping[str, Any]) -> bool:
     return len(row["values"]) > 1 and any(map(any, row["values"].values()))
 
 
-def _legend(y: float) -> Iterator[str]:
-    for place, (name, colour) in enumerate(_COLOURS.items()):
+def _legend(y: float, names: Sequence[str]) -> Iterator[str]:
+    for place, name in enumerate(names):
         x = _MARGIN + 100 * place
-        yield f'<circle cx="{x + 4}" cy="{y - 4}" r="4" fill="{colour}"/>'
+        yield f'<circle cx="{x + 4}" cy="{y - 4}" r="4" fill="{_COLOURS[name]}"/>'
         yield _text(x + 14, y, name)
 
 
@@ -78,7 +87,7 @@ def _row(row: Mapping[str, Any], top: float) -> Iterator[str]:
     zero = _AXIS_FROM - low * scale
     yield _text(_MARGIN, top + height / 2 + 4, f"{row['name']}, {row['unit']}".rstrip(", "))
     yield f'<path d="M{zero:.1f} {top}v{height}" stroke="#9ca3af"/>'
-    for place, name in enumerate(one for one in NAMES if one in values):
+    for place, name in enumerate(one for one in _COLOURS if one in values):
         y = top + _LINE * (place + 0.5)
         colour, median = _COLOURS[name], statistics.median(values[name])
         x, end = sorted((zero, zero + median * scale))

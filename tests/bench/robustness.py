@@ -24,7 +24,7 @@ from speakerd.simulator.audio import write_wav
 from speakerd.simulator.faults import Phase, PrematureTurnComplete
 from tests.bench.books import books_of
 from tests.bench.comparing import compare, silence_unbuffered_ms
-from tests.bench.contenders import BARE, SPEAKERD, running
+from tests.bench.contenders import FLOOR, SPEAKERD, running
 from tests.bench.report import Comparison, Figure, Row, Section
 from tests.bench.rig import noise
 from tests.bench.stages import on_stage
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from tests.bench.comparing import Heard
     from tests.bench.contenders import Contender, Stage
 
-_NAMES = (SPEAKERD, BARE)
 _REPLY_S = 3.0
 _ANSWERS = 10  # in a program's life
 _HELD_S = 0.5
@@ -88,16 +87,20 @@ _Life: TypeAlias = list[Answer | None]
 
 
 def under_all_conditions(
-    card: StandInCard, cache: Path, progress: Callable[[str], None]
+    card: StandInCard, cache: Path, progress: Callable[[str], None], names: Sequence[str]
 ) -> tuple[list[Comparison], list[Section]]:
-    """What was heard under each condition, and how speakerd learns; the programs take turns."""
+    """What was heard under each condition, and how speakerd learns; the programs take turns.
+
+    All of these ``names`` but the floor, which is no rival.
+    """
     compared, own = [], []
+    rivals = [name for name in names if name != FLOOR]
     with tempfile.TemporaryDirectory(prefix="speakerd-bench-") as directory:
         reply = Path(directory) / "reply.wav"
         write_wav(reply, noise(_REPLY_S, DAC_RATE_HZ), DAC_RATE_HZ)
         for condition in conditions():
             progress(f"the sound of an answer, {condition.name}")
-            lives: dict[str, list[_Life]] = {name: [] for name in _NAMES}
+            lives: dict[str, list[_Life]] = {name: [] for name in rivals}
             for seed in condition.seeds:
                 options = SimulatorOptions(
                     reply=reply,
@@ -106,7 +109,7 @@ def under_all_conditions(
                     transcription_delay_s=_FIRST_AUDIO_DELAY_S / 3,
                     first_audio_delay_s=_FIRST_AUDIO_DELAY_S,
                 )
-                for name in _NAMES:
+                for name in rivals:
                     live = functools.partial(_live, name=name, condition=condition)
                     lives[name].append(on_stage(card, cache, options, live))
             compared.append(_compared(condition, lives))

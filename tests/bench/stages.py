@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from speakerd.simulator import Simulator
-from tests.bench.contenders import Stage
+from tests.bench.contenders import NAMES, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from speakerd.demo.soundcard import StandInCard
@@ -19,13 +19,20 @@ T = TypeVar("T")
 
 
 def on_stage(
-    card: StandInCard, cache: Path, options: SimulatorOptions, scenario: Callable[[Stage], T]
+    card: StandInCard,
+    cache: Path,
+    options: SimulatorOptions,
+    scenario: Callable[[Stage], T],
+    names: Sequence[str] = NAMES,
 ) -> T:
-    """The result of ``scenario``, which finds ``card`` and a simulator of these ``options``."""
+    """The result of ``scenario``, which finds ``card`` and a simulator of these ``options``.
+
+    It measures the contenders of these ``names``.
+    """
 
     async def run() -> T:
         async with Simulator(options) as simulator:
-            stage = Stage(card, simulator, asyncio.get_running_loop(), cache)
+            stage = Stage(card, simulator, asyncio.get_running_loop(), cache, names)
             return await asyncio.to_thread(scenario, stage)
 
     return asyncio.run(run())

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
+from speakerd.errors import UnavailableError
 from tests.bench import process
-from tests.bench.contenders import BARE, FLOOR, NAMES, SPEAKERD, Daemon, running
+from tests.bench.contenders import (
+    BARE,
+    FLOOR,
+    LIVEKIT,
+    PIPECAT,
+    SPEAKERD,
+    Daemon,
+    interpreter,
+    running,
+)
 from tests.bench.latency import AT_ONCE
 from tests.bench.report import Comparison, Row
 from tests.bench.rig import sleep_until
@@ -22,6 +31,9 @@ IMPORTS = {
     SPEAKERD: "speakerd.cli, speakerd.daemon, speakerd.config.settings, gpiozero.pins.mock",
     BARE: "asyncio, alsaaudio, google.genai, gpiozero.pins.mock",
     FLOOR: "asyncio, alsaaudio, gpiozero.pins.mock, websockets.asyncio.client, json, base64",
+    PIPECAT: "alsaaudio, gpiozero.pins.mock, pipecat.services.google.gemini_live.llm,"
+    " pipecat.pipeline.worker, pipecat.transports.base_output, pipecat.workers.runner",
+    LIVEKIT: "alsaaudio, gpiozero.pins.mock, livekit.agents, livekit.plugins.google",
 }
 _READY_TARGET = "≤ 1.2 of its imports"
 
@@ -34,10 +46,10 @@ def starts(stage: Stage, times: int) -> Comparison:
     counts = Row("exec -> first press that counts")
     heard = Row("exec -> first audio of that press on the wire")
     rss = Row("RSS at READY", "MiB")
-    for name in NAMES:
+    for name in stage.names:
         _imports_ms(name)  # the first one reads the files from the disk
     for _ in range(times):
-        for name in NAMES:
+        for name in stage.names:
             imports.add(name, _imports_ms(name))
             with running(name, stage) as started:
                 if isinstance(started, Daemon):
@@ -60,5 +72,9 @@ def starts(stage: Stage, times: int) -> Comparison:
 def _imports_ms(name: str) -> float:
     program = f"import {IMPORTS[name]}; import os; os._exit(0)"
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", program], check=True)
-    return 1000 * (time.monotonic() - began)
+    command = (interpreter(name), "-c", program)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    ended = time.monotonic()
+    if done.returncode:
+        raise UnavailableError(f"{name} cannot import what it needs; it said:\n{done.stderr}")
+    return 1000 * (ended - began)

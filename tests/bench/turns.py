@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from speakerd.errors import UnavailableError
 from speakerd.simulator.audio import NATIVE_RATE_HZ, SAMPLE_BYTES
 from tests.bench import process
-from tests.bench.contenders import NAMES, running
+from tests.bench.contenders import running
 from tests.bench.rig import noise, sleep_until
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def in_rounds(
     use the SDK builds its models.
     """
     for number in range(rounds):
-        turned = number % len(NAMES)
-        for name in NAMES[turned:] + NAMES[:turned]:
+        turned = number % len(stage.names)
+        for name in (*stage.names[turned:], *stage.names[:turned]):
             with running(name, stage, options) as contender:
                 contender.wait_for_connection()
                 contender.wait_for_line()
