@@ -44,7 +44,7 @@ PIP := $(call pip,$(VENV))
 STAMP := $(VENV)/stamp-$(shell $(PYTHON) -c 'import sys; print("%s%d.%d" % (sys.implementation.name, *sys.version_info[:2]))' 2>/dev/null)
 # The frameworks that speakerd can be measured beside have an environment each: they disagree on google-genai.
 FRAMEWORKS := pipecat livekit
-PEERS := $(VENV)-peers
+PEERS := .venv-peers
 # Last, so that a PulseAudio of the system's own is used where there is one.
 SERVER := $(VENV)/pulseaudio
 export PATH := $(PATH):$(CURDIR)/$(SERVER)/bin
@@ -229,8 +229,10 @@ lock: ## Renew requirements.lock from pyproject.toml, and the frameworks' (UPGRA
 		done
 	} >"$$tmp/lock"
 	cp "$$tmp/lock" requirements.lock
+	# One button and one card for all that are measured
+	grep -oE '^(gpiozero|pyalsaaudio)==[^ ]+' requirements.lock >"$$tmp/same"
 	for framework in $(FRAMEWORKS); do
-		uv_compile --no-annotate -o tests/bench/peers/$$framework.lock tests/bench/peers/$$framework.in
+		uv_compile --no-annotate -c "$$tmp/same" -o tests/bench/peers/$$framework.lock tests/bench/peers/$$framework.in
 	done
 
 clean: ## Remove what the other targets have made in this folder

@@ -1,7 +1,7 @@
 """untouched.py SITE_PACKAGES: whether the libraries there are as pip has installed them.
 
 Exits with 0, or with 1 and a line that names the first file that is not. (The hashes are those of
-each library's RECORD; ``pip check`` does not look at them.)
+each library's RECORD, which has no bytecode; ``pip check`` does not look at them.)
 """
 
 from __future__ import annotations
@@ -28,19 +28,23 @@ def is_untouched(path: Path, recorded: str) -> bool:
 
 def main(folder: str) -> int:
     """The exit code."""
+    libraries = 0
     for library in distributions(path=[folder]):
         if library.name == "speakerd":
             continue  # it is replaced, whatever became of it
+        libraries += 1
         # Not library.files: from Python 3.12 on it passes over what is missing.
-        if (record := library.read_text("RECORD")) is None:
+        if not (record := library.read_text("RECORD")):
             print(f"{library.name} has no RECORD in {folder}")
             return 1
         for name, recorded, _ in csv.reader(record.splitlines()):
-            # Programs lie outside, and are not needed.
+            # Not programs, which lie outside: environment.sh has removed those of the libraries.
             if not name.startswith("../") and not is_untouched(Path(folder, name), recorded):
                 print(f"{folder}/{name} is not as it was installed")
                 return 1
-    return 0
+    if not libraries:
+        print(f"there are no libraries in {folder}")
+    return 0 if libraries else 1
 
 
 sys.exit(main(sys.argv[1]))

@@ -98,7 +98,7 @@ class SpeakerPort(Protocol):
     def feed(self, turn: int, pcm: bytes, rate_hz: int = ...) -> float:
         """Queue reply audio (S16_LE mono); audio of a turn that is not expected is discarded.
 
-        Returns how many seconds there are to play then; 0 while the reply does not play.
+        Returns how many seconds are left to play then; 0 while the reply does not play.
         An odd byte at the end is kept for the next feed of the turn. Audio at a rate outside 8 to
         192 kHz is discarded, and so is what comes when 15 minutes of the reply are waiting.
         """

@@ -144,9 +144,9 @@ class Playlist:
         return old is not None and old.flowing
 
     def feed(self, turn: int, pcm: bytes, rate_hz: int) -> float:
-        """Queue reply audio, without copying it; how many seconds there are to play then.
+        """Queue reply audio, without copying it; returns how many seconds are left to play then.
 
-        0 while the reply does not play: nobody knows when what there is will be over.
+        0 while the reply does not play, or changes its rate: nobody knows when it will be over.
 
         Another turn's is discarded, and so is what the queue has no room for, or what claims a
         rate at which nobody sends speech: a device would be reopened for it, or refuse it.
@@ -165,7 +165,7 @@ class Playlist:
             reply.queued_bytes += whole_bytes
             reply.drained = False
             self._prebuffer.fed(self._clock())
-        if not reply.flowing:
+        if not reply.flowing or (self._sounds and self._sounds[0].rate_hz != rate_hz):
             return 0.0
         in_device_s = max(0.0, self._dry_at - self._clock())
         return in_device_s + seconds_of(reply.queued_bytes, rate_hz)
@@ -224,6 +224,7 @@ class Playlist:
             self._fill(out)
         except XrunError:
             self._report(out)
+            self._dry_at = 0.0
             self._asleep = self._next(out) is None or out.written < self._awake_from
             if not self._asleep:
                 self.underruns += 1

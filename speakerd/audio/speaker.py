@@ -137,7 +137,7 @@ class Speaker:
     def feed(self, turn: int, pcm: bytes, rate_hz: int = PLAYBACK_RATE_HZ) -> float:
         """Queue reply audio; ALSA plays it at ``rate_hz``, whatever the card does.
 
-        Returns how many seconds there are to play then, 0 while the reply does not play.
+        Returns how many seconds are left to play then, 0 while the reply does not play.
         """
         with self._changed:
             if self._present is False:

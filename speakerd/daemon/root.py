@@ -425,8 +425,9 @@ class Daemon:
             self._devices.light.show(light)
 
     def _feed(self, turn: int, pcm: bytes, rate_hz: int) -> float:
+        lasts_s = self._devices.speaker.feed(turn, pcm, rate_hz)
         self._answers.feed(turn, pcm, rate_hz)
-        return self._devices.speaker.feed(turn, pcm, rate_hz)
+        return lasts_s
 
     def _transcript(self, side: str, turn: int, text: str) -> None:
         self._history.piece(side, turn, text)

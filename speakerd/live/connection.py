@@ -55,8 +55,8 @@ class Outlets:
     """Where a connection reports to. All are called in the loop's thread and must not block."""
 
     post: Callable[[ev.Event], None]
-    #: Takes turn, S16_LE mono PCM and its rate in Hz; tells how many seconds there are to play
-    #: then, or 0 while nothing plays.
+    #: Takes turn, S16_LE mono PCM and its rate in Hz; returns how many seconds are left to play
+    #: then, 0 while the reply does not play.
     play: Callable[[int, bytes, int], float]
     transcript: Heard
 
@@ -263,7 +263,7 @@ class Connection:
             post(ev.AnswerContinues(generation, turn))
 
     def _sound(self, sound: tuple[bytes, int], now: float) -> float:
-        """Some of a reply: PCM and its rate in Hz. For how long there is something to play then."""
+        """Hand on some of a reply, PCM and its rate in Hz; returns what ``play`` does."""
         turn = self._attribution.audio(now)
         if self._muted:
             return 0.0

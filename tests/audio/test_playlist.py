@@ -205,6 +205,13 @@ def test_a_second_finish_drains_again_without_sound(player: Player) -> None:
     assert durations_s == [pytest.approx(0.2)] * 2
 
 
+def test_nobody_knows_how_long_a_reply_lasts_whose_rate_changes(player: Player) -> None:
+    player.feed(reply(200))
+    player.run(0.02)
+    assert player.feed(reply(400)) > 0.5
+    assert player.feed(reply(100), rate_hz=48_000) == 0.0
+
+
 def test_another_rate_is_played_when_what_came_before_was_heard(player: Player) -> None:
     player.feed(reply(150, 1))
     player.feed(reply(150, 2), rate_hz=16_000)

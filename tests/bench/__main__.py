@@ -100,7 +100,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _peers(text: str) -> tuple[str, ...]:
-    chosen = tuple(text.split(","))
+    chosen = tuple(dict.fromkeys(text.split(",")))
     for name in chosen:
         if name not in INTERPRETERS:
             raise argparse.ArgumentTypeError(f"no {name!r}, only {', '.join(INTERPRETERS)}")

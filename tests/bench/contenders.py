@@ -1,7 +1,7 @@
 """Who is measured: speakerd and its peers, behind one interface.
 
-Each is a process of its own with the same Python, the same card and the same server, and a
-:mod:`finger <tests.bench.finger>` on its button; the frameworks have environments of their own.
+Each is a process of its own with the same version of Python, the same card and the same server, and
+a :mod:`finger <tests.bench.finger>` on its button; the frameworks have environments of their own.
 What becomes of a press is seen from outside, by the server and the card, for all of them alike.
 """
 
@@ -90,12 +90,12 @@ class Stage:
         """The turn of this ``number``, once it has begun: the first has number 1.
 
         livekit-agents ends an utterance twice, the second time with an empty clientContent. That
-        interrupts the answer and begins a turn of its own; what it is answered belongs here.
+        interrupts the answer, as a rule before its first byte, and begins a turn of its own; what
+        it is answered belongs here.
         """
         turn, asked_again = (self._numbered(one) for one in (number, number + 1))
         if (
             turn is None
-            or turn.reply
             or turn.outcome is not Outcome.INTERRUPTED
             or asked_again is None
             or (asked_again.kind, asked_again.text) != ("text", "")

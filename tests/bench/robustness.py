@@ -121,9 +121,11 @@ def under_all_conditions(
 def _live(stage: Stage, name: str, condition: Condition) -> _Life:
     if condition.early:
         early = PrematureTurnComplete(_EARLY_S, rest=True)
-        stage.simulator.plan.add(Phase.THINKING, early, times=_ANSWERS)
+        # livekit-agents asks for two answers each time (Stage.turn)
+        stage.simulator.plan.add(Phase.THINKING, early, times=2 * _ANSWERS)
     with running(name, stage) as contender, books_of(contender) as books:
         contender.wait_for_connection()
+        contender.wait_for_line()
         with _busy(condition.busy):
             return [_turn(stage, contender, books) for _ in range(_ANSWERS)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,7 +193,14 @@ def library(machine: Machine) -> Path:
     record = machine.root / "opt/speakerd" / folder / "library-1.dist-info/RECORD"
     record.parent.mkdir(parents=True)
     digest = base64.urlsafe_b64encode(hashlib.sha256(b"answer = 42\n").digest()).rstrip(b"=")
-    record.write_text(f"library.py,sha256={digest.decode()},12\nlibrary-1.dist-info/RECORD,,\n")
+    record.write_text(
+        f"library.py,sha256={digest.decode()},12\nlibrary-1.dist-info/RECORD,,\n"
+        f"../../../bin/library,sha256={digest.decode()},12\n"  # which is removed
+    )
+    itself = record.parents[1] / "speakerd-1.dist-info"
+    itself.mkdir()
+    (itself / "METADATA").write_text("Name: speakerd\nVersion: 1\n")
+    (itself / "RECORD").write_text(f"speakerd/gone.py,sha256={digest.decode()},12\n")
     (record.parent / "METADATA").write_text("Name: library\nVersion: 1\n")
     (machine.root / "opt/speakerd" / folder / "library.py").write_text("answer = 42\n")
     return folder / "library.py"
@@ -209,7 +217,9 @@ def test_an_upgrade_takes_the_libraries_of_the_version_before(
     assert "--no-index --no-deps" in install
 
 
-@pytest.mark.parametrize("change", ["lock", "file", "missing", "unreadable", "unknown"])
+@pytest.mark.parametrize(
+    "change", ["lock", "file", "missing", "unreadable", "unknown", "empty", "none"]
+)
 def test_an_upgrade_does_not_take_libraries_that_are_others(
     machine: Machine, library: Path, change: str
 ) -> None:
@@ -226,6 +236,10 @@ def test_an_upgrade_does_not_take_libraries_that_are_others(
             (file.parent / "library-1.dist-info/RECORD").write_bytes(b"\xff")
         case "unknown":
             (file.parent / "library-1.dist-info/RECORD").unlink()
+        case "empty":
+            (file.parent / "library-1.dist-info/RECORD").write_bytes(b"")
+        case "none":
+            shutil.rmtree(file.parent / "library-1.dist-info")
     machine.change("2")
     machine.install()
     assert not (machine.root / "opt/speakerd" / library).exists()

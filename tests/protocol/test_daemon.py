@@ -12,6 +12,7 @@ import pytest
 
 from speakerd.audio import earcons
 from speakerd.conversation.effects import Notice
+from speakerd.live import shortcut
 from speakerd.live.edge import LiveEdge
 from speakerd.service.state import HandleStore
 from speakerd.simulator import faults
@@ -157,6 +158,35 @@ async def test_a_press_into_an_answer_silences_it_and_listens(
         assert rig.speaker.drops > drops
         await rig.state("listening")
         assert rig.microphone.open_on == 2
+
+
+async def test_an_answer_far_ahead_is_read_now_and_then_heard_whole_and_stopped_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, rest_s = FakeSpeaker.feed, shortcut.rest_s
+    rests = []
+
+    def noted(lasts_s: float) -> float:
+        rests.append(rest_s(lasts_s))
+        return rests[-1]
+
+    monkeypatch.setattr(FakeSpeaker, "feed", lambda *sound: feed(*sound) + 1.0)
+    monkeypatch.setattr(shortcut, "rest_s", noted)
+    async with Simulator(SimulatorOptions(generation_rate=4.0)) as simulator:
+        for name, value in simulator.environment().items():
+            monkeypatch.setenv(name, value)
+        rig = Rig(tmp_path)
+        async with rig.running():
+            await rig.say_aloud()
+            assert (await rig.turn())["outcome"] == "answered"
+            assert rig.speaker.heard[1] == simulator.turns[0].reply
+            simulator.plan.add(Phase.REPLY, faults.Silence(), after_s=0.1)
+            await rig.say_aloud()
+            await rig.state("speaking")
+            rig.button.edge(pressed=True)
+            assert (await rig.turn(2))["outcome"] == "stopped"
+    assert rests
+    assert all(rests)
 
 
 async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(
