@@ -6,7 +6,6 @@ is refused, and how, is in docs/simulator.md.
 
 from __future__ import annotations
 
-import functools
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -59,10 +58,12 @@ class Session:
     def remember(self, turn: PastTurn, trigger_tokens: int | None, target_tokens: int) -> None:
         """Add ``turn``; beyond ``trigger_tokens`` forget the oldest down to ``target_tokens``."""
         history = (*self.history, turn)[-LONGEST_HISTORY:]
-        if trigger_tokens is not None and sum(_sum(history)) > trigger_tokens:
-            while len(history) > 1 and sum(_sum(history)) > target_tokens:
-                history = history[1:]
-        self.history = history
+        size, forgotten = sum(_sum(history)), 0
+        if trigger_tokens is not None and size > trigger_tokens:
+            while forgotten < len(history) - 1 and size > target_tokens:
+                size -= sum(history[forgotten].tokens)
+                forgotten += 1
+        self.history = history[forgotten:]
 
     def lose_told(self) -> None:
         """Forget what it was told at its beginning."""
@@ -75,7 +76,8 @@ class Session:
 
 
 def _sum(turns: Iterable[PastTurn]) -> Tokens:
-    return functools.reduce(Tokens.plus, (turn.tokens for turn in turns), Tokens())
+    # Not one after another with Tokens.plus: at the end of a turn whoever measures waits for it.
+    return Tokens(*map(sum, zip(Tokens(), *(turn.tokens for turn in turns), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
