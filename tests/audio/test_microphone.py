@@ -386,14 +386,25 @@ def test_the_device_is_read_as_often_as_a_chunk_is_wanted(
     assert len(flying.pauses_s) <= chunks + 10  # before the gate and until its first sound
 
 
-def test_an_utterance_ends_as_soon_as_it_is_covered(
+@pytest.fixture
+def speaking(
     make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
-) -> None:
-    microphone = make(condition=lambda: flying)
+) -> tuple[Microphone, Utterance]:
+    """A microphone that has admitted 100 ms of this utterance."""
+    microphone, utterance = make(condition=lambda: flying), Utterance(1, 1_000_000)
     events.wait_for(ev.DeviceReady)
-    utterance = Utterance(1, 1_000_000)
     microphone.open_gate(utterance, script.clock())
     hear(script, words(100, 1))
+    return microphone, utterance
+
+
+def test_an_utterance_ends_as_soon_as_it_is_covered(
+    speaking: tuple[Microphone, Utterance],
+    events: EventLog,
+    script: CaptureScript,
+    flying: TimeFlies,
+) -> None:
+    microphone, utterance = speaking
     flying.ends_at = covering = script.clock() + 0.3035
     microphone.close_gate(1, covering)
     events.wait_for(ev.CaptureEnded)
@@ -402,14 +413,13 @@ def test_an_utterance_ends_as_soon_as_it_is_covered(
 
 
 def test_what_was_captured_until_the_gate_was_closed_is_in_the_utterance(
-    make: Make, events: EventLog, script: CaptureScript, flying: TimeFlies
+    speaking: tuple[Microphone, Utterance],
+    events: EventLog,
+    script: CaptureScript,
+    flying: TimeFlies,
 ) -> None:
     """Also what nobody had looked for yet, though only a moment before is asked for."""
-    microphone = make(condition=lambda: flying)
-    events.wait_for(ev.DeviceReady)
-    utterance = Utterance(1, 1_000_000)
-    microphone.open_gate(utterance, script.clock())
-    hear(script, words(100, 1))
+    microphone, utterance = speaking
     released_at = script.clock()
     tail = words(90, 2)
     with flying:  # nobody looks meanwhile
@@ -417,3 +427,14 @@ def test_what_was_captured_until_the_gate_was_closed_is_in_the_utterance(
         microphone.close_gate(1, released_at)
     events.wait_for(ev.CaptureEnded)
     assert captured(utterance).endswith(tail)
+
+
+def test_what_the_device_has_not_captured_yet_is_not_waited_for(
+    speaking: tuple[Microphone, Utterance], events: EventLog, script: CaptureScript
+) -> None:
+    microphone, utterance = speaking
+    released_at = script.clock()
+    script.clock.time += 0.02  # and the device gives nothing for it
+    microphone.close_gate(1, released_at)
+    events.wait_for(ev.CaptureEnded)
+    assert captured(utterance) == words(100, 1)

@@ -147,7 +147,7 @@ class FakeSpeaker:
 
     ``heard`` has what was played of each turn, ``clips`` the clips, ``sound`` all of it in its
     order. All rates that can be played are counted as 24 kHz. Clips that are among ``cues`` are
-    kept apart.
+    kept apart. Whoever feeds it is told of ``ahead_s`` more to play than there is.
     """
 
     def __init__(
@@ -157,9 +157,11 @@ class FakeSpeaker:
         prebuffer_ms: int = 120,
         instant: bool = False,
         cues: Container[bytes] = (),
+        ahead_s: float = 0.0,
     ) -> None:
         self._post = post
         self._cues = cues
+        self._ahead_s = ahead_s
         self._prebuffer_bytes = bytes_of_ms(prebuffer_ms, PLAYBACK_RATE_HZ)
         self._instant = instant
         self._expected: int | None = None
@@ -195,7 +197,8 @@ class FakeSpeaker:
         self._queue += pcm
         self._drained = False
         self._play_if_instant()
-        return seconds_of(len(self._queue), PLAYBACK_RATE_HZ) if self._flowing else 0.0
+        queued_s = seconds_of(len(self._queue), PLAYBACK_RATE_HZ) if self._flowing else 0.0
+        return self._ahead_s + queued_s
 
     def finish(self, turn: int) -> None:
         if turn == self._expected:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from tests.protocol.rig import Rig
 
 if TYPE_CHECKING:
@@ -29,25 +31,23 @@ async def sleeps(timers: int) -> None:
             quiet = 0 if loop._ready or planned > most else quiet + 1
 
 
-async def test_without_a_link_there_is_nothing_to_wake_up_for(
+@pytest.mark.parametrize(
+    ("linger_s", "link", "timers"),
+    [
+        (0, "down", 0),
+        (3600, "ready", 3),  # a ping every 20 s, how long the server keeps a connection, and we
+    ],
+)
+async def test_only_a_link_has_something_to_wake_up_for(
     tmp_path: Path,
     simulator: Simulator,  # noqa: ARG001 - it has to be there
+    linger_s: int,
+    link: str,
+    timers: int,
 ) -> None:
-    rig = Rig(tmp_path, linger_s=0)
+    rig = Rig(tmp_path, linger_s=linger_s)
     async with rig.running():
         await rig.say_aloud()
         await rig.turn()
-        await rig.link("down")
-        await sleeps(0)
-
-
-async def test_a_link_is_pinged_and_let_go_of_in_the_end(
-    tmp_path: Path,
-    simulator: Simulator,  # noqa: ARG001 - it has to be there
-) -> None:
-    rig = Rig(tmp_path, linger_s=3600)
-    async with rig.running():
-        await rig.say_aloud()
-        await rig.turn()
-        await rig.state("idle")
-        await sleeps(3)  # a ping every 20 s, how long the server keeps a connection, and we
+        await rig.link(link)
+        await sleeps(timers)
