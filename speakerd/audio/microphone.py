@@ -203,7 +203,6 @@ class Microphone:
             if self._gate is not None and self._gate.utterance.turn == turn:
                 self._gate.utterance.discard()
                 self._gate = None
-                self._changed.notify_all()
 
     def mute(self, *, on: bool) -> None:
         """Let go of the device and forget what it gave, or begin to capture again."""

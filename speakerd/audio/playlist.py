@@ -224,7 +224,6 @@ class Playlist:
             self._fill(out)
         except XrunError:
             self._report(out)
-            self._dry_at = 0.0
             self._asleep = self._next(out) is None or out.written < self._awake_from
             if not self._asleep:
                 self.underruns += 1
