@@ -190,13 +190,12 @@ async def test_an_answer_far_ahead_is_read_now_and_then_heard_whole_and_stopped_
             await rig.say_aloud()
             assert (await rig.turn())["outcome"] == "answered"
             assert rig.speaker.heard[1] == simulator.turns[0].reply
+            assert set(rests) == {0.1}
             simulator.plan.add(Phase.REPLY, faults.Silence(), after_s=0.1)
             await rig.say_aloud()
             await rig.state("speaking")
             rig.button.edge(pressed=True)
             assert (await rig.turn(2))["outcome"] == "stopped"
-    assert rests
-    assert all(rests)
 
 
 async def test_an_unheard_utterance_is_sent_again_whole_on_the_resumed_session(
