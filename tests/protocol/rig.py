@@ -65,7 +65,11 @@ class FakeButton:
 
 
 class Rig:
-    """A running daemon, its devices, and its control socket."""
+    """A running daemon, its devices, and its control socket.
+
+    Its speaker plays at once; ``instant=False``: when it is told to. ``ahead_s`` is as of a
+    :class:`FakeSpeaker`.
+    """
 
     microphone: FakeMicrophone
     speaker: FakeSpeaker
@@ -76,6 +80,10 @@ class Rig:
         devices_timeout_s = options.pop("devices_timeout_s", 5.0)
         rules = options.pop("rules", {})  # what no setting changes, such as time-outs
         timeouts = options.pop("timeouts", {})  # of the sockets
+        self._playing = {
+            "instant": options.pop("instant", True),
+            "ahead_s": options.pop("ahead_s", 0.0),
+        }
         tools = options.pop("tools_of_its_own", ())
         self.settings = Settings(
             gemini_api_key=SecretStr(key) if (key := options.pop("key", DEFAULT_KEY)) else None,
@@ -121,7 +129,7 @@ class Rig:
         return self.microphone
 
     def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, instant=True, cues=CUES)
+        self.speaker = FakeSpeaker(post, cues=CUES, **self._playing)
         return self.speaker
 
     def _make_button(self, _settings: Settings, post: Post) -> FakeButton:

@@ -17,17 +17,14 @@ from speakerd.conversation.effects import Notice
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase, ToolCall, ToolCalls
 from speakerd.tools.tool import Scheduling, Tool
-from tests.fakes.audio import FakeSpeaker
-from tests.protocol.rig import CUES, SPEECH, Rig
+from tests.protocol.rig import SPEECH, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from speakerd.config.settings import Settings
     from speakerd.simulator.server import Simulator
     from speakerd.tools.tool import Result, SpeakerPort
-    from tests.protocol.rig import Post
 
 LIVE = "gemini-3.8-live"
 THINKER = "gemini-3.8-live-extended-thinking"
@@ -106,22 +103,14 @@ class Workshop:
         return {"fetched": what}
 
 
-class SlowRig(Rig):
-    """Its speaker plays when it is told to."""
-
-    def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, cues=CUES)
-        return self.speaker
-
-
 @pytest.fixture
 async def shop() -> Workshop:
     return Workshop()
 
 
-def made(shop: Workshop, directory: Path, kind: type[Rig] = Rig, **options: Any) -> Rig:  # noqa: ANN401 - as Rig
+def made(shop: Workshop, directory: Path, **options: Any) -> Rig:  # noqa: ANN401 - as Rig
     tools = shop.tools(**options.pop("of_fetch", {}))
-    return kind(directory, tools_of_its_own=tools, **options)
+    return Rig(directory, tools_of_its_own=tools, **options)
 
 
 def responses(simulator: Simulator) -> list[dict[str, Any]]:
@@ -180,11 +169,10 @@ async def test_a_slow_call_is_answered_when_it_is_done(
     ends: str,
 ) -> None:
     simulator.plan.add(Phase.THINKING, ToolCall("fetch", {"what": "milk"}))
-    kind = SlowRig if ends == "during the answer" else Rig
     rig = made(
         shop,
         tmp_path,
-        kind,
+        instant=ends == "after it",
         model=model,
         of_fetch={"scheduling": scheduling},
         rules={"settle_s": 0.2},
@@ -449,7 +437,7 @@ async def test_who_speaks_into_an_answer_wants_no_result(
     simulator: Simulator, shop: Workshop, tmp_path: Path, model: str
 ) -> None:
     simulator.plan.add(Phase.THINKING, ToolCall("fetch"), turn=1)
-    rig = made(shop, tmp_path, SlowRig, model=model)
+    rig = made(shop, tmp_path, instant=False, model=model)
     async with rig.running():
         await rig.say_aloud()
         await rig.state("speaking")

@@ -20,14 +20,11 @@ from speakerd.simulator.faults import Phase
 from speakerd.simulator.options import SimulatorOptions
 from speakerd.simulator.server import Simulator
 from tests.fakes.audio import FakeSpeaker
-from tests.protocol.rig import CUES, SPEECH, Rig
+from tests.protocol.rig import SPEECH, Rig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from speakerd.config.settings import Settings
-    from tests.protocol.rig import Post
 
 
 @pytest.fixture
@@ -163,14 +160,6 @@ async def test_a_press_into_an_answer_silences_it_and_listens(
         assert rig.microphone.open_on == 2
 
 
-class AheadRig(Rig):
-    """Its speaker has always a second left to play."""
-
-    def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, instant=True, cues=CUES, ahead_s=1.0)
-        return self.speaker
-
-
 async def test_an_answer_far_ahead_is_read_now_and_then_heard_whole_and_stopped_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +174,7 @@ async def test_an_answer_far_ahead_is_read_now_and_then_heard_whole_and_stopped_
     async with Simulator(SimulatorOptions(generation_rate=4.0)) as simulator:
         for name, value in simulator.environment().items():
             monkeypatch.setenv(name, value)
-        rig = AheadRig(tmp_path)
+        rig = Rig(tmp_path, ahead_s=1.0)
         async with rig.running():
             await rig.say_aloud()
             assert (await rig.turn())["outcome"] == "answered"

@@ -6,31 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from speakerd.live import shortcut
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
-from tests.fakes.audio import FakeSpeaker
-from tests.protocol.rig import CUES, SPEECH, Rig
+from tests.protocol.rig import SPEECH, Rig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from speakerd.config.settings import Settings
     from speakerd.simulator.server import Simulator
-    from tests.protocol.rig import Post
 
 QUIET = bytes(32_000)  # a second, which is longer than a pause in a sentence
 HANDS_FREE = {"turn_taking": "conversation", "echo_guard_ms": 0}
 #: The models that heed audioStreamEnd, and those that hear silence only.
 MODELS = ["gemini-3.8-live", "gemini-3.1-flash-live-preview"]
-
-
-class SlowRig(Rig):
-    """Its speaker plays when it is told to."""
-
-    def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, cues=CUES)
-        return self.speaker
 
 
 def chunks(simulator: Simulator) -> int:
@@ -67,7 +57,7 @@ async def test_a_conversation_of_two_turns(rig: Rig, simulator: Simulator) -> No
 async def test_while_an_answer_is_heard_the_microphone_is_closed(
     simulator: Simulator, tmp_path: Path
 ) -> None:
-    rig = SlowRig(tmp_path, **HANDS_FREE)
+    rig = Rig(tmp_path, instant=False, **HANDS_FREE)
     async with rig.running():
         await rig.command("press")
         await rig.state("listening")
@@ -85,7 +75,7 @@ async def test_while_an_answer_is_heard_the_microphone_is_closed(
 async def test_without_an_echo_whoever_speaks_into_an_answer_silences_it(
     simulator: Simulator, tmp_path: Path
 ) -> None:
-    rig = SlowRig(tmp_path, **HANDS_FREE, echo_cancelled=True)
+    rig = Rig(tmp_path, instant=False, **HANDS_FREE, echo_cancelled=True)
     async with rig.running():
         await rig.command("press")
         await rig.state("listening")
@@ -101,6 +91,23 @@ async def test_without_an_echo_whoever_speaks_into_an_answer_silences_it(
         rig.speaker.play(60.0)
         assert (await rig.turn(2))["outcome"] == "answered"
         assert SPEECH[: len(SPEECH) // 2] in bytes(simulator.turns[1].utterance)
+
+
+async def test_a_server_that_hears_who_speaks_is_read_all_the_time(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else can tell that an answer is interrupted, however far ahead it is."""
+    asked: list[float] = []
+    monkeypatch.setattr(shortcut, "rest_s", asked.append)
+    rig = Rig(tmp_path, ahead_s=1.0, **HANDS_FREE)
+    async with rig.running():
+        await rig.command("press")
+        await rig.state("listening")
+        rig.hear(SPEECH)
+        rig.hear(QUIET)
+        assert (await rig.turn())["outcome"] == "answered"
+        assert rig.speaker.heard[1] == simulator.turns[0].reply
+    assert not asked
 
 
 async def test_a_sentence_outlives_its_connection(rig: Rig, simulator: Simulator) -> None:

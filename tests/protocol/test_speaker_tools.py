@@ -8,31 +8,20 @@ import pytest
 
 from speakerd.simulator import faults
 from speakerd.simulator.faults import Phase
-from tests.fakes.audio import FakeSpeaker
-from tests.protocol.rig import CUES, SPEECH, Rig
+from tests.protocol.rig import SPEECH, Rig
 from tests.protocol.test_panel import PanelRig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from speakerd.config.settings import Settings
     from speakerd.simulator.server import Simulator
-    from tests.protocol.rig import Post
 
 QUIET = bytes(32_000)
 TOOLS = ("volume", "speaker")
 HANDS_FREE = {"turn_taking": "conversation", "echo_guard_ms": 0, "tools": TOOLS}
 #: One that does not wait for results while sound goes out, and one that always does.
 MODELS = ["gemini-3.8-live", "gemini-3.1-flash-live-preview"]
-
-
-class SlowRig(Rig):
-    """Its speaker plays when it is told to."""
-
-    def _make_speaker(self, _settings: Settings, post: Post) -> FakeSpeaker:
-        self.speaker = FakeSpeaker(post, cues=CUES)
-        return self.speaker
 
 
 def calls(simulator: Simulator, name: str, turn: int) -> None:
@@ -79,7 +68,7 @@ async def test_the_last_answer_is_heard_again_sample_for_sample(
 
 async def test_a_press_silences_it_and_is_heard(simulator: Simulator, tmp_path: Path) -> None:
     calls(simulator, "repeat_last_answer", 2)
-    rig = SlowRig(tmp_path, tools=TOOLS)
+    rig = Rig(tmp_path, instant=False, tools=TOOLS)
     async with rig.running():
         await rig.link("ready")
         await rig.say_aloud()
