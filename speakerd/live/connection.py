@@ -209,7 +209,6 @@ class Connection:
         if sound is None:
             return None
         try:
-            self._remembers = True
             lasts_s = self._sound(sound, time.monotonic())
         except Exception as bug:
             raise RuntimeError(f"the sound of an answer was not handed on: {bug!r}") from bug
@@ -219,12 +218,12 @@ class Connection:
     def _report(self, said: messages.Said) -> None:
         now = time.monotonic()
         generation, post, attribution = self._generation, self._outlets.post, self._attribution
-        # The first handle comes with the setup, and may be older than what was told after that.
-        self._remembers = self._remembers or bool(said.audio) or said.turn_complete
-        if said.handle is not None and self._remembers:
-            post(ev.HandleIssued(generation, said.handle))
         for sound in said.audio:
             self._sound(sound, now)
+        # The first handle comes with the setup, and may be older than what was told after that.
+        self._remembers = self._remembers or said.turn_complete
+        if said.handle is not None and self._remembers:
+            post(ev.HandleIssued(generation, said.handle))
         self._transcripts(said, now)
         self._called(said.calls, attribution.about(now))
         if said.cancelled:
@@ -264,6 +263,7 @@ class Connection:
 
     def _sound(self, sound: tuple[bytes, int], now: float) -> float:
         """Hand on some of a reply, PCM and its rate in Hz; returns what ``play`` does."""
+        self._remembers = True  # who answers knows what was said before
         turn = self._attribution.audio(now)
         if self._muted:
             return 0.0

@@ -86,6 +86,17 @@ async def test_a_handle_that_does_not_know_what_was_told_is_not_the_conversation
     assert [event.handle for event in ears.all(ev.HandleIssued)] == issued[1:]
 
 
+async def test_a_handle_that_comes_within_an_answer_knows_what_was_told(
+    told: tuple[LiveEdge, Ears], simulator: Simulator
+) -> None:
+    handle = {"sessionResumptionUpdate": {"newHandle": "within", "resumable": True}}
+    simulator.plan.add(Phase.REPLY, faults.Inject(handle), after_s=0.1)
+    edge, ears = told
+    edge.connect(1, LIVE, None, past=PAST)
+    edge.deliver(1, 1, spoken(1))
+    assert (await ears.hear(ev.HandleIssued)).handle == "within"
+
+
 async def test_a_server_that_closes_at_it_ends_a_connection_that_was_open(
     told: tuple[LiveEdge, Ears], simulator: Simulator
 ) -> None:
