@@ -12,6 +12,7 @@ Each command imports what it needs when it runs, so that ``--help`` and ``press`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import json
 import logging
@@ -109,6 +110,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         "percent",
         nargs="?",
         metavar="N",
+        type=_percentage,
         help="in percent; +N is louder by so much, -N softer",
     )
     mute = command("mute", _mute, "Switch the microphone off, or on again.")
@@ -117,11 +119,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     tools.add_argument("--json", action="store_true", help="as JSON, for programs")
     command("reload", _reload, "Read the env file again, and live by it after this turn.")
     say = command("say", _tell, "Ask the model something, as if it had been spoken.")
-    say.add_argument("text", nargs="+", metavar="TEXT")
-    _told(say, "say")
+    _told(say, "say", text=True)
     announce = command("announce", _tell, "Have a text read out, as it is.")
-    announce.add_argument("text", nargs="+", metavar="TEXT")
-    _told(announce, "announce")
+    _told(announce, "announce", text=True)
     _later(
         command("doctor", _doctor, "Find out what is wrong, and say what mends it."),
         command("demo", _demo, "Hold one conversation, from the button to the loudspeaker."),
@@ -133,8 +133,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _told(parser: argparse.ArgumentParser, command: str) -> None:
-    parser.set_defaults(command=command)
+def _told(parser: argparse.ArgumentParser, command: str, *, text: bool = False) -> None:
+    parser.set_defaults(command=command, refuse=parser.error)
+    if text:
+        parser.add_argument("text", nargs="+", metavar="TEXT")
 
 
 def _later(
@@ -207,10 +209,9 @@ def _key(_args: argparse.Namespace) -> int:
     if problem := checks.no_key(key) if key else "is empty":
         raise ConfigError(f"this is no API key: it {problem}")
     _print([f"stored in {credential.store(key, credential.STORE)}"])
-    try:
+    in_file: Mapping[str, str] = {}
+    with contextlib.suppress(ConfigError):  # the service tells of it
         in_file = sources.read_env_file(os.environ)
-    except ConfigError:
-        in_file = {}  # the service tells of it
     for name in (API_KEY, sources.TOKEN_COMMAND, sources.TOKEN_URL):
         if sources.text_of(in_file, name):
             env_file = sources.env_file_of(os.environ)
@@ -290,6 +291,8 @@ def _tell(args: argparse.Namespace) -> int:
     message = {"command": args.command}
     if "text" in args:
         message["text"] = " ".join(args.text)
+        if not message["text"].strip():
+            args.refuse("TEXT is empty")
     answer = _ask(message)
     if "waits_for" in answer:
         _print(["it waits until nobody speaks any more"])
@@ -300,23 +303,22 @@ def _volume(args: argparse.Namespace) -> int:
     message: dict[str, object] = {"command": "volume"}
     text = args.percent
     if text is not None:
-        percent = _percent(text)
-        message["step" if text[0] in "+-" else "percent"] = percent
+        message["step" if text[0] in "+-" else "percent"] = int(text)
     answer = _ask(message)
     if text is None:
         _print([f"{answer.get('volume')} %"])
     return 0
 
 
-def _percent(text: str) -> int:
-    """A number from -100 to 100. Raises ConfigError for anything else."""
+def _percentage(text: str) -> str:
+    """A number from -100 to 100, with its sign. Raises ArgumentTypeError for anything else."""
     try:
         percent = int(text)
     except ValueError:
         percent = 101
     if not -100 <= percent <= 100:
-        raise ConfigError(f"volume: {text!r} is no percentage; allowed: 0 to 100, +N or -N")
-    return percent
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage; allowed: 0 to 100, +N or -N")
+    return text.strip()
 
 
 def _mute(args: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
     from pathlib import Path
 
+    from speakerd.config.envfile import Variables
     from speakerd.config.settings import Settings
 
 __all__ = [
@@ -134,9 +135,9 @@ def export_library_variables(
 
 
 def _warnings(
-    environ: Iterable[str], in_file: Iterable[str], known: list[str], env_file: Path
+    environ: Iterable[str], in_file: Variables, known: list[str], env_file: Path
 ) -> Iterator[str]:
-    """One line for every name that looks meant for us and does nothing."""
+    """One line for every name that looks meant for us and does nothing, or not what it should."""
     for name in sorted(environ):
         if name.upper().startswith(sources.PREFIX) and name not in known:
             yield f"{name} in the environment is not an option{_nearest(name, known)}"
@@ -149,6 +150,11 @@ def _warnings(
             yield f"{name} in {env_file} does nothing: set it in the environment"
         elif name not in known:
             yield f"{name} in {env_file} is not an option{_nearest(name, known)}"
+        elif name in in_file.commented:
+            yield (
+                f"{name} in {env_file} ends with what looks like a comment and is part of the "
+                "value: a comment needs a line of its own, a value that is meant so quotes"
+            )
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -25,7 +25,7 @@ def no_key(text: str) -> str:
         return f"is longer than {_LONGEST_KEY} letters"
     if text.isascii() and text.isprintable() and not set(text) & set(" '\""):
         return ""
-    return "holds a blank, a quote or another character that no key has"
+    return "holds a blank, a quote or another character that no key has; copy it again"
 
 
 def base_url(text: str) -> str:

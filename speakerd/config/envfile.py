@@ -7,8 +7,9 @@
     NAME=a line that ends with a backslash \\
     goes on in the next one
 
-Quotes count only where the value begins. A name given twice has its last value. Where systemd
-skips what it cannot read, this raises: a setting that is silently not there helps nobody.
+Quotes count only where the value begins. A name given twice has its last value. A ``#`` behind a
+value is part of it. Where systemd skips what it cannot read, this raises: a setting that is
+silently not there helps nobody.
 """
 
 from __future__ import annotations
@@ -19,8 +20,17 @@ _BLANK = re.compile(r"(?:[ \t\r\n]+|[#;][^\r\n]*)*")  # blank lines and comments
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTED = re.compile(r"[ \t]*(?:'([^']*)'|\"((?:[^\"\\]|\\.)*)\")", re.DOTALL)
 _UNQUOTED = re.compile(r"[ \t]*((?:[^\\\r\n]|\\.)*?)[ \t]*(?:(?=[\r\n])|\\?\Z)", re.DOTALL)
+_COMMENT = re.compile(r"(?:^|[ \t])#")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED_IN_QUOTES = re.compile(r"\\([\"\\`$\n])")
+
+
+class Variables(dict[str, str]):
+    """The values by their names; ``commented`` are those that seem to end with a comment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commented: set[str] = set()
 
 
 class EnvFileError(ValueError):
@@ -31,10 +41,10 @@ class EnvFileError(ValueError):
         self.line = line
 
 
-def parse(text: str) -> dict[str, str]:
+def parse(text: str) -> Variables:
     """The variables that ``text`` sets. Raises :class:`EnvFileError`."""
     text = text.replace("\r\n", "\n")
-    values: dict[str, str] = {}
+    values = Variables()
     at = _skip_blank(text, 0)
     while at < len(text):
         line = text.count("\n", 0, at) + 1
@@ -47,7 +57,10 @@ def parse(text: str) -> dict[str, str]:
             raise EnvFileError(
                 line, f"a name is made of letters, digits and underscores, before '='{hint}"
             )
-        values[name], at = _value(text, end + 1, line)
+        values[name], bare, at = _value(text, end + 1, line)
+        values.commented.discard(name)
+        if _COMMENT.search(bare):
+            values.commented.add(name)
         if "\0" in values[name]:
             raise EnvFileError(line, f"the value of {name} holds a NUL")
         at = _skip_blank(text, at)
@@ -59,9 +72,10 @@ def _skip_blank(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _value(text: str, at: int, line: int) -> tuple[str, int]:
-    """The value that begins at ``at``, and where it ends: any number of quoted parts, then one
-    that is not.
+def _value(text: str, at: int, line: int) -> tuple[str, str, int]:
+    """The value that begins at ``at``, what of it is not quoted, and where it ends.
+
+    It is any number of quoted parts, then one that is not.
     """
     parts: list[str] = []
     while (match := _QUOTED.match(text, at)) is not None:
@@ -73,7 +87,7 @@ def _value(text: str, at: int, line: int) -> tuple[str, int]:
     if rest is None or raw[:1] in {"'", '"'}:
         raise EnvFileError(line, "a quote is opened and never closed")
     parts.append(_ESCAPED.sub(_unescaped, raw))
-    return "".join(parts), rest.end()
+    return "".join(parts), raw, rest.end()
 
 
 def _unescaped(match: re.Match[str]) -> str:

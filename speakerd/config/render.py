@@ -26,6 +26,7 @@ _HEADER = """\
 # speakerd's configuration: /etc/speakerd/speakerd.env, for user root and group speakerd (0640).
 # It has the syntax of systemd's EnvironmentFile=. A variable in the environment wins over this
 # file. What is commented out shows the default. `speakerd config` shows what is in effect.
+# A comment needs a line of its own: behind a value it is part of it.
 """
 
 

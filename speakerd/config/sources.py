@@ -7,6 +7,7 @@ value is no value: the next source is asked. Knows names and texts only, and is 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import grp
 import pwd
@@ -64,7 +65,7 @@ def env_file_of(environ: Mapping[str, str]) -> Path:
     return Path(text_of(environ, ENV_FILE) or DEFAULT_ENV_FILE)
 
 
-def read_env_file(environ: Mapping[str, str]) -> dict[str, str]:
+def read_env_file(environ: Mapping[str, str]) -> envfile.Variables:
     """What the env file sets; nothing where there is none and none was asked for.
 
     Raises ConfigError where it cannot be read or understood.
@@ -75,13 +76,13 @@ def read_env_file(environ: Mapping[str, str]) -> dict[str, str]:
     except FileNotFoundError:
         if text_of(environ, ENV_FILE):
             raise ConfigError(f"{ENV_FILE}: there is no {path}") from None
-        return {}
+        return envfile.Variables()
     except PermissionError:
         raise ConfigError(f"{path}: permission denied; {_readers(path)}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: this is not UTF-8 text") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: {error.strerror}; see {ENV_FILE}") from None
     except envfile.EnvFileError as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
 
@@ -114,10 +115,9 @@ def control_socket(environ: Mapping[str, str]) -> Path:
     An env file that this user may not read, or that is broken, does not keep anybody from
     talking to a daemon at the usual place.
     """
-    try:
+    texts: Mapping[str, str] = {}
+    with contextlib.suppress(ConfigError):
         texts = read_env_file(environ)
-    except ConfigError:
-        texts = {}
     chosen = text_of(environ, CONTROL_SOCKET) or text_of(texts, CONTROL_SOCKET)
     return Path(chosen or DEFAULT_CONTROL_SOCKET)
 

@@ -46,7 +46,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 def no_way_in(places: Mapping[str, str], env_file: Path) -> dict[str, str]:
     """What is wrong about the ways in; ``places`` says in words where those given are from."""
     if not places:
-        how = f"store it with `sudo speakerd key`, or set it in {env_file}"
+        how = f"store it with `sudo speakerd key`, or set it in {env_file} or in the environment"
         return {API_KEY: f"{API_KEY} is missing: {how}"}
     if TOKEN_COMMAND in places and TOKEN_URL in places:
         what = f"{TOKEN_URL} in {places[TOKEN_URL]} is one too many"

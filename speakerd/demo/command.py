@@ -246,7 +246,8 @@ def _turn(daemon: DaemonProcess) -> Iterator[_Turn]:
         while status["link"] != "ready":
             if status["last_error"] is not None:
                 raise UnavailableError(
-                    f"no connection: {status['last_error']}. The daemon's log: {daemon.log}"
+                    f"no connection: {status['last_error']} (speakerd doctor looks why). "
+                    f"The daemon's log: {daemon.log}"
                 )
             next(events, None)
             status = client.request(daemon.socket, {"command": "status"})

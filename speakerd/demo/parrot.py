@@ -135,9 +135,12 @@ def introduction(
     settings: Settings, status: Mapping[str, object], env_file: Path, *, terminal: bool
 ) -> Iterator[str]:
     """What is tried, and what to do. Raises UnavailableError where that cannot be done."""
-    for device in ("microphone", "speaker"):
+    for device, option in (
+        ("microphone", "SPEAKERD_CAPTURE_DEVICE"),
+        ("speaker", "SPEAKERD_PLAYBACK_DEVICE"),
+    ):
         if status[device] != "ready":
-            raise UnavailableError(f"{device}: {status[device]}")
+            raise UnavailableError(f"{device}: {status[device]}; see {option}, or give --card")
     has_button = status["button"] == "ready"
     if not has_button and not terminal:
         raise UnavailableError(
@@ -251,7 +254,7 @@ def _what_happened(ledger: Mapping[str, Any], utterance: bytes, mixer: str) -> s
             return f"it was too loud, and cut off ({peak}): turn it down: {adjust}"
     heard = f"heard {ledger['utterance_s']:.1f} s ({peak}), "
     if ledger["underruns"]:
-        return f"{heard}but {verdict.turn_problem(ledger)}: the machine is too busy"
+        return f"{heard}but {verdict.turn_problem(ledger)}"
     return f"{heard}and repeated them in full"
 
 

@@ -37,7 +37,7 @@ def turn_problem(ledger: Mapping[str, Any]) -> str | None:
     if ledger["outcome"] != "answered":
         return f"the turn ended as {ledger['outcome']!r}"
     if ledger["underruns"]:
-        return f"the playback ran dry {ledger['underruns']} times"
+        return f"the playback ran dry {ledger['underruns']} times: the machine is too busy"
     return None
 
 

@@ -53,11 +53,13 @@ CHECKS = (check,)
 
 def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
     path = loaded.env_file
+    account = who_runs(system)
     try:
         status = path.stat()
     except FileNotFoundError:
         what = f"there is no {path}: every option has its default"
-        remedy = f"sudo install -D -m 0640 /dev/null {path}, and see `speakerd config`"
+        owner = f" -g {_OUR_GROUP}" if account.service else ""
+        remedy = f"sudo install -D -m 0640{owner} /dev/null {path}, and see `speakerd config`"
         yield warn(AREA, what, remedy)
         return
     if not stat.S_ISREG(status.st_mode):  # /dev/null, which is everybody's
@@ -66,7 +68,6 @@ def _env_file(system: System, loaded: Loaded) -> Iterator[Finding]:
     mode = stat.S_IMODE(status.st_mode)
     has_secret = any(loaded.provenance[name] is Origin.FILE for name in sources.SECRETS)
     give = f"sudo chown root:{_OUR_GROUP} {path} && sudo chmod 0640 {path}"
-    account = who_runs(system)
     if account.service and not (account.may(path, 0o4) and account.may(path.parent, 0o1)):
         what = f"user {account.name} may not read {path} (mode {mode:04o}): it does not start"
         yield fail(AREA, what, f"sudo chmod 0755 {path.parent} && {give}")
@@ -108,6 +109,9 @@ def _said(loaded: Loaded) -> Iterator[Finding]:
             continue  # told with the key
         if warning.startswith(_BUDGET):
             yield warn(AREA, warning, f"set SPEAKERD_PRICES, {_RELOAD}")
+            continue
+        if " looks like a comment " in warning:
+            yield warn(AREA, warning, f"mend it there, {_RELOAD}")
             continue
         lonely = " does nothing without " in warning or warning.endswith(" is not set")
         remedy = (

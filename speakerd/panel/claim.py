@@ -32,7 +32,10 @@ _NO_LIBRARY = (
 #: (part of the error's text in lower case, what to do about it); the first match wins. {option} is
 #: the variable that names the line.
 _REMEDIES = (
-    ("unable to find pin factory", "GPIOZERO_PIN_FACTORY may be lgpio, rpigpio, pigpio or native"),
+    (
+        "unable to find pin factory",
+        "GPIOZERO_PIN_FACTORY may be lgpio, rpigpio, pigpio, native or mock",
+    ),
     ("busy", "free it from the other program or overlay, or set {option}"),
     ("in use", "free it from the other program or overlay, or set {option}"),
     ("not a valid pin", "set {option} to a pin of this board"),

@@ -185,5 +185,5 @@ def _remove_stale(path: Path) -> None:
         raise ConfigError(f"SPEAKERD_CONTROL_SOCKET: {path}: {error.strerror or error}") from None
     raise UnavailableError(  # it may end: systemd tries again
         f"another speakerd is running, it answers on {path}: "
-        "stop it, or give this one another SPEAKERD_CONTROL_SOCKET"
+        "stop it, or give this one another SPEAKERD_CONTROL_SOCKET and SPEAKERD_STATE_DIRECTORY"
     )

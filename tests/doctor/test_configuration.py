@@ -64,9 +64,26 @@ def test_no_env_file(machine: Healthy, env_file: Path) -> None:
     assert machine.faults_by(configuration.check) == [
         (
             f"WARN configuration: there is no {env_file}: every option has its default"
-            f" -> sudo install -D -m 0640 /dev/null {env_file}, and see `speakerd config`"
+            f" -> sudo install -D -m 0640 -g speakerd /dev/null {env_file}, "
+            "and see `speakerd config`"
         )
     ]
+
+
+def test_no_env_file_where_there_is_no_service_to_read_it(machine: Healthy, env_file: Path) -> None:
+    machine.unit = {"LoadState": "not-found"}
+    env_file.unlink()
+    (found,) = machine.faults_by(configuration.check)
+    assert f" -> sudo install -D -m 0640 /dev/null {env_file}, and" in found
+
+
+def test_a_comment_behind_a_value(machine: Healthy, env_file: Path) -> None:
+    machine.env_file("SPEAKERD_CAPTURE_DEVICE=plughw:CARD=Mic # mine\n")
+    (found,) = machine.faults_by(configuration.check)
+    assert found.startswith(
+        f"WARN configuration: SPEAKERD_CAPTURE_DEVICE in {env_file} ends with what"
+    )
+    assert found.endswith(f" quotes -> mend it there, {RELOAD}")
 
 
 def test_an_env_file_that_cannot_be_parsed(machine: Healthy, env_file: Path) -> None:
@@ -258,7 +275,7 @@ def test_a_key_that_is_none(machine: Healthy) -> None:
     assert machine.faults_by(configuration.check) == [
         (
             "FAIL key: GEMINI_API_KEY in the credential gemini-api-key holds a blank, a quote or "
-            "another character that no key has -> sudo speakerd key"
+            "another character that no key has; copy it again -> sudo speakerd key"
         )
     ]
 

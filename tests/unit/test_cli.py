@@ -83,6 +83,8 @@ async def told(tmp_path: Path) -> AsyncIterator[list[Mapping[str, object]]]:
             **dict.fromkeys(("press", "release", "stop", "forget"), note),
             "say": say,
             "announce": announce,
+            "volume": lambda message: {**note(message), "volume": 40},
+            "mute": lambda message: {**note(message), "muted": message.get("on", True)},
             "status": lambda _message: {"ok": True, **STATUS},
         },
     )
@@ -121,6 +123,30 @@ async def test_an_announcement_may_have_to_wait(
 ) -> None:
     assert await asyncio.to_thread(cli.main, ["announce", text]) == 0
     assert told == [{"command": "announce", "text": text}]
+    assert capsys.readouterr() == (said, "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "said"),
+    [
+        (["volume"], {}, "40 %\n"),
+        (["volume", "30"], {"percent": 30}, ""),
+        (["volume", "+5"], {"step": 5}, ""),
+        (["volume", "-100"], {"step": -100}, ""),
+        (["mute"], {}, "muted\n"),
+        (["mute", "on"], {"on": True}, "muted\n"),
+        (["mute", "off"], {"on": False}, "not muted\n"),
+    ],
+)
+async def test_volume_and_mute_are_asked_for_or_set(
+    told: list[Mapping[str, object]],
+    capsys: pytest.CaptureFixture[str],
+    argv: list[str],
+    message: Mapping[str, object],
+    said: str,
+) -> None:
+    assert await asyncio.to_thread(cli.main, argv) == 0
+    assert told == [{"command": argv[0], **message}]
     assert capsys.readouterr() == (said, "")
 
 
@@ -298,7 +324,14 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"speakerd {__version__}\n"
 
 
-@pytest.mark.parametrize("argv", [[], ["dance"], ["say"], ["press", "hard"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *([], ["dance"], ["press", "hard"], ["mute", "maybe"]),
+        *(["say"], ["say", ""], ["announce", " ", ""]),
+        *(["volume", "loud"], ["volume", "101"], ["volume", "-101"]),
+    ],
+)
 def test_what_is_no_command_is_2(capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(argv)

@@ -483,7 +483,18 @@ def test_a_file_that_cannot_be_read_is_named(place: Place) -> None:
     assert place.problems() == [f"{place.file}: this is not UTF-8 text"]
     place.file.unlink()
     place.file.mkdir()
-    assert place.problems() == [f"{place.file}: Is a directory"]
+    assert place.problems() == [f"{place.file}: Is a directory; see SPEAKERD_ENV_FILE"]
+
+
+def test_a_comment_behind_a_value_is_told_of_as_part_of_it(place: Place) -> None:
+    place.write("SPEAKERD_CAPTURE_DEVICE=plughw:CARD=Mic # mine\nSPEAKERD_VOICE='Puck' # nice\n")
+    problem, *warnings = place.problems()
+    assert problem.startswith(f"SPEAKERD_VOICE in {place.file} is 'Puck# nice'")
+    assert warnings == [
+        f"warning: {name} in {place.file} ends with what looks like a comment and is part of the "
+        "value: a comment needs a line of its own, a value that is meant so quotes"
+        for name in ("SPEAKERD_CAPTURE_DEVICE", "SPEAKERD_VOICE")
+    ]
 
 
 def test_who_may_read_the_file_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

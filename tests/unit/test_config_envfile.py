@@ -43,6 +43,26 @@ def test_what_systemd_reads_is_read_alike(text: str, values: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "commented"),
+    [
+        ("A=b # comment", True),
+        ("A=b\t#comment", True),
+        ('A="b" # comment', True),
+        ("A= # comment", True),
+        ("A=b#c", False),
+        (r"A=b \# c", False),
+        ("A='b # c'", False),
+        ("A=b # comment\nA=b", False),
+        ("A=b ; c", False),
+    ],
+)
+def test_a_value_that_ends_with_a_comment_is_told_from_one_that_does_not(
+    text: str, commented: bool
+) -> None:
+    assert parse(text).commented == ({"A"} if commented else set())
+
+
+@pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
         ("AIzaSyKey", 1, "no '='"),

@@ -53,7 +53,7 @@ def test_no_reply_is_a_problem() -> None:
 
 def test_a_playback_that_ran_dry_was_not_heard_in_full() -> None:
     problem = verdict.reply_problem(ANSWERED | {"underruns": 2}, REPLY, None)
-    assert problem == "the playback ran dry 2 times"
+    assert problem == "the playback ran dry 2 times: the machine is too busy"
 
 
 def test_a_daemon_that_did_not_end_well_spoils_it() -> None:

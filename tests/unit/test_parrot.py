@@ -173,7 +173,9 @@ def test_neither_a_button_nor_a_terminal_is_too_little() -> None:
 @pytest.mark.parametrize("device", ["microphone", "speaker"])
 def test_a_device_that_is_missing_is_named(device: str) -> None:
     status = STATUS | {device: "plughw:CARD=Device: No such device"}
-    with pytest.raises(UnavailableError, match=f"^{device}: plughw:CARD=Device: No such device$"):
+    option = {"microphone": "CAPTURE", "speaker": "PLAYBACK"}[device]
+    said = f"^{device}: plughw:CARD=Device: No such device; see SPEAKERD_{option}_DEVICE, or give "
+    with pytest.raises(UnavailableError, match=said):
         list(parrot.introduction(settings_of(), status, Path(os.devnull), terminal=True))
 
 

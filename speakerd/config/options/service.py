@@ -22,7 +22,8 @@ class TheConnection(Area):
 
     link: Annotated[Literal["on-demand", "always"], Lowered] = Field(
         "on-demand",
-        description="Whether the connection is made at the press, or kept all the time.",
+        description="Whether the connection is made when it is needed (and once at the start), or "
+        "kept all the time.",
     )
     linger_s: float = Field(
         60,
